@@ -1,0 +1,1 @@
+"""Turns trained branches into ONNX bundles and proves them equal."""

@@ -1,0 +1,256 @@
+"""The bundle manifest: what crosses from training to the live side, checked once when it is loaded.
+
+A bundle is a directory with ``manifest.json``, ONNX graphs and ``tokenizer.json``. Everything that the
+live side must know to feed the graphs stands in the manifest, together with size and sha256 of every file.
+"""
+
+import hashlib
+import math
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+import msgspec
+
+from stream.errors import BundleError
+from stream.skeleton import GROUPS
+
+SCHEMA = 1
+MANIFEST = "manifest.json"
+BRANCHES = ("keypoints", "image", "text")
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of every manifest record: immutable, unknown fields refused."""
+
+
+class Window(Record, kw_only=True):
+    """Grid and lengths of the rolling window."""
+
+    rate: float = 25.0  # ticks a second
+    poses: int = 4000  # pose slots, one a tick
+    features: int = 800  # image feature slots
+    stride: int = 5  # ticks a feature slot
+    offsets: tuple[int, ...] = (8, 16, 24)  # ticks back
+
+    def __post_init__(self) -> None:
+        if not (self.rate > 0 and self.poses > 0 and self.features > 0 and self.stride > 0):
+            raise ValueError("rate, poses, features and stride must be positive")
+        if not self.offsets or min(self.offsets) <= 0:
+            raise ValueError("offsets must be positive tick counts")
+
+    @property
+    def values(self) -> int:
+        """Values per keypoint: x, y and a displacement pair per offset."""
+        return 2 + 2 * len(self.offsets)
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Input width per keypoint group, e.g. body 25 × 8 = 200."""
+        return {name: (s.stop - s.start) * self.values for name, s in GROUPS.items()}
+
+
+class Tensor(Record, kw_only=True):
+    """Name, shape and element type of one graph input or output."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: Literal["float32", "int64", "bool"]
+
+
+class Graph(Record, kw_only=True):
+    """One ONNX file and its tensors."""
+
+    file: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+
+class Calibration(Record, kw_only=True):
+    """Affine map of the fused logit, by valid seconds and by which branches are present.
+
+    ``slope`` and ``bias`` hold one value per knot for each key; a key joins the present branches in
+    the order of ``BRANCHES`` with ``+``, e.g. ``keypoints+image``. Between knots the values are
+    interpolated linearly in log(seconds); outside they are held. The calibrated logit is
+    ``slope·z + bias + logit(prior)``: fitted on balanced classes, so it is a log-likelihood ratio.
+    """
+
+    knots_s: tuple[float, ...]
+    slope: dict[str, tuple[float, ...]]
+    bias: dict[str, tuple[float, ...]]
+
+    def __post_init__(self) -> None:
+        if not self.knots_s or sorted(set(self.knots_s)) != list(self.knots_s) or self.knots_s[0] <= 0:
+            raise ValueError("knots_s must be positive and increasing")
+        if set(self.slope) != set(self.bias) or not self.slope:
+            raise ValueError("slope and bias must name the same branches")
+        for values in (*self.slope.values(), *self.bias.values()):
+            if len(values) != len(self.knots_s) or not all(math.isfinite(v) for v in values):
+                raise ValueError("slope and bias need one finite value per knot")
+
+
+class Mode(Record, kw_only=True):
+    """One way to run the temporal models: its graphs, its hop and its calibration."""
+
+    branches: dict[str, Graph]  # any of BRANCHES
+    fusion: Graph
+    hop: int  # ticks between estimates when nothing else is asked
+    calibration: Calibration
+
+
+class ImageInput(Record, kw_only=True):
+    """Portrait preprocessing and the encoder that turns it into a feature."""
+
+    encoder: Graph  # float32 [1, 3, size, size] → float32 [1, dim]
+    size: int  # pixels; the portrait is resized to size×size directly
+    mean: tuple[float, float, float]  # of RGB in 0..1
+    std: tuple[float, float, float]
+    dim: int
+    token: Literal["cls", "mean"] = "cls"
+
+
+class TextInput(Record, kw_only=True):
+    """Tokenizer of the text branch."""
+
+    tokenizer: str  # file
+    length: int  # word pieces, padded or cut
+
+
+class Extractor(Record, kw_only=True):
+    """The front-end model whose output a bundle was trained on."""
+
+    name: str
+    sha256: str  # of the model files, in name order
+
+
+class FileEntry(Record, kw_only=True):
+    sha256: str
+    size: int  # bytes
+
+
+class Provenance(Record, kw_only=True):
+    licence: str
+    data: str  # what it was trained on
+    command: str  # what rebuilds it
+    note: str  # what a reader must know first
+    created: str  # ISO date
+
+
+class Manifest(Record, kw_only=True):
+    """``manifest.json``."""
+
+    schema: int = SCHEMA
+    name: str
+    task: str = "win-loss"
+    classes: tuple[str, ...] = ("loss", "win")
+    layout: Literal["openpose137"] = "openpose137"
+    window: Window
+    prior: float  # probability of win that the calibration assumes for deployment
+    warmup_s: float  # valid seconds before the state may be "ok"
+    extractors: dict[str, Extractor]
+    image: ImageInput | None = None
+    text: TextInput | None = None
+    modes: dict[Literal["full", "ring"], Mode]
+    provenance: Provenance
+    files: dict[str, FileEntry]
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.prior < 1.0:
+            raise ValueError("prior must lie between 0 and 1")
+        if not self.modes:
+            raise ValueError("modes must not be empty")
+        for mode in self.modes.values():
+            unknown = set(mode.branches) - set(BRANCHES)
+            if unknown or not mode.branches:
+                raise ValueError(f"branches must be some of {', '.join(BRANCHES)}")
+        named = {name for mode in self.modes.values() for name in mode.branches}
+        if ("image" in named) != (self.image is not None) or ("text" in named) != (self.text is not None):
+            raise ValueError("an image or text branch needs its input section, and the section its branch")
+
+
+class _Version(msgspec.Struct):
+    schema: int
+
+
+class Bundle(msgspec.Struct, frozen=True):
+    """A verified bundle on disk."""
+
+    folder: Path
+    manifest: Manifest
+    sha256: str  # of manifest.json, which names every other file's hash
+
+    def path(self, name: str) -> Path:
+        return self.folder / name
+
+
+def sha256_of(path: Path) -> str:
+    """Hex SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def parse(raw: bytes, where: str = MANIFEST) -> Manifest:
+    """Decode a manifest strictly; raises BundleError for another schema or a malformed field."""
+    try:
+        version = msgspec.json.decode(raw, type=_Version).schema
+        if version != SCHEMA:
+            raise BundleError(
+                f"{where}: expected bundle schema {SCHEMA}, found {version}; "
+                f"use an undertone that reads schema {version} or export the bundle again."
+            )
+        return msgspec.json.decode(raw, type=Manifest)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise BundleError(
+            f"{where}: expected a bundle manifest, found a malformed one ({error}); export it again."
+        ) from error
+
+
+def load(folder: str | Path) -> Bundle:
+    """Read and verify a bundle: schema, every file's presence, size and sha256. Raises BundleError."""
+    folder = Path(folder)
+    manifest_path = folder / MANIFEST
+    try:
+        raw = manifest_path.read_bytes()
+    except OSError as error:
+        raise BundleError(
+            f"{folder}: expected a bundle directory with {MANIFEST}, found none ({error.strerror}); "
+            "give the directory that an export wrote."
+        ) from error
+    manifest = parse(raw, str(manifest_path))
+    for name in sorted(manifest.files.keys() | _referenced(manifest)):
+        _verify(folder, name, manifest.files.get(name))
+    return Bundle(folder=folder, manifest=manifest, sha256=hashlib.sha256(raw).hexdigest())
+
+
+def _referenced(manifest: Manifest) -> set[str]:
+    graphs = [g for mode in manifest.modes.values() for g in (*mode.branches.values(), mode.fusion)]
+    names = {graph.file for graph in graphs}
+    if manifest.image:
+        names.add(manifest.image.encoder.file)
+    if manifest.text:
+        names.add(manifest.text.tokenizer)
+    return names
+
+
+def _verify(folder: Path, name: str, entry: FileEntry | None) -> None:
+    pure = PurePosixPath(name)
+    if pure.is_absolute() or ".." in pure.parts or "\\" in name:
+        raise BundleError(
+            f"{folder}: expected file names inside the bundle, found {name!r}; do not use this bundle."
+        )
+    if entry is None:
+        raise BundleError(
+            f"{folder}: expected a hash for {name} in {MANIFEST}, found none; export the bundle again."
+        )
+    path = folder / name
+    if not path.is_file():
+        raise BundleError(
+            f"{path}: expected this file of the bundle, found none; copy the whole bundle again."
+        )
+    size = path.stat().st_size
+    if size != entry.size:
+        raise BundleError(f"{path}: expected {entry.size} bytes, found {size}; copy the bundle again.")
+    found = sha256_of(path)
+    if found != entry.sha256:
+        raise BundleError(
+            f"{path}: expected sha256 {entry.sha256[:12]}…, found {found[:12]}…; the file is damaged, copy the bundle again."
+        )

@@ -1,0 +1,48 @@
+"""What can go wrong, as a tree.
+
+UndertoneError                  every message is one sentence: expected, found, what to do
+├── SourceError                 a video source that cannot be opened or read
+│   └── SourceTimeout           … that accepted and then said nothing in time
+├── BundleError                 a bundle that is incomplete, damaged or of another schema
+├── ModelError                  a model file that is missing, damaged or of another shape
+├── ProviderError               an execution provider that is unknown or did not load
+├── PublishError                an endpoint that cannot be bound or may not be
+├── MessageError                bytes that are no message of a known schema
+└── UsageError                  an option or argument outside what the command accepts
+"""
+
+
+class UndertoneError(Exception):
+    """Root of every error that Undertone raises on purpose; ``str()`` is one printable sentence."""
+
+
+class SourceError(UndertoneError):
+    """A video source cannot be opened or read."""
+
+
+class SourceTimeout(SourceError):
+    """A video source accepted the connection and then sent nothing in time."""
+
+
+class BundleError(UndertoneError):
+    """A bundle is incomplete, damaged or written to another schema."""
+
+
+class ModelError(UndertoneError):
+    """A model file is missing, damaged or of another shape."""
+
+
+class ProviderError(UndertoneError):
+    """An execution provider is unknown or did not load."""
+
+
+class PublishError(UndertoneError):
+    """A publishing endpoint cannot be bound or is not allowed."""
+
+
+class MessageError(UndertoneError):
+    """Bytes are no message of a known schema."""
+
+
+class UsageError(UndertoneError):
+    """An option or argument is outside what the command accepts."""

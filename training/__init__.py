@@ -1,0 +1,1 @@
+"""Everything that learns: simulator, fused model, two-stage training, delivery."""

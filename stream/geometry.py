@@ -1,0 +1,165 @@
+"""Regions of a frame, the crop of one and the way back.
+
+A region is a rotated rectangle in frame pixels; a crop maps its corners to the corners of the output
+(crop (0, 0) is the region's upper left corner, no half-pixel shift: the convention of MediaPipe's
+``image_to_tensor_converter_opencv.cc``, which the networks' reference points depend on).
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.records import Floats, Image
+
+Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in pixels
+Matrix = NDArray[np.float64]  # [2, 3]
+
+_BORDERS = {"replicate": cv2.BORDER_REPLICATE, "zero": cv2.BORDER_CONSTANT}
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A rotated rectangle in pixels of the frame; rotation in radians, clockwise as seen."""
+
+    cx: float
+    cy: float
+    width: float
+    height: float
+    rotation: float = 0.0
+
+    def scaled(self, factor: float, *, shift_y: float = 0.0) -> "Region":
+        """The square on the longer side, grown by ``factor``, its centre moved by ``shift_y`` heights.
+
+        The shift is along the region's own axis and measured before growing (MediaPipe's
+        ``rect_transformation_calculator.cc`` with ``square_long``).
+        """
+        side = max(self.width, self.height) * factor
+        along = self.height * shift_y
+        return Region(
+            self.cx - along * math.sin(self.rotation),
+            self.cy + along * math.cos(self.rotation),
+            side,
+            side,
+            self.rotation,
+        )
+
+    @property
+    def box(self) -> Box:
+        """The upright box around the region."""
+        c, s = abs(math.cos(self.rotation)), abs(math.sin(self.rotation))
+        half_w = (self.width * c + self.height * s) / 2
+        half_h = (self.width * s + self.height * c) / 2
+        return self.cx - half_w, self.cy - half_h, self.cx + half_w, self.cy + half_h
+
+
+def affine(region: Region, size: tuple[int, int], *, mirrored: bool = False) -> Matrix:
+    """The map from crop pixels (width, height = ``size``) to frame pixels; mirrored: crop x runs leftward."""
+    c, s = math.cos(region.rotation), math.sin(region.rotation)
+    a, b = region.width / size[0], region.height / size[1]
+    if mirrored:
+        a = -a
+    half_w, half_h = size[0] / 2, size[1] / 2
+    return np.array(
+        (
+            (a * c, -b * s, region.cx - a * c * half_w + b * s * half_h),
+            (a * s, b * c, region.cy - a * s * half_w - b * c * half_h),
+        )
+    )
+
+
+def inverse(matrix: Matrix) -> Matrix:
+    """The affine map backwards. Raises ValueError if it flattens the plane."""
+    (a, b, x), (c, d, y) = matrix.tolist()
+    determinant = a * d - b * c
+    if not determinant:
+        raise ValueError("the affine map has no inverse: its region has no area")
+    a, b, c, d = d / determinant, -b / determinant, -c / determinant, a / determinant
+    return np.array(((a, b, -a * x - b * y), (c, d, -c * x - d * y)))
+
+
+def apply(matrix: Matrix, points: Floats) -> Floats:
+    """Points [..., 2] through an affine map; float32 out."""
+    return np.asarray(points @ matrix[:, :2].T + matrix[:, 2], np.float32)
+
+
+def crop(
+    image: Image,
+    region: Region,
+    size: tuple[int, int],
+    *,
+    border: Literal["replicate", "zero"] = "replicate",
+    mirrored: bool = False,
+    out: Image | None = None,
+) -> Image:
+    """The region of the image, turned upright and scaled to (width, height): uint8 [H, W, 3]."""
+    return warp(image, affine(region, size, mirrored=mirrored), size, border=border, out=out)
+
+
+def warp(
+    image: Image,
+    matrix: Matrix,
+    size: tuple[int, int],
+    *,
+    border: Literal["replicate", "zero"] = "replicate",
+    out: Image | None = None,
+) -> Image:
+    """Sample the image where ``matrix`` takes each output pixel, bilinear, no averaging when shrinking."""
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    warped: Image = cv2.warpAffine(image, matrix, size, dst=out, flags=flags, borderMode=_BORDERS[border])
+    return warped
+
+
+def uncrop(points: Floats, region: Region, size: tuple[int, int], *, mirrored: bool = False) -> Floats:
+    """Points [..., 2] in pixels of the crop → pixels of the frame."""
+    return apply(affine(region, size, mirrored=mirrored), points)
+
+
+def project(points: Floats, region: Region, size: tuple[int, int], *, mirrored: bool = False) -> Floats:
+    """Points [..., 2] in pixels of the frame → pixels of the crop: the inverse of `uncrop`."""
+    return apply(inverse(affine(region, size, mirrored=mirrored)), points)
+
+
+def letterbox(width: int, height: int, aspect: float = 1.0) -> Region:
+    """The smallest upright region with width/height = ``aspect`` that is centred on and holds a frame."""
+    if width > height * aspect:
+        return Region(width / 2, height / 2, width, width / aspect)
+    return Region(width / 2, height / 2, height * aspect, height)
+
+
+def normalise(points: Floats, box: Box) -> Floats:
+    """Points [..., 2] in frame pixels → shares of the box: (0, 0) its upper left, (1, 1) its lower right.
+
+    Raises ValueError for a box without area.
+    """
+    width, height = box[2] - box[0], box[3] - box[1]
+    if width <= 0 or height <= 0:
+        raise ValueError(f"the box {box} has no area")
+    origin, scale = np.float32(box[:2]), np.float32((width, height))
+    return np.asarray((points - origin) / scale, np.float32)
+
+
+def clip(box: Box, width: int, height: int) -> Box:
+    """The part of a box that lies in a frame; its sides may coincide if there is none."""
+    x0, y0 = min(max(box[0], 0.0), width), min(max(box[1], 0.0), height)
+    return x0, y0, max(x0, min(box[2], width)), max(y0, min(box[3], height))
+
+
+def overlap(a: Box, b: Box) -> float:
+    """Intersection over union of two boxes, 0..1."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared
+    return shared / union
+
+
+def shrink(image: Image, size: tuple[int, int]) -> Image:
+    """A small copy (width, height) in which every pixel counts: for comparing pictures, not for networks."""
+    small: Image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return small

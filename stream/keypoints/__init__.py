@@ -1,0 +1,1 @@
+"""Keypoints: a picture and where to look become a `stream.records.Pose`."""

@@ -1,0 +1,91 @@
+"""21 points of each hand.
+
+Constants from the expanded graph of MediaPipe Holistic 0.10.21 (HandLandmarksFromPoseCpu, HandRecropByRoiCpu,
+HandTracking, HandLandmarkCpu): the pose's wrist, index and pinky give a region, a small network corrects it,
+and while tracking the last points may replace it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stream.geometry import Region
+from stream.keypoints.litert import Network
+from stream.keypoints.regions import Tracking, aligned, hand_from_hand, hand_from_pose
+from stream.keypoints.view import Meter, View
+from stream.records import Floats, Image
+
+COUNT = 21
+PRESENCE = 0.5
+WRIST_VISIBLE = 0.1
+
+# Rows of the pose: wrist, pinky, index.
+LEFT, RIGHT = (15, 17, 19), (16, 18, 20)
+
+_TRACKING = Tracking(degrees=40, translation=0.2, scale=0.4, margin=-0.1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hand:
+    """What the hand network says of one frame."""
+
+    points: Floats  # float32 [21, 2], pixels of the frame
+    presence: float  # 0..1
+
+
+class HandNetworks:
+    """The two networks, shared by both hands."""
+
+    def __init__(self, folder: Path, meter: Meter, threads: int) -> None:
+        recrop = Network(folder / "hand_recrop.tflite", size=256, outputs=((1, 1, 1, 4),), threads=threads)
+        hand = Network(
+            folder / "hand_landmark_full.tflite",
+            size=224,
+            outputs=((1, 63), (1, 1), (1, 1), (1, 63)),
+            threads=threads,
+        )
+        self.recrop = View(recrop, meter)
+        self.hand = View(hand, meter)
+
+
+class HandStage:
+    """Picture and body points → one `Hand`, or None; keeps the last hand for tracking."""
+
+    def __init__(self, networks: HandNetworks, rows: tuple[int, int, int]) -> None:
+        self._networks = networks
+        self._wrist, self._pinky, self._index = rows
+        self._last: Floats | None = None
+
+    def reset(self) -> None:
+        self._last = None
+
+    def __call__(self, image: Image, body: Floats, visibility: Floats) -> Hand | None:
+        """``body``: float32 [33, 2], frame pixels; ``visibility``: float32 [33]."""
+        last, self._last = self._last, None
+        if visibility[self._wrist] <= WRIST_VISIBLE:
+            return None
+        region = fresh = self._recrop(image, body)
+        if last is not None:
+            followed = from_hand(last)
+            if _TRACKING.holds(last, followed, fresh):
+                region = followed
+        flat, presence, _, _ = self._networks.hand(image, region)
+        if presence[0] <= PRESENCE:
+            return None
+        points = self._networks.hand.back(flat.reshape(-1, 3)[:, :2])
+        self._last = points
+        return Hand(points, float(presence[0]))
+
+    def _recrop(self, image: Image, body: Floats) -> Region:
+        rough = hand_from_pose(body[self._wrist], body[self._pinky], body[self._index]).scaled(
+            2.7, shift_y=-0.1
+        )
+        (flat,) = self._networks.recrop(image, rough)
+        centre, scale = self._networks.recrop.back(np.array(flat).reshape(2, 2))
+        return aligned(centre, scale, -90.0).scaled(1.0, shift_y=-0.1)
+
+
+def from_hand(points: Floats) -> Region:
+    """Where the hand was."""
+    return hand_from_hand(points).scaled(2.0, shift_y=-0.1)

@@ -1,0 +1,105 @@
+"""Holistic: pose, face, irises and hands of one person, on LiteRT.
+
+The networks and their chain are MediaPipe Holistic's (0.10.21, model complexity 1, no face refinement), with
+two differences. The irises come from the stand-alone iris network, which that version only has inside its
+refined face model. And points are not smoothed, only regions are (see `stream.keypoints.steady`).
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from stream.geometry import Region
+from stream.keypoints.face import Face, FaceStage
+from stream.keypoints.hands import LEFT, RIGHT, Hand, HandNetworks, HandStage
+from stream.keypoints.mapping import to_pose
+from stream.keypoints.pose import Body, PoseStage, region_from
+from stream.keypoints.steady import OneEuro
+from stream.keypoints.view import Meter
+from stream.records import Image, Pose
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Landmarks:
+    """The groups as MediaPipe gives them, before the mapping to 137 points."""
+
+    body: Body
+    face: Face | None
+    left_hand: Hand | None
+    right_hand: Hand | None
+
+
+class Holistic:
+    """Tracks one person from frame to frame; a region restarts it.
+
+    ``push`` runs in one thread at a time. ``static`` forgets everything between pictures: each needs a region.
+    """
+
+    def __init__(self, folder: Path, threads: int = 2, *, static: bool = False) -> None:
+        self._meter = Meter()
+        self._pose = PoseStage(folder, self._meter, threads)
+        self._face = FaceStage(folder, self._meter, threads)
+        hands = HandNetworks(folder, self._meter, threads)
+        self._left = HandStage(hands, LEFT)
+        self._right = HandStage(hands, RIGHT)
+        # Constants of PoseLandmarkFiltering for the two guide points.
+        self._guides = OneEuro(min_cutoff=0.01, beta=10.0)
+        self._static = static
+        self._region: Region | None = None
+        self._total_ms = 0.0
+        self.landmarks: Landmarks | None = None  # of the last frame, None if nobody was there
+
+    @property
+    def region(self) -> Region | None:
+        """Where the next frame will be searched; None when there is no track."""
+        return self._region
+
+    @property
+    def network_ms(self) -> float:
+        """Of the last push: inside the networks, copying their input included."""
+        return self._meter.network_ms
+
+    @property
+    def warp_ms(self) -> float:
+        """Of the last push: cutting regions out of the frame."""
+        return self._meter.warp_ms
+
+    @property
+    def timings_ms(self) -> dict[str, float]:
+        """Of the last push: each network by name, ``warp``, and ``other`` for everything between."""
+        other = self._total_ms - self._meter.network_ms - self._meter.warp_ms
+        return {**self._meter.networks, "warp": self._meter.warp_ms, "other": other}
+
+    def reset(self) -> None:
+        """Forget the person."""
+        self._region = self.landmarks = None
+        self._guides.reset()
+        self._face.reset()
+        self._left.reset()
+        self._right.reset()
+
+    def push(self, image: Image, region: Region | None = None) -> Pose | None:
+        """137 points of the person in the region (given: start there; None: follow the last frame's).
+
+        None if there is no track or nobody is seen any more; then a region is needed to start again.
+        """
+        begun = time.perf_counter()
+        self._meter.clear()
+        if region is not None or self._static:
+            self.reset()
+            self._region = region
+        pose = self._look(image, self._region) if self._region is not None else None
+        self._total_ms = 1e3 * (time.perf_counter() - begun)
+        return pose
+
+    def _look(self, image: Image, region: Region) -> Pose | None:
+        body = self._pose(image, region)
+        if body is None:
+            self.reset()
+            return None
+        self._region = region_from(self._guides.push(body.guides, region.width))
+        face = self._face(image, body.points)
+        left = self._left(image, body.points, body.visibility)
+        right = self._right(image, body.points, body.visibility)
+        self.landmarks = Landmarks(body, face, left, right)
+        return to_pose(body, face, left, right, image.shape[1], image.shape[0])

@@ -1,0 +1,89 @@
+"""33 body points and where to look for them next.
+
+Constants from the expanded graph of MediaPipe Holistic 0.10.21 (PoseLandmarkByRoiCpu,
+TensorsToPoseLandmarksAndSegmentation, PoseLandmarksToRoi); refinement from
+``refine_landmarks_from_heatmap_calculator.cc``.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stream.geometry import Region
+from stream.keypoints.litert import Network
+from stream.keypoints.regions import aligned
+from stream.keypoints.view import Meter, View
+from stream.records import Floats, Image
+
+COUNT = 33
+PRESENCE = 0.5
+GROWTH = 1.25
+
+_USED = COUNT + 2  # the two auxiliary points behind the body give the next region
+_CELLS = 64  # the heat map's side
+_KERNEL = np.arange(-3, 4)
+_CHANNEL = np.arange(_USED)[:, None, None]
+_CONFIDENT = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Body:
+    """What the pose network says of one frame."""
+
+    points: Floats  # float32 [33, 2], pixels of the frame, MediaPipe's order; also outside of the frame
+    visibility: Floats  # float32 [33], 0..1
+    guides: Floats  # float32 [2, 2], middle of the hips and a point on the circle around the person
+    presence: float  # 0..1
+
+
+class PoseStage:
+    """Picture and region → `Body`, or None if the network sees nobody there; stateless."""
+
+    def __init__(self, folder: Path, meter: Meter, threads: int) -> None:
+        network = Network(
+            folder / "pose_landmark_full.tflite",
+            size=256,
+            outputs=((1, 195), (1, 1), (1, 256, 256, 1), (1, _CELLS, _CELLS, 39), (1, 117)),
+            threads=threads,
+        )
+        self._view = View(network, meter)
+        self._scale = np.float32(network.size / _CELLS)
+
+    def __call__(self, image: Image, region: Region) -> Body | None:
+        flat, presence, _, heat, _ = self._view(image, region)
+        if presence[0] <= PRESENCE:
+            return None
+        values = flat.reshape(-1, 5)[:_USED]
+        cells = refine(values[:, :2] / self._scale, heat)
+        points = self._view.back(cells * self._scale)
+        visibility = 1.0 / (1.0 + np.exp(-values[:COUNT, 3]))
+        return Body(points[:COUNT], visibility, points[COUNT:], float(presence[0]))
+
+
+def region_from(guides: Floats) -> Region:
+    """The next frame's region from the two guide points."""
+    return aligned(guides[0], guides[1], 90.0).scaled(GROWTH)
+
+
+def refine(cells: Floats, heat: Floats) -> Floats:
+    """Points [N, 2] in heat-map cells, moved to the weighted middle of the 7×7 cells around them.
+
+    A point is moved if the heat there [64, 64, ≥N] (logits) is confident enough, and left alone if its cell
+    lies outside of the map. Cells beyond the edge count for nothing.
+    """
+    cell = cells.astype(np.int32)  # towards zero, as the source casts
+    columns = cell[:, 0, None] + _KERNEL
+    rows = cell[:, 1, None] + _KERNEL
+    inside_x = (columns >= 0) & (columns < _CELLS)
+    inside_y = (rows >= 0) & (rows < _CELLS)
+    logits = heat[
+        rows.clip(0, _CELLS - 1)[:, :, None], columns.clip(0, _CELLS - 1)[:, None, :], _CHANNEL[: len(cells)]
+    ]
+    weights = (inside_y[:, :, None] & inside_x[:, None, :]) / (1.0 + np.exp(-logits))
+    over_rows, over_columns = weights.sum(axis=2), weights.sum(axis=1)
+    total = over_columns.sum(axis=1)
+    moved = (weights.max(axis=(1, 2)) >= _CONFIDENT) & (cell >= 0).all(axis=1) & (cell[:, 0] < _CELLS)
+    total[~moved] = 1.0
+    middle = np.stack(((over_columns * columns).sum(axis=1), (over_rows * rows).sum(axis=1)), axis=1)
+    return np.where(moved[:, None], middle / total[:, None], cells).astype(np.float32)

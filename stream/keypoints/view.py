@@ -1,0 +1,65 @@
+"""A network with the crop it looks at, and what both cost."""
+
+import time
+from typing import Literal
+
+import numpy as np
+
+from stream.geometry import Matrix, Region, affine, apply, warp
+from stream.keypoints.litert import Network
+from stream.records import Floats, Image
+
+
+class Meter:
+    """Milliseconds since the last `clear`, networks and warps apart."""
+
+    def __init__(self) -> None:
+        self.networks: dict[str, float] = {}
+        self.warp_ms = 0.0
+
+    @property
+    def network_ms(self) -> float:
+        return sum(self.networks.values())
+
+    def clear(self) -> None:
+        self.networks.clear()
+        self.warp_ms = 0.0
+
+    def add(self, network: Network, warp_ms: float) -> None:
+        self.networks[network.name] = self.networks.get(network.name, 0.0) + network.ms
+        self.warp_ms += warp_ms
+
+
+class View:
+    """Calls a network on a region of a picture and takes its points back to the frame."""
+
+    def __init__(
+        self,
+        network: Network,
+        meter: Meter,
+        *,
+        low: float = 0.0,
+        high: float = 1.0,
+        border: Literal["replicate", "zero"] = "replicate",
+    ) -> None:
+        self._network = network
+        self._meter = meter
+        self._low, self._high = low, high
+        self._border: Literal["replicate", "zero"] = border
+        self._size = (network.size, network.size)
+        self._crop = np.empty((network.size, network.size, 3), np.uint8)
+        self._matrix: Matrix = np.zeros((2, 3))
+
+    def __call__(self, image: Image, region: Region, *, mirrored: bool = False) -> list[Floats]:
+        """The network's outputs for the region: views, good until its next call (drop them before)."""
+        begun = time.perf_counter()
+        self._matrix = affine(region, self._size, mirrored=mirrored)
+        warp(image, self._matrix, self._size, border=self._border, out=self._crop)
+        warp_ms = 1e3 * (time.perf_counter() - begun)
+        outputs = self._network(self._crop, self._low, self._high)
+        self._meter.add(self._network, warp_ms)
+        return outputs
+
+    def back(self, points: Floats) -> Floats:
+        """Points [..., 2] in pixels of the last crop → pixels of its frame."""
+        return apply(self._matrix, points)

@@ -1,0 +1,186 @@
+"""Pictures out of a source, with PyAV. Runs in the decoder child only."""
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import av
+import av.container
+import av.error
+import av.logging
+import av.video.frame
+import av.video.reformatter
+import av.video.stream
+import numpy as np
+from av.stream import Disposition
+
+from stream.capture.picture import Picture, StreamInfo
+from stream.capture.profiles import MAX_PIXELS, profile
+from stream.capture.redact import redact
+from stream.capture.ring import Control
+from stream.errors import SourceError, SourceTimeout
+from stream.records import Image
+
+MOST_ERRORS = 300  # in a row: nothing more will come
+_TWO_THREADS_ABOVE = 1080  # lines; slice threads help large multi-slice pictures only
+_TEXT_AS_VIDEO = frozenset({"ansi", "xbin", "bintext", "idf"})  # "video" that libav draws from plain text
+
+
+class Decoder:
+    """One opened source: ``info``, then ``pictures()`` to its end."""
+
+    def __init__(self, request: dict[str, Any], control: Control) -> None:
+        """Opens the source. Raises SourceError or SourceTimeout with one redacted sentence."""
+        av.logging.set_level(None)  # its logging can deadlock
+        self._name: str = request["name"]
+        self._url: str = request["url"]
+        self._finite: bool = request["kind"] in ("file", "demo", "picture")
+        self._start_at_s: float = request["start_at_s"]
+        self._timeouts = (max(0.1, request["deadline"] - time.monotonic()), request["read_timeout_s"])
+        self._control = control
+        self._reformatter = av.video.reformatter.VideoReformatter()
+        opening = profile(request)
+        try:
+            self._container = av.open(
+                opening.url,
+                "r",
+                format=opening.format,
+                options=opening.options,
+                timeout=self._timeouts,
+                metadata_errors="replace",
+            )
+        except (av.error.FFmpegError, OSError, ValueError, UnicodeError) as error:
+            raise self._explain(error, "open", self._timeouts[0]) from None
+        self._stream = self._choose()
+        context = self._stream.codec_context
+        context.thread_type = "SLICE"  # frame threads would hold back as many frames as there are threads
+        context.thread_count = 2 if context.height > _TWO_THREADS_ABOVE else 1
+        context.options = {"max_pixels": str(MAX_PIXELS)}
+        rate = self._stream.average_rate or self._stream.guessed_rate
+        duration = self._container.duration
+        self.info = StreamInfo(
+            width=context.width,
+            height=context.height,
+            fps=float(rate) if rate else None,
+            codec=context.name,
+            duration_s=duration / 1e6 if duration and duration > 0 else None,
+        )
+
+    def pictures(self) -> Iterator[Picture]:
+        """Every picture from ``start_at_s`` on. Counts decode errors; raises SourceError when none came."""
+        start = self._seek()
+        seen = row = 0  # pictures so far, errors in a row
+        for arrived, frames in self._packets():
+            if frames is None:
+                row += 1
+                if row >= MOST_ERRORS and (not self._finite or not seen):
+                    raise SourceError(
+                        f"{self._name}: {row} packets in a row could not be decoded; it is damaged"
+                    )
+                continue
+            for frame in frames:
+                row = 0
+                seen += 1
+                if start is not None and frame.time is not None and frame.time < start - 1e-6:
+                    self._control.add("progress")  # on the way from the key frame
+                    continue
+                yield self._picture(frame, arrived)
+        if not seen:
+            errors = self._control.get("errors")
+            raise SourceError(
+                f"{self._name} holds a video stream but no picture could be decoded ({errors} errors); "
+                "the file is damaged or cut short"
+            )
+
+    def close(self) -> None:
+        self._container.close()
+
+    def _choose(self) -> av.video.stream.VideoStream:
+        streams = self._container.streams
+        videos = [s for s in streams.video if not s.disposition & Disposition.attached_pic]  # no cover art
+        kinds = sorted({str(s.type) for s in streams if s.type != "video"})
+        if not videos:
+            found = f"only {', '.join(kinds)}" if kinds else "no stream at all"
+            raise SourceError(f"{self._name} holds no video, found {found}; name a source with a picture")
+        # The stubs promise a codec context; a codec without a decoder has none.
+        codec: str | None = getattr(videos[0].codec_context, "name", None)
+        if codec is None:
+            raise SourceError(f"{self._name} has video in a codec that cannot be decoded here; convert it")
+        if codec in _TEXT_AS_VIDEO:
+            raise SourceError(f"{self._name} is text, not video; name a video file")
+        return videos[0]
+
+    def _seek(self) -> float | None:
+        """Goes to the key frame before ``start_at_s``; returns the media time to begin at."""
+        if self._start_at_s <= 0:
+            return None
+        start_us = self._container.start_time or 0
+        if self.info.duration_s is not None and self._start_at_s >= self.info.duration_s:
+            raise SourceError(
+                f"{self._name} lasts {self.info.duration_s:.2f} s and has nothing at {self._start_at_s:g} s; "
+                "choose an earlier moment"
+            )
+        target = start_us + int(self._start_at_s * 1e6)
+        # Where it cannot seek, everything before the moment is decoded and passed over.
+        with suppress(av.error.FFmpegError):
+            self._container.seek(target)
+        return target / 1e6
+
+    def _packets(self) -> Iterator[tuple[float, list[av.video.frame.VideoFrame] | None]]:
+        """(arrival time, frames) per packet; None for frames where decoding failed."""
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except (av.error.FFmpegError, OSError) as error:
+                if self._finite:  # a file that breaks off is played as far as it goes
+                    self._control.add("errors")
+                    packet = None
+                else:
+                    raise self._explain(error, "read", self._timeouts[1]) from None
+            if packet is None:
+                return
+            arrived = time.monotonic()
+            try:
+                yield arrived, packet.decode()
+            except (av.error.FFmpegError, ValueError):
+                self._control.add("errors")
+                if self._finite:
+                    self._control.add("progress")
+                yield arrived, None
+
+    def _picture(self, frame: av.video.frame.VideoFrame, arrived: float) -> Picture:
+        turns = round(frame.rotation / 90) % 4
+        size = (frame.height, frame.width) if turns % 2 == 0 else (frame.width, frame.height)
+
+        def render() -> Image:
+            rgb = self._reformatter.reformat(frame, format="rgb24", threads=1)
+            plane: Any = rgb.planes[0]  # its stub leaves out that it is a buffer
+            strides = (plane.line_size, 3, 1)
+            data = np.frombuffer(plane, np.uint8)
+            image: Image = np.ndarray((rgb.height, rgb.width, 3), np.uint8, data, strides=strides)
+            return np.rot90(image, turns) if turns else image
+
+        pts = None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
+        return Picture(pts, arrived, size, frame.is_corrupt, render)
+
+    def _explain(self, error: Exception, verb: str, timeout_s: float) -> SourceError:
+        name = self._name
+        if isinstance(error, av.error.ExitError) or "timed out" in str(error).lower():
+            return SourceTimeout(
+                f"{name} sent nothing within {timeout_s:.1f} s; check that it is running and sending video"
+            )
+        if isinstance(error, ConnectionRefusedError):
+            return SourceError(f"{name} refused the connection; check host and port and that the server runs")
+        if isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError):
+            return SourceError(f"{name} denied access; check user name, password or token")
+        if isinstance(error, av.error.HTTPNotFoundError | av.error.FileNotFoundError):
+            return SourceError(f"{name} was not found; check the address")
+        if isinstance(error, av.error.InvalidDataError):
+            return SourceError(
+                f"{name} is not a video that can be read; it is damaged, cut short or no video"
+            )
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        reason = redact(str(reason).replace(self._url, name))
+        return SourceError(f"cannot {verb} {name} ({reason}); check the address and that it holds video")

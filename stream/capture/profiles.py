@@ -1,0 +1,42 @@
+"""How each kind of source is opened: libav options, whitelists and timeouts, as data."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+# 8192 × 8192: above every broadcast format, below what would exhaust a small machine.
+MAX_PIXELS = 1 << 26
+
+# What a source may open in turn. A local playlist cannot reach the network, a remote one no local file.
+_LOCAL = "file,crypto,data"
+_REMOTE = "http,https,httpproxy,tcp,udp,rtp,tls,crypto,data,rtmp,rtmps,rtmpt"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Arguments for opening one source."""
+
+    url: str
+    format: str | None = None
+    options: dict[str, str] = field(default_factory=dict)
+
+
+def profile(request: dict[str, Any]) -> Profile:
+    """The profile of ``request`` (kind, url, picture_format, read_timeout_s)."""
+    kind, url = request["kind"], request["url"]
+    timeout_us = str(int(request["read_timeout_s"] * 1e6))
+    common = {"max_pixels": str(MAX_PIXELS)}
+    if kind in ("file", "demo"):
+        # "file:" keeps libav from reading a protocol into a name such as "concat:a".
+        return Profile(f"file:{url}", None, {**common, "protocol_whitelist": _LOCAL})
+    if kind == "picture":
+        return Profile(f"file:{url}", request["picture_format"], {**common, "protocol_whitelist": _LOCAL})
+    if kind == "http":
+        return Profile(url, None, {**common, "rw_timeout": timeout_us, "protocol_whitelist": _REMOTE})
+    if kind == "rtsp":
+        rtsp = {"rtsp_transport": "tcp", "timeout": timeout_us, "fflags": "+genpts+discardcorrupt"}
+        return Profile(url, None, {**common, **rtsp})
+    if kind == "rtmp":
+        return Profile(url, None, {**common, "rw_timeout": timeout_us})
+    if kind == "device":
+        return Profile(url, "v4l2", common)
+    raise ValueError(f"no profile for a source of kind {kind!r}")

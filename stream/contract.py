@@ -6,6 +6,8 @@ live side must know to feed the graphs stands in the manifest, together with siz
 
 import hashlib
 import math
+from collections.abc import Iterable, Iterator
+from itertools import chain, combinations
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -23,7 +25,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of every manifest record: immutable, unknown fields refused."""
 
 
-class Window(Record, kw_only=True):
+class Window(Record, frozen=True, kw_only=True):
     """Grid and lengths of the rolling window."""
 
     rate: float = 25.0  # ticks a second
@@ -49,7 +51,7 @@ class Window(Record, kw_only=True):
         return {name: (s.stop - s.start) * self.values for name, s in GROUPS.items()}
 
 
-class Tensor(Record, kw_only=True):
+class Tensor(Record, frozen=True, kw_only=True):
     """Name, shape and element type of one graph input or output."""
 
     name: str
@@ -57,7 +59,7 @@ class Tensor(Record, kw_only=True):
     dtype: Literal["float32", "int64", "bool"]
 
 
-class Graph(Record, kw_only=True):
+class Graph(Record, frozen=True, kw_only=True):
     """One ONNX file and its tensors."""
 
     file: str
@@ -65,7 +67,7 @@ class Graph(Record, kw_only=True):
     outputs: tuple[Tensor, ...]
 
 
-class Calibration(Record, kw_only=True):
+class Calibration(Record, frozen=True, kw_only=True):
     """Affine map of the fused logit, by valid seconds and by which branches are present.
 
     ``slope`` and ``bias`` hold one value per knot for each key; a key joins the present branches in
@@ -88,7 +90,7 @@ class Calibration(Record, kw_only=True):
                 raise ValueError("slope and bias need one finite value per knot")
 
 
-class Mode(Record, kw_only=True):
+class Mode(Record, frozen=True, kw_only=True):
     """One way to run the temporal models: its graphs, its hop and its calibration."""
 
     branches: dict[str, Graph]  # any of BRANCHES
@@ -96,8 +98,29 @@ class Mode(Record, kw_only=True):
     hop: int  # ticks between estimates when nothing else is asked
     calibration: Calibration
 
+    def __post_init__(self) -> None:
+        unknown = set(self.branches) - set(BRANCHES)
+        if unknown or not self.branches:
+            raise ValueError(f"branches must be some of {', '.join(BRANCHES)}")
+        missing = {key_of(present) for present in _subsets(self.branches)} - set(self.calibration.slope)
+        if missing:
+            raise ValueError(f"calibration lacks {', '.join(sorted(missing))}")
+        if self.hop <= 0:
+            raise ValueError("hop must be a positive number of ticks")
 
-class ImageInput(Record, kw_only=True):
+
+def key_of(present: Iterable[str]) -> str:
+    """Calibration key of a set of present branches, e.g. ``keypoints+image``."""
+    chosen = set(present)
+    return "+".join(name for name in BRANCHES if name in chosen)
+
+
+def _subsets(names: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    ordered = tuple(names)
+    return chain.from_iterable(combinations(ordered, n) for n in range(1, len(ordered) + 1))
+
+
+class ImageInput(Record, frozen=True, kw_only=True):
     """Portrait preprocessing and the encoder that turns it into a feature."""
 
     encoder: Graph  # float32 [1, 3, size, size] → float32 [1, dim]
@@ -108,26 +131,26 @@ class ImageInput(Record, kw_only=True):
     token: Literal["cls", "mean"] = "cls"
 
 
-class TextInput(Record, kw_only=True):
+class TextInput(Record, frozen=True, kw_only=True):
     """Tokenizer of the text branch."""
 
     tokenizer: str  # file
     length: int  # word pieces, padded or cut
 
 
-class Extractor(Record, kw_only=True):
+class Extractor(Record, frozen=True, kw_only=True):
     """The front-end model whose output a bundle was trained on."""
 
     name: str
     sha256: str  # of the model files, in name order
 
 
-class FileEntry(Record, kw_only=True):
+class FileEntry(Record, frozen=True, kw_only=True):
     sha256: str
     size: int  # bytes
 
 
-class Provenance(Record, kw_only=True):
+class Provenance(Record, frozen=True, kw_only=True):
     licence: str
     data: str  # what it was trained on
     command: str  # what rebuilds it
@@ -135,7 +158,7 @@ class Provenance(Record, kw_only=True):
     created: str  # ISO date
 
 
-class Manifest(Record, kw_only=True):
+class Manifest(Record, frozen=True, kw_only=True):
     """``manifest.json``."""
 
     schema: int = SCHEMA
@@ -158,10 +181,6 @@ class Manifest(Record, kw_only=True):
             raise ValueError("prior must lie between 0 and 1")
         if not self.modes:
             raise ValueError("modes must not be empty")
-        for mode in self.modes.values():
-            unknown = set(mode.branches) - set(BRANCHES)
-            if unknown or not mode.branches:
-                raise ValueError(f"branches must be some of {', '.join(BRANCHES)}")
         named = {name for mode in self.modes.values() for name in mode.branches}
         if ("image" in named) != (self.image is not None) or ("text" in named) != (self.text is not None):
             raise ValueError("an image or text branch needs its input section, and the section its branch")
@@ -252,5 +271,6 @@ def _verify(folder: Path, name: str, entry: FileEntry | None) -> None:
     found = sha256_of(path)
     if found != entry.sha256:
         raise BundleError(
-            f"{path}: expected sha256 {entry.sha256[:12]}…, found {found[:12]}…; the file is damaged, copy the bundle again."
+            f"{path}: expected sha256 {entry.sha256[:12]}…, found {found[:12]}…; "
+            "the file is damaged, copy the bundle again."
         )

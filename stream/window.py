@@ -11,8 +11,10 @@ Paper: keypoints relative to the portrait box with displacements against t−8, 
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream.contract import Window as WindowSpec
 from stream.records import Floats, Mask, Portrait, Pose, WindowFigures
@@ -58,7 +60,7 @@ class Ring:
 
     def __init__(self, rows: int, shape: tuple[int, ...], dtype: type[np.generic]) -> None:
         self.rows = rows
-        self._buffer = np.zeros((2 * rows, *shape), dtype)
+        self._buffer: NDArray[Any] = np.zeros((2 * rows, *shape), dtype)
 
     def put(self, tick: int, value: object) -> None:
         slot = tick % self.rows
@@ -70,10 +72,10 @@ class Ring:
         for tick in range(max(first, last - self.rows + 1), last + 1):
             self.put(tick, 0)
 
-    def get(self, tick: int) -> np.ndarray:
+    def get(self, tick: int) -> Any:
         return self._buffer[tick % self.rows]
 
-    def view(self, tick: int, n: int) -> np.ndarray:
+    def view(self, tick: int, n: int) -> NDArray[Any]:
         """Rows of ticks tick−n+1 … tick, oldest first; no copy. ``n ≤ rows``."""
         stop = tick % self.rows + self.rows + 1
         return self._buffer[stop - n : stop]
@@ -104,7 +106,7 @@ class Window:
     def __init__(self, spec: WindowSpec, feature_dim: int = 0) -> None:
         self.spec = spec
         reserve = math.ceil(RESERVE_S * spec.rate)
-        rows = spec.poses + reserve
+        self.rows = rows = spec.poses + reserve
         slots = max(spec.features, -(-spec.poses // spec.stride)) + -(-reserve // spec.stride)
         self._reserve = reserve
         self._groups = {name: Ring(rows, (width,), np.float32) for name, width in spec.widths.items()}
@@ -213,6 +215,10 @@ class Window:
     def intact(self, tick: int) -> bool:
         """Whether rows read for ``tick`` have not been overwritten since."""
         return self.newest - tick <= self._reserve
+
+    def seen(self, tick: int, ticks: int) -> bool:
+        """Whether any of the ``ticks`` ticks up to ``tick`` shows a person."""
+        return bool(self._present.view(tick, min(ticks, self.spec.poses)).any())
 
     def figures(self, tick: int) -> WindowFigures:
         """Fill, coverage, largest gap and valid seconds of the window that ends at ``tick``."""

@@ -1,0 +1,53 @@
+"""Writes a bundle in one step: filled beside its place, hashed, verified as the live side will, renamed."""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from stream.contract import MANIFEST, Bundle, FileEntry, Manifest, load, sha256_of
+from stream.errors import BundleError
+
+
+def write(folder: str | Path, fill: Callable[[Path], Manifest]) -> Bundle:
+    """Write a bundle to ``folder``, replacing one that is there.
+
+    ``fill`` writes the graphs and the tokenizer into the directory it is given and returns the manifest;
+    its ``files`` are computed here. The place is taken only after the live side's own check has passed, so
+    a reader sees the old bundle or the new one. Raises BundleError, and leaves no trace then.
+    """
+    folder = Path(folder)
+    if folder.exists() and not _replaceable(folder):
+        raise BundleError(
+            f"{folder}: expected a bundle, an empty directory or nothing there, found something else; "
+            "choose another place."
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        fresh = work / "new"
+        fresh.mkdir()
+        save(fresh, fill(fresh))
+        load(fresh)
+        if folder.exists():
+            folder.rename(work / "old")
+        fresh.rename(folder)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return load(folder)
+
+
+def save(folder: Path, manifest: Manifest) -> None:
+    """Write ``manifest.json`` with size and sha256 of every other file in ``folder``."""
+    paths = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
+    files = {
+        p.relative_to(folder).as_posix(): FileEntry(sha256=sha256_of(p), size=p.stat().st_size) for p in paths
+    }
+    raw = msgspec.json.encode(msgspec.structs.replace(manifest, files=files))
+    (folder / MANIFEST).write_bytes(msgspec.json.format(raw, indent=2) + b"\n")
+
+
+def _replaceable(folder: Path) -> bool:
+    return folder.is_dir() and ((folder / MANIFEST).is_file() or not any(folder.iterdir()))

@@ -1,0 +1,128 @@
+"""The four networks of a bundle as modules with exactly the inputs and outputs of their graphs.
+
+keypoints: ``body``, ``face``, ``hands`` float32 [B, T, width] and ``*_mask`` bool [B, T] → ``vector`` [B, E]
+image:     ``features`` float32 [B, F, D], ``feature_mask`` bool [B, F] → ``vector`` [B, E]
+text:      ``ids`` int64 [B, L], ``ids_mask`` bool [B, L] → ``vector`` [B, E]
+fusion:    ``keypoints``, ``image``, ``text`` float32 [B, E], ``present`` bool [B, 3] → ``logit`` [B, 1]
+
+Spatial encoders, BERT and the portrait encoder are handed in, so this file decides how they are joined and
+not what they are. Paper: hidden-emotion paper, model section; absent vectors are ours.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from export.traceable import MASKED, Encoder, masked_mean, positions
+from stream.contract import BRANCHES, Window
+from stream.skeleton import GROUPS
+
+
+class Keypoints(nn.Module):
+    """Three streams of per-tick vectors, each through its Transformer; pooled, joined, projected."""
+
+    table: Tensor
+
+    def __init__(
+        self,
+        window: Window,
+        spatial: Mapping[str, nn.Module],
+        temporal: Mapping[str, Encoder],
+        dim: int,
+        out: int,
+    ) -> None:
+        super().__init__()
+        self.spatial, self.temporal = nn.ModuleDict(dict(spatial)), nn.ModuleDict(dict(temporal))
+        self.absent = nn.ParameterDict({name: nn.Parameter(0.02 * torch.randn(dim)) for name in GROUPS})
+        self.project = nn.Linear(len(GROUPS) * dim, out)
+        self.register_buffer("table", positions(window.poses, dim, 1 / window.rate), persistent=False)
+
+    def forward(
+        self,
+        body: Tensor,
+        face: Tensor,
+        hands: Tensor,
+        body_mask: Tensor,
+        face_mask: Tensor,
+        hands_mask: Tensor,
+    ) -> Tensor:
+        pairs = ((body, body_mask), (face, face_mask), (hands, hands_mask))
+        pooled = [self._stream(name, x, mask) for name, (x, mask) in zip(GROUPS, pairs, strict=True)]
+        vector: Tensor = self.project(torch.cat(pooled, dim=1))
+        return vector
+
+    def _stream(self, name: str, x: Tensor, mask: Tensor) -> Tensor:
+        rows = self.spatial[name](x) + self.table[-x.shape[1] :]
+        pooled = self.temporal[name](rows, mask)
+        return torch.where(mask.any(1, keepdim=True), pooled, self.absent[name])
+
+
+class Image(nn.Module):
+    """Portrait features through a Transformer; pooled and projected."""
+
+    table: Tensor
+
+    def __init__(self, window: Window, features: int, temporal: Encoder, dim: int, out: int) -> None:
+        super().__init__()
+        self.embed = nn.Sequential(nn.LayerNorm(features), nn.Linear(features, dim))
+        self.temporal = temporal
+        self.project = nn.Linear(dim, out)
+        table = positions(window.features, dim, window.stride / window.rate)
+        self.register_buffer("table", table, persistent=False)
+
+    def forward(self, features: Tensor, feature_mask: Tensor) -> Tensor:
+        rows = self.embed(features) + self.table[-features.shape[1] :]
+        vector: Tensor = self.project(self.temporal(rows, feature_mask))
+        return vector
+
+
+class Text(nn.Module):
+    """BERT's word-piece vectors, averaged over the valid pieces and projected."""
+
+    def __init__(self, bert: nn.Module, width: int, out: int) -> None:
+        super().__init__()
+        self.bert = bert
+        self.project = nn.Linear(width, out)
+
+    def forward(self, ids: Tensor, ids_mask: Tensor) -> Tensor:
+        # A four-dimensional additive mask is taken as it is: no mask is built inside, finite in any case.
+        bias = ((~ids_mask).to(torch.float32) * MASKED)[:, None, None, :]
+        bias = bias.expand(-1, 1, ids.shape[1], -1)
+        rows = self.bert(input_ids=ids, attention_mask=bias).last_hidden_state
+        vector: Tensor = self.project(masked_mean(rows, ids_mask))
+        return vector
+
+
+class Fusion(nn.Module):
+    """Joined branch vectors → fully connected layer with a residual → logit of win.
+
+    What an absent branch's input holds does not matter: its learned absent vector stands in.
+    """
+
+    def __init__(self, out: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        width = len(BRANCHES) * out
+        self.absent = nn.Parameter(0.02 * torch.randn(len(BRANCHES), out))
+        self.norm = nn.LayerNorm(out)
+        self.mix = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Dropout(dropout))
+        self.head = nn.Linear(width, 1)
+
+    def forward(self, keypoints: Tensor, image: Tensor, text: Tensor, present: Tensor) -> Tensor:
+        stacked = self.norm(torch.stack((keypoints, image, text), dim=1))
+        chosen = torch.where(present[..., None], stacked, self.absent)
+        joined = chosen.flatten(1)
+        logit: Tensor = self.head(joined + self.mix(joined))
+        return logit
+
+
+class Portrait(nn.Module):
+    """A DINOv2 encoder: ``portrait`` float32 [1, 3, S, S] → ``feature`` [1, D], CLS after the last norm."""
+
+    def __init__(self, dinov2: nn.Module) -> None:
+        super().__init__()
+        self.dinov2 = dinov2
+
+    def forward(self, portrait: Tensor) -> Tensor:
+        feature: Tensor = self.dinov2(portrait).last_hidden_state[:, 0]
+        return feature

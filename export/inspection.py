@@ -1,0 +1,36 @@
+"""Runs every graph of a bundle on full, partly filled and empty inputs."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from export.parity import random_cases, session
+from stream.contract import Bundle, Graph
+from stream.errors import BundleError
+
+
+def inspect(bundle: Bundle) -> Iterator[str]:
+    """One line per graph; raises BundleError when a graph does not match its manifest or yields no number."""
+    manifest = bundle.manifest
+    graphs = [g for mode in manifest.modes.values() for g in (*mode.branches.values(), mode.fusion)]
+    if manifest.image:
+        graphs.append(manifest.image.encoder)
+    for graph in graphs:
+        yield _one(bundle, graph)
+
+
+def _one(bundle: Bundle, graph: Graph) -> str:
+    path = bundle.path(graph.file)
+    runner = session(path)
+    for kind, specs, nodes in (
+        ("inputs", graph.inputs, runner.get_inputs()),
+        ("outputs", graph.outputs, runner.get_outputs()),
+    ):
+        expected = {t.name: list(t.shape) for t in specs}
+        found = {n.name: list(n.shape) for n in nodes}
+        if expected != found:
+            raise BundleError(f"{path}: expected {kind} {expected}, found {found}; export the bundle again.")
+    for case in random_cases(graph):
+        if not all(np.isfinite(output).all() for output in runner.run(None, case)):
+            raise BundleError(f"{path}: expected finite outputs, found NaN; export the bundle again.")
+    return f"{graph.file}: shapes and numbers are sound"

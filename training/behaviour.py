@@ -1,0 +1,232 @@
+"""Made-up behaviour: brief actions whose rates, and nothing else, differ between win and loss.
+
+Nothing here describes real people: which action favours which class was drawn by hand.
+An action is a smooth displacement field in face units (see ``person``), usable both to move the 137
+points and to warp a picture. A burst follows a raised cosine of 0.24–0.48 s. Bursts are Poisson events, so
+the log-likelihood ratio of what happened is exact and its ceiling can be computed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from stream.records import Floats
+from training.person import ANCHORS
+
+WIN, LOSS = 1, 0
+LABELS = {"loss": LOSS, "win": WIN}
+BURST_S = (0.24, 0.48)
+BLINK_S = (0.16, 0.28)
+TWO_SIDED = ("head_turn", "head_tilt")  # as often to one side as to the other
+NOTICE = "made-up people, no real-world meaning"
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A Gaussian bump of displacement around an anchor, in face units."""
+
+    anchor: str
+    spread: tuple[float, float]  # standard deviation in x, y
+    move: tuple[float, float]  # displacement at the anchor for activation 1
+    shift: tuple[float, float] = (0.0, 0.0)  # centre relative to the anchor
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A named displacement field whose largest displacement is about one face unit per activation."""
+
+    name: str
+    blobs: tuple[Blob, ...] = ()
+    rigid: tuple[float, float, float] = (0.0, 0.0, 0.0)  # head: yaw (x), pitch (y), roll (radians)
+
+
+def _pair(name: str, spread: tuple[float, float], dx: float, dy: float, at: tuple[float, float] = (0, 0)):
+    """The same bump on both sides; ``dx`` > 0 moves outward."""
+    sides = ("mouth_right", "mouth_left") if name == "mouth" else (f"right_{name}", f"left_{name}")
+    return tuple(
+        Blob(side, spread, (sign * dx, dy), (sign * at[0], at[1]))
+        for side, sign in zip(sides, (-1, 1), strict=True)
+    )
+
+
+ACTIONS = (
+    Action("brow_raise", _pair("brow", (0.38, 0.20), 0.0, -1.0)),
+    Action("brow_lower", _pair("brow", (0.30, 0.18), -0.35, 0.93, at=(-0.15, 0.0))),
+    Action("mouth_corners_up", _pair("mouth", (0.22, 0.20), 0.35, -0.93)),
+    Action("mouth_corners_down", _pair("mouth", (0.22, 0.20), 0.10, 0.99)),
+    Action(
+        "lip_press",
+        (Blob("upper_lip", (0.36, 0.10), (0.0, 0.8)), Blob("lower_lip", (0.36, 0.12), (0.0, -1.0))),
+    ),
+    Action("nod", rigid=(0.0, 1.0, 0.0)),
+    Action("head_turn", rigid=(1.0, 0.0, 0.0)),
+    Action("head_tilt", rigid=(0.0, 0.0, 0.4)),
+    Action("shrug", _pair("shoulder", (1.1, 0.8), 0.0, -1.0)),
+    Action("blink", _pair("eye", (0.24, 0.09), 0.0, 1.0, at=(0.0, -0.09))),
+    Action("talk", (Blob("lower_lip", (0.42, 0.30), (0.0, 1.0), (0.0, 0.20)),)),
+)
+NAMES = tuple(action.name for action in ACTIONS)
+COLUMN = {name: i for i, name in enumerate(NAMES)}
+
+
+def displacement(action: Action, at: Floats, anchors: Mapping[str, tuple[float, float]] = ANCHORS) -> Floats:
+    """Displacement at points ``at`` (face units, [..., 2]) for activation 1, same shape."""
+    moved = np.zeros_like(at)
+    for blob in action.blobs:
+        centre = np.add(anchors[blob.anchor], blob.shift).astype(np.float32)
+        weight = np.exp(-0.5 * (((at - centre) / np.float32(blob.spread)) ** 2).sum(-1))
+        moved += weight[..., None] * np.float32(blob.move)
+    yaw, pitch, roll = action.rigid
+    if any(action.rigid):
+        head, depth = head_weight(at, anchors), depth_of(at)
+        neck_y = anchors["neck"][1]
+        moved[..., 0] += yaw * (0.3 * head + 0.7 * depth) - roll * (at[..., 1] - neck_y) * head
+        moved[..., 1] += pitch * (0.4 * head + 0.6 * depth) + roll * at[..., 0] * head
+    return moved
+
+
+def head_weight(at: Floats, anchors: Mapping[str, tuple[float, float]] = ANCHORS) -> Floats:
+    """1 on the head, falling smoothly to 0 below the neck and away to the sides."""
+    chin_y, neck_y = anchors["chin"][1], anchors["neck"][1]
+    t = np.clip((neck_y + 0.9 - at[..., 1]) / (neck_y + 0.9 - chin_y), 0, 1)
+    side = np.exp(-((at[..., 0] / 2.6) ** 4) - (np.minimum(at[..., 1] + 0.5, 0) / 2.6) ** 4)
+    return t * t * (3 - 2 * t) * side
+
+
+def depth_of(at: Floats) -> Floats:
+    """How far a point of the face stands out towards the camera, 0..1: a dome over the face."""
+    return np.exp(-((at[..., 0] / 0.95) ** 2) - ((at[..., 1] - 0.55) / 1.4) ** 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Bursts of one action per minute in each class."""
+
+    action: str
+    win: float
+    loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A made-up way to behave after winning or losing."""
+
+    name: str
+    rates: tuple[Rate, ...]  # what tells the classes apart
+    distractors: tuple[Rate, ...]  # bursts with equal rates
+    amplitude: float  # peak displacement of a burst in units of the tracker's noise
+    blinks: float = 14.0  # per minute
+    talking: float = 0.35  # share of the time
+    sway: float = 0.035  # slow head motion, standard deviation in face units
+    window_s: float = 40.0  # length for which the rates were set
+
+    def rate(self, action: str, label: int) -> float:
+        """Bursts a minute of one action."""
+        for r in (*self.rates, *self.distractors):
+            if r.action == action:
+                return r.win if label == WIN else r.loss
+        return 0.0
+
+
+def _mirrored(high: float, low: float) -> tuple[Rate, ...]:
+    """Three actions that favour win and three that favour loss, equally strongly."""
+    win = ("mouth_corners_up", "brow_raise", "nod")
+    loss = ("lip_press", "brow_lower", "head_turn")
+    return (*(Rate(a, high, low) for a in win), *(Rate(a, low, high) for a in loss))
+
+
+_DISTRACTORS = (Rate("mouth_corners_down", 3, 3), Rate("head_tilt", 3, 3), Rate("shrug", 3, 3))
+
+STANDARD = Profile("standard", _mirrored(6.0, 3.8), _DISTRACTORS, amplitude=2.0)
+DEMO = replace(STANDARD, name="demo", rates=_mirrored(18.0, 2.0), amplitude=6.0, sway=0.03)
+PROFILES = {profile.name: profile for profile in (STANDARD, DEMO)}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One burst; it counts at its peak."""
+
+    action: str
+    start: float  # seconds
+    duration: float  # seconds
+    strength: float  # share of the profile's amplitude, −1..1; below 0 = to the other side
+
+    @property
+    def peak(self) -> float:
+        return self.start + self.duration / 2
+
+
+def schedule(profile: Profile, label: int, seconds: float, rng: np.random.Generator) -> list[Event]:
+    """Bursts whose peaks lie in [0, seconds), by time; every action is a Poisson process of its own."""
+    events = []
+    for r in (*profile.rates, *profile.distractors):
+        rate = r.win if label == WIN else r.loss
+        events += _bursts(r.action, rate, seconds, BURST_S, rng)
+    events += _bursts("blink", profile.blinks, seconds, BLINK_S, rng)
+    return sorted(events, key=lambda e: e.start)
+
+
+def _bursts(
+    action: str, per_minute: float, seconds: float, lasting: tuple[float, float], rng: np.random.Generator
+) -> list[Event]:
+    peaks = rng.uniform(0, seconds, rng.poisson(per_minute * seconds / 60))
+    lengths = rng.uniform(*lasting, len(peaks))
+    strengths = rng.uniform(0.75, 1.0, len(peaks))
+    if action in TWO_SIDED:
+        strengths *= rng.choice((-1.0, 1.0), len(peaks))
+    return [
+        Event(action, float(p - d / 2), float(d), float(s))
+        for p, d, s in zip(peaks, lengths, strengths, strict=True)
+    ]
+
+
+def parts_schedule(
+    profile: Profile, parts: Sequence[tuple[str, float]], rng: np.random.Generator
+) -> list[Event]:
+    """Schedules of several labelled stretches, one after the other: ``(("loss", 30), ("win", 60))``."""
+    events, at = [], 0.0
+    for label, seconds in parts:
+        for e in schedule(profile, LABELS[label], seconds, rng):
+            events.append(replace(e, start=e.start + at))
+        at += seconds
+    return events
+
+
+def log_likelihood_ratio(profile: Profile, events: Sequence[Event], t0: float, t1: float) -> float:
+    """Exact log p(events | win) − log p(events | loss) of the bursts with a peak in [t0, t1)."""
+    value = 0.0
+    for r in profile.rates:
+        seen = sum(1 for e in events if e.action == r.action and t0 <= e.peak < t1)
+        value += seen * float(np.log(r.win / r.loss)) - (r.win - r.loss) * (t1 - t0) / 60
+    return value
+
+
+def llr_steps(profile: Profile, events: Sequence[Event], ticks: int, rate: float) -> Floats:
+    """What each tick adds to the log-likelihood ratio, float64 [ticks]."""
+    steps = np.full(ticks, -sum(r.win - r.loss for r in profile.rates) / 60 / rate)
+    weight = {r.action: float(np.log(r.win / r.loss)) for r in profile.rates}
+    for e in events:
+        tick = int(e.peak * rate)
+        if e.action in weight and 0 <= tick < ticks:
+            steps[tick] += weight[e.action]
+    return steps
+
+
+def bayes_ceiling(profile: Profile, seconds: float, n: int, rng: np.random.Generator) -> float:
+    """Balanced accuracy of the sign of the exact log-likelihood ratio over ``n`` draws of each class."""
+    weight = np.array([np.log(r.win / r.loss) for r in profile.rates])
+    drift = sum(r.win - r.loss for r in profile.rates) * seconds / 60
+    right = []
+    for sign, rates in ((1, [r.win for r in profile.rates]), (-1, [r.loss for r in profile.rates])):
+        counts = rng.poisson(np.array(rates) * seconds / 60, (n, len(rates)))
+        value = sign * (counts @ weight - drift)
+        right.append(np.mean(value > 1e-9) + 0.5 * np.mean(np.abs(value) <= 1e-9))
+    return float(np.mean(right))
+
+
+def envelope(event: Event, times: Floats) -> Floats:
+    """Raised cosine of a burst at ``times`` (seconds), 0 outside."""
+    phase = (times - event.start) / event.duration
+    inside = (phase > 0) & (phase < 1)
+    return np.where(inside, 0.5 - 0.5 * np.cos(2 * np.pi * phase), 0.0) * event.strength

@@ -71,9 +71,7 @@ _FACE_BONES = (
     *_chain(48, 59, closed=True),
     *_chain(60, 67, closed=True),
 )
-_HAND_BONES = tuple(
-    link for base in (1, 5, 9, 13, 17) for link in ((0, base), *_chain(base, base + 3))
-)
+_HAND_BONES = tuple(link for base in (1, 5, 9, 13, 17) for link in ((0, base), *_chain(base, base + 3)))
 
 
 def _shift(bones: tuple[tuple[int, int], ...], by: int) -> tuple[tuple[int, int], ...]:

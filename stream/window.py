@@ -186,16 +186,17 @@ class Window:
         return tick // self.spec.stride
 
     def put_feature(self, slot: int, feature: Floats | None) -> None:
-        """Write one feature slot (None = known to be absent); slots skipped since the last are gaps."""
-        if slot <= self._newest_slot:
+        """Write one feature slot; the first feature has it, None leaves it open, skipped slots are gaps."""
+        if slot < self._newest_slot:
             raise ValueError(
-                f"feature slots must increase: expected more than {self._newest_slot}, found {slot}"
+                f"feature slots must not go back: expected {self._newest_slot} or more, found {slot}"
             )
         for ring in (self._features, self._feature_mask):
-            ring.clear(self._newest_slot + 1, slot - 1)
-        self._features.put(slot, 0 if feature is None else feature)
-        self._feature_mask.put(slot, feature is not None)
+            ring.clear(self._newest_slot + 1, slot)
         self._newest_slot = slot
+        if feature is not None and not self._feature_mask.get(slot):
+            self._features.put(slot, feature)
+            self._feature_mask.put(slot, True)
 
     def read(self, tick: int) -> WindowView:
         """All that ticks ≤ ``tick`` say; unseen ticks are zeros and masked."""

@@ -1,0 +1,60 @@
+# Every target makes the environment that it needs; nothing has to be installed by hand before.
+PYTHON ?= python3
+VENV := .venv
+BASE := .venv-base
+PIP_FLAGS := --quiet --disable-pip-version-check --constraint constraints.txt
+export PIP_CONSTRAINT := constraints.txt
+
+.DEFAULT_GOAL := install
+.PHONY: install demo models test test-base check clean bench peer-mediapipe schema
+
+install: $(VENV)/.runtime  ## the runtime, without torch
+
+demo: $(VENV)/.runtime models  ## the built-in clip through the whole chain, at live pace
+	$(VENV)/bin/undertone watch demo
+
+models: $(VENV)/.runtime  ## the embedded keypoint networks, hash-checked
+	$(VENV)/bin/undertone models pull holistic
+
+check: $(VENV)/.all  ## style, types, architecture
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/pytest tests/test_architecture.py
+
+test: $(VENV)/.all models  ## every test
+	$(VENV)/bin/pytest
+
+test-base: $(BASE)/.base  ## the live side's tests in an environment without torch
+	$(BASE)/bin/undertone models pull holistic
+	$(BASE)/bin/pytest tests/test_architecture.py tests/test_end_to_end.py tests/stream
+
+bench: $(VENV)/.all models peer-mediapipe  ## measure, then write README's table from the results
+	$(VENV)/bin/python benchmarks/keypoints.py
+	$(VENV)/bin/python benchmarks/pipeline.py
+	$(VENV)/bin/python benchmarks/full_update.py
+	$(VENV)/bin/python benchmarks/report.py
+
+clean:
+	rm -rf $(VENV) $(BASE) .venv-mediapipe build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 to 3.13 expected, found " + sys.version.split()[0] + "; set PYTHON=… to one of these" if not (3, 11) <= sys.version_info[:2] <= (3, 13) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install $(PIP_FLAGS) --upgrade pip
+
+$(VENV)/.runtime: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(VENV)/bin/python -m pip install $(PIP_FLAGS) --editable .
+	touch $@
+
+$(VENV)/.all: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(VENV)/bin/python -m pip install $(PIP_FLAGS) --group test --group lint --editable '.[training]'
+	touch $@ $(VENV)/.runtime
+
+$(BASE)/.base: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(BASE)
+	$(BASE)/bin/python -m pip install $(PIP_FLAGS) --upgrade pip
+	$(BASE)/bin/python -m pip install $(PIP_FLAGS) --group test --editable .
+	! $(BASE)/bin/python -c 'import torch' 2>/dev/null
+	touch $@

@@ -1,0 +1,6 @@
+"""``python -m stream`` is the ``undertone`` command."""
+
+from stream.app import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+"""The two lanes: ``observe`` writes one tick, ``estimate`` reads all ticks ≤ T.
+
+The same observations and the same T give the same number, whether ``estimate`` is called inline (file) or
+from a slower lane beside ``observe`` (live). Nothing here knows a thread, a socket or a clock.
+"""
+
+import threading
+from collections import deque
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+import numpy as np
+
+from stream.calibrate import calibrated
+from stream.contract import BRANCHES, Bundle
+from stream.errors import BundleError
+from stream.features import ImageEncoder, crop_portrait
+from stream.frontend import FrontEnd
+from stream.records import Estimate, Frame, Image, Observation, State
+from stream.temporal.full import FullMode
+from stream.text import Pieces, TextReader
+from stream.window import Grid, Ring, Window, WindowView
+
+ABSENT_AFTER_S = 2.0  # seconds without a person before the state says so
+COVERAGE_FLOOR = 0.5  # below this share of valid ticks an estimate is marked as degraded
+PENDING = 250  # portraits that may wait for the encoder (50 s of them)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    tick: int
+    slot: int
+    crop: Image
+
+
+class Analyzer:
+    """One person's running estimate. ``observe`` and ``estimate`` may run in two threads, each in one."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        front_end: FrontEnd,
+        *,
+        mode: str = "full",
+        provider: str = "cpu",
+        threads: int = 1,
+        prior: float | None = None,
+    ) -> None:
+        manifest = bundle.manifest
+        if mode != "full" or "full" not in manifest.modes:
+            raise BundleError(
+                f"{bundle.folder}: expected mode {mode}, found only "
+                f"{', '.join(manifest.modes)}; choose one of these."
+            )
+        self.bundle = bundle
+        self.spec = manifest.window
+        self.prior = manifest.prior if prior is None else prior
+        self.grid = Grid(self.spec.rate)
+        self.window = Window(self.spec, manifest.image.dim if manifest.image else 0)
+        self.shed = 0  # portraits given up because the encoder did not keep up
+        self._front_end = front_end
+        self._temporal = FullMode(bundle, provider=provider, threads=threads)
+        self._image = manifest.image
+        self._encoder = (
+            ImageEncoder(bundle, self._image, provider=provider, threads=threads) if self._image else None
+        )
+        self._reader = TextReader(bundle, manifest.text) if manifest.text else None
+        self._pieces: Pieces | None = None
+        self._waiting: deque[_Waiting] = deque()
+        self._waiting_lock = threading.Lock()
+        self._claimed_slot = -1
+        self._pts = Ring(self.window.rows, (), np.float64)
+        self._captured = Ring(self.window.rows, (), np.float64)
+
+    def reset(self) -> None:
+        """Forget everything seen; the next frame starts a new window."""
+        self.grid = Grid(self.spec.rate)
+        self.window.reset()
+        self._front_end.reset()
+        self._pieces = None
+        self._waiting.clear()
+        self._claimed_slot = -1
+        self.shed = 0
+
+    def describe(self, description: str | None, pts: float) -> None:
+        """Give the text branch its newest description (None takes it away); ``pts`` = when it speaks of."""
+        self._pieces = self._reader(description, pts) if self._reader and description else None
+
+    # -- fast lane ---------------------------------------------------------------------------------
+
+    def observe(self, frame: Frame) -> Observation | None:
+        """Write one tick; None when an earlier frame has the tick already."""
+        tick = self.grid.claim(frame.pts, frame.discontinuity)
+        if tick is None:
+            return None
+        portrait, pose = self._front_end.push(frame)
+        timings = dict(self._front_end.timings_ms)
+        started = perf_counter()
+        if (
+            portrait is not None
+            and self._image is not None
+            and self.window.slot_of(tick) > self._claimed_slot
+        ):
+            crop_started = perf_counter()
+            crop = crop_portrait(frame.image, portrait, self._image.size)
+            timings["crop"] = (perf_counter() - crop_started) * 1e3
+            self._enqueue(tick, crop)
+        self._pts.put(tick, frame.pts)
+        self._captured.put(tick, frame.captured)
+        self.window.push(tick, portrait, pose, cut=frame.discontinuity)
+        timings["window"] = (perf_counter() - started) * 1e3 - timings.get("crop", 0.0)
+        return Observation(tick, frame.pts, frame.captured, portrait, pose, timings)
+
+    def _enqueue(self, tick: int, crop: Image) -> None:
+        self._claimed_slot = self.window.slot_of(tick)
+        with self._waiting_lock:
+            self._waiting.append(_Waiting(tick, self._claimed_slot, crop))
+            if len(self._waiting) > PENDING:
+                self._waiting.popleft()
+                self.shed += 1
+
+    # -- slow lane ---------------------------------------------------------------------------------
+
+    def encode_waiting(self, tick: int) -> int:
+        """Encode the portraits of ticks ≤ ``tick`` that still wait; returns how many."""
+        done = 0
+        while (waiting := self._next_waiting(tick)) is not None and self._encoder is not None:
+            self.window.put_feature(waiting.slot, self._encoder(waiting.crop))
+            done += 1
+        return done
+
+    def _next_waiting(self, tick: int) -> _Waiting | None:
+        with self._waiting_lock:
+            return self._waiting.popleft() if self._waiting and self._waiting[0].tick <= tick else None
+
+    def estimate(self, tick: int | None = None) -> Estimate:
+        """What all ticks ≤ ``tick`` (default: the newest) say. At least one frame must have been observed."""
+        tick = self.window.newest if tick is None else tick
+        started = perf_counter()
+        self.encode_waiting(tick)
+        encoded = perf_counter()
+        view = self.window.read(tick)
+        pieces = self._pieces
+        vectors = self._temporal.vectors(view, pieces)
+        temporal = perf_counter()
+        branches: dict[str, float | None] = {
+            name: self._confidence({name: vectors[name]}, view) if name in vectors else None
+            for name in BRANCHES
+        }
+        win = self._confidence(vectors, view) if vectors else None
+        state, reason = self._state(tick, view)
+        pts = float(self._pts.get(tick))
+        return Estimate(
+            tick=tick,
+            pts=pts,
+            captured=float(self._captured.get(tick)),
+            win=win,
+            state=state,
+            reason=reason,
+            branches=branches,
+            window=view.figures,
+            text_age_s=None if pieces is None else max(0.0, pts - pieces.pts),
+            timings_ms={
+                "features": (encoded - started) * 1e3,
+                "temporal": (temporal - encoded) * 1e3,
+                "fusion": (perf_counter() - temporal) * 1e3,
+            },
+        )
+
+    def _confidence(self, vectors: dict[str, np.ndarray], view: WindowView) -> float:
+        return calibrated(
+            self._temporal.mode.calibration,
+            self._temporal.fuse(vectors),
+            vectors,
+            view.figures.valid_s,
+            self.prior,
+        )
+
+    def _state(self, tick: int, view: WindowView) -> tuple[State, str | None]:
+        figures = view.figures
+        if not self.window.seen(tick, round(ABSENT_AFTER_S * self.spec.rate)):
+            return "absent", None
+        if figures.valid_s < self.bundle.manifest.warmup_s:
+            return "warming", None
+        if figures.coverage < COVERAGE_FLOOR:
+            return "degraded", f"a person in only {figures.coverage:.0%} of the window"
+        return "ok", None
+
+    def update_cost_s(self) -> float:
+        """Seconds of one temporal update on a full window, measured now on zeros (masks do not change it)."""
+        self._temporal.warm_up()
+        started = perf_counter()
+        self._temporal.warm_up()
+        return perf_counter() - started
+
+    def flush(self) -> Estimate | None:
+        """The last word after the stream has ended; None when no frame came."""
+        return self.estimate() if self.window.newest >= 0 else None
+
+
+def degraded(estimate: Estimate, reason: str) -> Estimate:
+    """The same estimate, marked: an ``ok`` becomes ``degraded``, other states keep their meaning."""
+    return replace(estimate, state="degraded", reason=reason) if estimate.state == "ok" else estimate

@@ -1,0 +1,237 @@
+"""The ``undertone`` command: options in, one sentence out when something is wrong."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stream import __version__
+from stream.errors import UndertoneError
+
+DEFAULT_ENDPOINT = "tcp://127.0.0.1:5556"
+
+app = typer.Typer(
+    name="undertone",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+models_app = typer.Typer(help="Model files in the user's cache, hash-checked.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
+
+SourceArgument = Annotated[
+    str,
+    typer.Argument(
+        help="File, rtsp(s)://, rtmp(s)://, http(s)://, /dev/videoN, 'demo' (built-in clip) or 'pattern'."
+    ),
+]
+BundleOption = Annotated[
+    Path | None,
+    typer.Option("--bundle", help="Bundle directory. Default: the built-in demo bundle.", show_default=False),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object per line on stdout.")]
+ThreadsOption = Annotated[int, typer.Option(min=1, help="Threads of the keypoint networks.")]
+TimeoutOption = Annotated[
+    float, typer.Option(min=0.1, help="Seconds of silence after which a source is given up.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """Reads hidden emotion from live video: a running, calibrated win/loss confidence over ZeroMQ."""
+    if version:
+        typer.echo(f"undertone {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def watch(
+    source: SourceArgument,
+    bundle: BundleOption = None,
+    publish: Annotated[str, typer.Option(help="ZeroMQ endpoint to bind.")] = DEFAULT_ENDPOINT,
+    mode: Annotated[str, typer.Option(help="full or ring, as far as the bundle has it.")] = "full",
+    pace: Annotated[
+        str | None,
+        typer.Option(
+            help="live (newest frame wins) or fast (nothing lost; default for files).", show_default=False
+        ),
+    ] = None,
+    hop: Annotated[
+        int | None,
+        typer.Option(min=1, help="Ticks between estimates. Default: the bundle's.", show_default=False),
+    ] = None,
+    for_s: Annotated[
+        float | None,
+        typer.Option("--for", min=0.0, help="Stop after this many wall-clock seconds.", show_default=False),
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for a source that is not there yet.")] = False,
+    json: JsonOption = False,
+    overlay: Annotated[
+        Path | None,
+        typer.Option(help="Draw portrait, points and confidence curve into this MP4.", show_default=False),
+    ] = None,
+    wire: Annotated[str, typer.Option(help="Payload on the wire: json or msgpack.")] = "json",
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Allow an endpoint beyond this machine.")
+    ] = False,
+    provider: Annotated[
+        str, typer.Option(help="cpu, cuda or tensorrt; never falls back in silence.")
+    ] = "cpu",
+    prior: Annotated[
+        float | None,
+        typer.Option(min=0.001, max=0.999, help="Prior of win. Default: the bundle's.", show_default=False),
+    ] = None,
+    threads: ThreadsOption = 2,
+    timeout: TimeoutOption = 10.0,
+) -> None:
+    """Watch a source and publish its running confidence.
+
+    Examples:
+
+      undertone watch demo
+
+      undertone watch press.mp4 --json > confidence.jsonl
+
+      undertone watch rtsp://camera/press --publish tcp://127.0.0.1:6000 --for 3600
+    """
+    from stream.watching import Options, run
+
+    run(
+        Options(
+            source=source,
+            bundle=bundle,
+            publish=publish,
+            mode=mode,
+            pace=pace,
+            hop=hop,
+            for_s=for_s,
+            wait=wait,
+            json=json,
+            overlay=overlay,
+            wire=wire,
+            insecure=insecure,
+            provider=provider,
+            prior=prior,
+            threads=threads,
+            timeout_s=timeout,
+        )
+    )
+
+
+@app.command()
+def listen(
+    endpoint: Annotated[
+        str, typer.Argument(help="Endpoint that `undertone watch` publishes on.")
+    ] = DEFAULT_ENDPOINT,
+    topic: Annotated[str, typer.Option(help="confidence, health or event.")] = "confidence",
+    json: JsonOption = False,
+    count: Annotated[
+        int | None, typer.Option(min=1, help="Stop after this many messages.", show_default=False)
+    ] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="Give up after this many seconds without a message.", show_default=False),
+    ] = None,
+) -> None:
+    """Print what a running `undertone watch` publishes.
+
+    Examples:
+
+      undertone listen tcp://127.0.0.1:5556
+
+      undertone listen tcp://127.0.0.1:5556 --topic health --json --count 10
+    """
+    from stream.listening import run
+
+    run(endpoint, topic, as_json=json, count=count, timeout_s=timeout)
+
+
+@app.command()
+def inspect(
+    source: SourceArgument,
+    at: Annotated[float, typer.Option(min=0.0, help="Seconds into the source.")] = 0.0,
+    json: JsonOption = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Draw portrait and points into this PNG.", show_default=False)
+    ] = None,
+    threads: ThreadsOption = 2,
+    timeout: TimeoutOption = 10.0,
+) -> None:
+    """Show what the front end sees in one frame: portrait box, 137 points, validity, timings.
+
+    Examples:
+
+      undertone inspect press.mp4 --at 12.5 --out frame.png
+
+      undertone inspect portrait.jpg --json
+    """
+    from stream.inspecting import run
+
+    run(source, at_s=at, as_json=json, out=out, threads=threads, timeout_s=timeout)
+
+
+@app.command()
+def doctor(json: JsonOption = False, bundle: BundleOption = None) -> None:
+    """Report what this machine can do: providers that really load, versions, models, a 5-second speed probe.
+
+    Examples:
+
+      undertone doctor
+
+      undertone doctor --json
+    """
+    from stream.doctor import run
+
+    run(bundle, as_json=json)
+
+
+@models_app.command("list")
+def models_list(json: JsonOption = False) -> None:
+    """List the model sets that can be pulled and whether they are here."""
+    from stream.modelling import run_list
+
+    run_list(as_json=json)
+
+
+@models_app.command("pull")
+def models_pull(
+    name: Annotated[str, typer.Argument(help="A name that `undertone models list` shows.")],
+) -> None:
+    """Bring a model set into the cache; does nothing when it is there and whole.
+
+    Example:
+
+      undertone models pull holistic
+    """
+    from stream.modelling import run_pull
+
+    run_pull(name)
+
+
+@models_app.command("verify")
+def models_verify(
+    name: Annotated[str | None, typer.Argument(help="Default: every set that is here.")] = None,
+) -> None:
+    """Check the hashes of the model files in the cache."""
+    from stream.modelling import run_verify
+
+    run_verify(name)
+
+
+def main() -> None:
+    """Entry point: every expected error is one sentence on stderr and a non-zero exit."""
+    try:
+        app()
+    except UndertoneError as error:
+        typer.echo(f"undertone: {error}", err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        # Whoever read stdout has gone; keep the interpreter from complaining about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,97 @@
+"""``undertone inspect``: one frame through the front end."""
+
+import sys
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import msgspec
+
+from stream.capture.capture import Capture
+from stream.capture.source import Source
+from stream.errors import SourceError, UsageError
+from stream.frontend import FrontEnd
+from stream.overlay import draw_inspection
+from stream.records import Frame, Portrait, Pose
+from stream.skeleton import COUNT, GROUPS
+
+
+def run(source: str, *, at_s: float, as_json: bool, out: Path | None, threads: int, timeout_s: float) -> None:
+    """Inspect the first frame at or after ``at_s`` seconds of the source; print, and draw if asked."""
+    parsed = Source.parse(source)
+    front_end = FrontEnd.from_cache(threads)
+    frame = _frame(parsed, at_s, timeout_s)
+    portrait, pose = front_end.push(frame)
+    found = report(frame, portrait, pose, front_end.timings_ms)
+    if out is not None:
+        write_png(out, draw_inspection(frame.image, portrait, pose))
+    if as_json:
+        sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
+    else:
+        sys.stdout.write(_sentence(found, portrait, pose) + "\n")
+
+
+def report(
+    frame: Frame, portrait: Portrait | None, pose: Pose | None, timings_ms: dict[str, float]
+) -> dict[str, object]:
+    """What ``inspect --json`` prints; x and y in pixels of the frame."""
+    height, width = frame.image.shape[:2]
+    keypoints: list[list[object]] = (
+        [[0.0, 0.0, False] for _ in range(COUNT)]
+        if pose is None
+        else [
+            [round(float(x), 3), round(float(y), 3), bool(valid)]
+            for (x, y), valid in zip(pose.points, pose.valid, strict=True)
+        ]
+    )
+    return {
+        "pts": frame.pts,
+        "size": [width, height],
+        "portrait": None if portrait is None else [round(float(side), 2) for side in portrait.box],
+        "keypoints": keypoints,
+        "timings_ms": {stage: round(ms, 3) for stage, ms in timings_ms.items()},
+    }
+
+
+def write_png(path: Path, image: object) -> None:
+    """Write RGB uint8 [H, W, 3] as PNG. Raises UsageError when the place cannot be written."""
+    ok, encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    try:
+        if not ok:
+            raise OSError("the picture could not be encoded")
+        path.write_bytes(encoded.tobytes())
+    except OSError as error:
+        raise UsageError(
+            f"--out {path}: expected a place to write a PNG to, found {error.strerror or error}; "
+            "choose another."
+        ) from error
+
+
+def _frame(source: Source, at_s: float, timeout_s: float) -> Frame:
+    pace: Literal["live", "fast"] = "live" if source.live else "fast"
+    with Capture(
+        source, pace=pace, open_timeout_s=timeout_s, read_timeout_s=timeout_s, start_at_s=at_s
+    ) as capture:
+        capture.open()
+        while True:
+            frame = capture.next(0.2)
+            if frame is not None and (frame.pts >= at_s - 1e-6 or source.kind == "picture"):
+                return frame
+            if frame is None and capture.ended:
+                raise SourceError(
+                    f"{source.name}: expected a frame at {at_s:g} s, found the end before it; "
+                    "ask for an earlier one."
+                )
+
+
+def _sentence(found: dict[str, object], portrait: Portrait | None, pose: Pose | None) -> str:
+    timings = found["timings_ms"]
+    total = timings.get("total", 0.0) if isinstance(timings, dict) else 0.0
+    if portrait is None or pose is None:
+        return f"nobody found ({total:.0f} ms)"
+    box = ", ".join(f"{side:.0f}" for side in portrait.box)
+    groups = ", ".join(
+        f"{name} {int(pose.valid[group].sum())} of {group.stop - group.start}"
+        for name, group in GROUPS.items()
+    )
+    return f"portrait [{box}] · valid points: {groups} · {total:.0f} ms"

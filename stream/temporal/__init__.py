@@ -1,0 +1,1 @@
+"""The temporal models over the window: what the ticks so far say about the outcome."""

@@ -1,0 +1,57 @@
+"""Full mode: the paper's bidirectional Transformers over the whole window, computed anew at each call."""
+
+import numpy as np
+
+from stream.contract import BRANCHES, Bundle
+from stream.engine import Engine
+from stream.records import Floats
+from stream.text import Pieces
+from stream.window import WindowView
+
+
+class FullMode:
+    """Branch graphs and fusion of a bundle's ``full`` mode."""
+
+    def __init__(self, bundle: Bundle, *, provider: str = "cpu", threads: int = 1) -> None:
+        mode = bundle.manifest.modes["full"]
+        self.mode = mode
+        self._branches = {
+            name: Engine(bundle.path(graph.file), graph, provider=provider, threads=threads)
+            for name, graph in mode.branches.items()
+        }
+        self._fusion = Engine(bundle.path(mode.fusion.file), mode.fusion, provider=provider, threads=threads)
+        self._width = mode.fusion.inputs[0].shape[1]
+
+    def warm_up(self) -> None:
+        """Run every graph that a live estimate runs on zeros."""
+        for name, engine in self._branches.items():
+            if name != "text":
+                engine.warm_up()
+        self._fusion.warm_up()
+
+    def vectors(self, view: WindowView, pieces: Pieces | None) -> dict[str, Floats]:
+        """The vector, float32 [1, E], of every branch that has something to say."""
+        vectors = {}
+        if "keypoints" in self._branches and any(mask.any() for mask in view.masks.values()):
+            inputs = {name: values[None] for name, values in view.groups.items()}
+            masks = {f"{name}_mask": mask[None] for name, mask in view.masks.items()}
+            (vectors["keypoints"],) = self._branches["keypoints"](**inputs, **masks)
+        if "image" in self._branches and view.feature_mask.any():
+            (vectors["image"],) = self._branches["image"](
+                features=view.features[None], feature_mask=view.feature_mask[None]
+            )
+        if "text" in self._branches and pieces is not None:
+            (vectors["text"],) = self._branches["text"](ids=pieces.ids, ids_mask=pieces.mask)
+        return vectors
+
+    def fuse(self, vectors: dict[str, Floats]) -> float:
+        """The fused logit of win; branches without a vector are replaced by their absent vectors."""
+        absent = np.zeros((1, self._width), np.float32)
+        present = np.array([[name in vectors for name in BRANCHES]])
+        (logit,) = self._fusion(
+            keypoints=vectors.get("keypoints", absent),
+            image=vectors.get("image", absent),
+            text=vectors.get("text", absent),
+            present=present,
+        )
+        return float(logit[0, 0])

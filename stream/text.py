@@ -1,0 +1,42 @@
+"""Description → word pieces; the newest one is kept with its time. The only importer of tokenizers."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from stream.contract import Bundle, TextInput
+from stream.errors import BundleError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pieces:
+    """A tokenised description."""
+
+    ids: NDArray[np.int64]  # int64 [1, L]
+    mask: NDArray[np.bool_]  # bool [1, L]
+    pts: float  # media seconds it speaks of
+
+
+class TextReader:
+    """Tokenises descriptions as the bundle's tokenizer does; cut at the bundle's length."""
+
+    def __init__(self, bundle: Bundle, spec: TextInput) -> None:
+        self._length = spec.length
+        try:
+            self._tokenizer = Tokenizer.from_file(str(bundle.path(spec.tokenizer)))
+        except Exception as error:  # the Rust side raises plain Exception
+            raise BundleError(
+                f"{bundle.path(spec.tokenizer)}: expected a tokenizer file, found {error}; "
+                "export the bundle again."
+            ) from error
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(spec.length)
+
+    def __call__(self, description: str, pts: float) -> Pieces:
+        found = self._tokenizer.encode(description).ids
+        ids = np.zeros((1, self._length), np.int64)
+        ids[0, : len(found)] = found
+        mask = np.arange(self._length)[None] < len(found)
+        return Pieces(ids=ids, mask=mask, pts=pts)

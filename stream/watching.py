@@ -1,0 +1,124 @@
+"""``undertone watch``: checks the options, puts the chain together, runs it."""
+
+import signal
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+from stream import contract
+from stream.analyzer import Analyzer
+from stream.capture.capture import Capture
+from stream.capture.source import Source
+from stream.contract import Bundle
+from stream.engine import provider_name
+from stream.errors import UsageError
+from stream.frontend import FrontEnd
+from stream.live import Session, Settings, live_hop
+from stream.publisher import Publisher
+from stream.recorder import Recorder
+from stream.view import LineView
+
+Pace = Literal["live", "fast"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user asked for; see ``undertone watch --help``."""
+
+    source: str
+    bundle: Path | None = None
+    publish: str = "tcp://127.0.0.1:5556"
+    mode: str = "full"
+    pace: str | None = None
+    hop: int | None = None
+    for_s: float | None = None
+    wait: bool = False
+    json: bool = False
+    overlay: Path | None = None
+    wire: str = "json"
+    insecure: bool = False
+    provider: str = "cpu"
+    prior: float | None = None
+    threads: int = 2
+    timeout_s: float = 10.0
+
+
+def demo_bundle() -> Path:
+    """The bundle that ships with the package: made-up people, no real-world meaning."""
+    return Path(str(files("stream"))) / "assets" / "demo"
+
+
+def run(options: Options) -> None:
+    """Watch until the source ends, ``for_s`` is over or a signal comes. Raises UndertoneError."""
+    source = Source.parse(options.source)
+    pace = _pace(source, options)
+    if options.wire not in ("json", "msgpack"):
+        raise UsageError(f"--wire: expected json or msgpack, found {options.wire!r}; choose one of these.")
+    provider_name(options.provider)
+    if options.mode not in ("full", "ring"):
+        raise UsageError(f"--mode: expected full or ring, found {options.mode!r}; choose one of these.")
+    bundle = contract.load(options.bundle or demo_bundle())
+    with ExitStack() as stack:
+        publisher = stack.enter_context(
+            Publisher(
+                options.publish,
+                wire="msgpack" if options.wire == "msgpack" else "json",
+                insecure=options.insecure,
+            )
+        )
+        analyzer = Analyzer(
+            bundle,
+            FrontEnd.from_cache(options.threads),
+            mode=options.mode,
+            provider=options.provider,
+            prior=options.prior,
+        )
+        recorder = Recorder(options.overlay, pace) if options.overlay else None
+        if recorder is not None:
+            stack.callback(recorder.close)
+        view = stack.enter_context(LineView(as_json=options.json))
+        session = Session(
+            Settings(
+                source=source.name,
+                pace=pace,
+                hop=_hop(analyzer, bundle, pace, options),
+                mode="ring" if options.mode == "ring" else "full",
+                provider=options.provider.upper(),
+                for_s=options.for_s,
+                wait=options.wait,
+            ),
+            analyzer,
+            lambda: Capture(
+                source, pace=pace, open_timeout_s=options.timeout_s, read_timeout_s=options.timeout_s
+            ),
+            publisher,
+            recorder=recorder,
+            on_message=view.show,
+        )
+        view.header(session.settings, publisher.endpoint, bundle)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: session.stop())
+        session.run()
+
+
+def _pace(source: Source, options: Options) -> Pace:
+    if options.pace not in (None, "live", "fast"):
+        raise UsageError(f"--pace: expected live or fast, found {options.pace!r}; choose one of these.")
+    if options.pace == "fast" and source.live and source.kind != "pattern":
+        raise UsageError(
+            f"--pace: expected live for {source.name}, found fast; "
+            "a live source does not wait, leave the option out."
+        )
+    if options.pace is None:
+        return "live" if source.live or source.kind == "demo" else "fast"
+    return "fast" if options.pace == "fast" else "live"
+
+
+def _hop(analyzer: Analyzer, bundle: Bundle, pace: Pace, options: Options) -> int:
+    """What was asked for; else the manifest's, at live pace raised to what this machine keeps up with."""
+    if options.hop is not None:
+        return options.hop
+    hop = bundle.manifest.modes["full"].hop
+    return hop if pace == "fast" else live_hop(hop, analyzer.update_cost_s(), bundle.manifest.window.rate)

@@ -1,0 +1,100 @@
+"""Imports go training → export → stream only, and the live side runs without anything that trains."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+HEAVY = ("torch", "torchvision", "transformers", "ultralytics", "onnx", "onnxscript", "skimage")
+FORBIDDEN = {
+    "stream": {"export", "training", *HEAVY},
+    "export": {"training", "ultralytics"},
+    "training": set(),
+}
+# One foreign library, one file (or folder): whoever else needs it goes through that file.
+OWNERS = {
+    "onnxruntime": {"stream/engine.py"},
+    "zmq": {"stream/publisher.py"},
+    "ai_edge_litert": {"stream/keypoints/litert.py"},
+    "tokenizers": {"stream/text.py"},
+    "av": {"stream/capture/decoder.py", "stream/capture/picture.py", "stream/overlay.py"},
+}
+
+
+def modules(package: str) -> list[Path]:
+    found = sorted((ROOT / package).rglob("*.py"))
+    assert found, f"no modules under {package}"
+    return found
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_imports_go_one_way(package: str) -> None:
+    wrong = {
+        str(path.relative_to(ROOT)): sorted(found)
+        for path in modules(package)
+        if (found := imported(path) & FORBIDDEN[package])
+    }
+    assert not wrong
+
+
+def test_one_library_one_file() -> None:
+    for library, owners in OWNERS.items():
+        users = {str(p.relative_to(ROOT)) for p in modules("stream") if library in imported(p)}
+        assert users, f"nobody imports {library}"
+        assert users <= owners, f"{library} is imported by {sorted(users - owners)}"
+
+
+def test_every_stream_module_imports_without_what_trains() -> None:
+    names = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for path in modules("stream")
+        if path.name != "__main__.py"
+    ]
+    code = (
+        "import sys, importlib\n"
+        f"for name in {HEAVY!r}: sys.modules[name] = None\n"
+        f"for name in {names!r}: importlib.import_module(name)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+def test_import_stream_is_light() -> None:
+    code = "import sys, stream; print(sorted({m.split('.')[0] for m in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    loaded = set(ast.literal_eval(done.stdout))
+    heavy = {"numpy", "cv2", "av", "onnxruntime", "zmq", "ai_edge_litert", "tokenizers", "typer", *HEAVY}
+    assert not loaded & heavy
+
+
+def test_no_module_shadows_another() -> None:
+    shadowing = {
+        "types",
+        "queue",
+        "io",
+        "onnx",
+        "tensorrt",
+        "zmq",
+        "av",
+        "json",
+        "inspect",
+        "logging",
+        "utils",
+        "common",
+    }
+    names = {path.stem for package in FORBIDDEN for path in modules(package)}
+    assert not names & shadowing
+    assert not list((ROOT / "tests").rglob("__init__.py"))

@@ -1,0 +1,213 @@
+"""The messages of schema 1, field by field; ``stream/schema`` publishes them as JSON Schema.
+
+A new field is a new schema version: readers refuse what they do not know.
+"""
+
+import math
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar, Literal
+
+from msgspec import Meta, Struct
+
+from stream.records import Estimate, State, WindowFigures
+
+VERSION = 1
+BRANCHES = ("keypoints", "image", "text")
+
+Mode = Literal["ring", "full"]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Count = Annotated[int, Meta(ge=0)]
+Rate = Annotated[float, Meta(ge=0)]
+Name = Annotated[str, Meta(min_length=1)]
+Timestamp = Annotated[
+    str,
+    Meta(
+        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
+        description="UTC wall clock with milliseconds",
+        examples=["2026-05-01T12:00:03.412Z"],
+    ),
+]
+
+
+class WindowShares(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How full (keypoints, features) and how whole (coverage, largest gap) the window is."""
+
+    keypoints: Share
+    features: Share
+    coverage: Share
+    largest_gap_s: Rate
+
+
+class StageTimes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Recent percentiles of one stage, milliseconds."""
+
+    p50: Rate
+    p99: Rate
+
+
+# In the three messages a field with a default is left out of the payload while it has that default;
+# v travels as msgspec's tag, so that it comes first and cannot be set to anything else.
+class Confidence(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    tag_field="v",
+    tag=VERSION,
+):
+    """Topic `confidence`: win + loss = 1, or both null before there is any evidence."""
+
+    v: ClassVar[int] = VERSION
+    run: Name  # one start of the publisher
+    seq: Count  # strictly increases within a run
+    source: Name  # redacted
+    bundle: Name
+    time: Timestamp
+    pts: float | None  # media seconds of the newest frame used; null before the first
+    state: State
+    win: Share | None
+    loss: Share | None
+    branches: dict[str, Share | None]  # what each branch says for win, the others absent; null = absent
+    window: WindowShares
+    age_ms: float | None  # publication − capture of the newest frame used; null before the first
+    mode: Mode
+    provider: Name
+    reason: str | None = None  # why the state is not ok
+    text_age_s: float | None = None  # present while text is
+    replay: bool = False  # the last value again, for a late subscriber
+
+
+class Health(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    tag_field="v",
+    tag=VERSION,
+):
+    """Topic `health`: once a second, also without video."""
+
+    v: ClassVar[int] = VERSION
+    run: Name
+    time: Timestamp
+    source: Name
+    state: State
+    fps_in: Rate
+    fps_observed: Rate
+    estimates_per_s: Rate
+    dropped: dict[str, Count]  # frames by cause
+    stalls: Count
+    reconnects: Count
+    stages_ms: dict[str, StageTimes]
+    provider: Name
+    rss_mb: Rate  # parent and decoder child together
+    reason: str | None = None
+    hop: Count | None = None  # ticks between estimates
+    mode: Mode | None = None
+    late: Count | None = None  # frames whose tick was already taken
+    replay: bool = False
+
+
+class Event(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    tag_field="v",
+    tag=VERSION,
+):
+    """Topic `event`: something happened once: cut, subject, reconnect, degraded, recovered, end…"""
+
+    v: ClassVar[int] = VERSION
+    run: Name
+    time: Timestamp
+    pts: float | None
+    event: Name
+    detail: dict[str, Any]  # JSON values
+    replay: bool = False
+
+
+Message = Confidence | Health | Event
+TYPES: dict[str, type[Confidence] | type[Health] | type[Event]] = {
+    "confidence": Confidence,
+    "health": Health,
+    "event": Event,
+}
+TOPICS = tuple(TYPES)
+
+
+def timestamp(unix_s: float) -> str:
+    """Wall-clock seconds since 1970 → ``2026-05-01T12:00:03.412Z``."""
+    moment = datetime.fromtimestamp(round(unix_s, 3), UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def confidence_of(
+    estimate: Estimate | None,
+    *,
+    run: str,
+    seq: int,
+    source: str,
+    bundle: str,
+    mode: Mode,
+    provider: str,
+    unix_s: float,
+    now: float,
+    state: State | None = None,
+    reason: str | None = None,
+    branches: Iterable[str] = BRANCHES,
+) -> Confidence:
+    """The message for an estimate; ``None`` before the first one gives nulls and an empty window.
+
+    ``unix_s`` is the wall clock, ``now`` the monotonic clock that ``estimate.captured`` was read from.
+    ``state`` (with ``reason``) replaces the estimate's: what was ok then may be stale now.
+    ``branches`` are named, as null, while there is no estimate.
+    """
+    if estimate is None:
+        estimate = Estimate(
+            tick=0,
+            pts=math.nan,
+            captured=math.nan,
+            win=None,
+            state="warming",
+            reason=None,
+            branches=dict.fromkeys(branches),
+            window=WindowFigures(0.0, 0.0, 0.0, 0.0, 0.0),
+        )
+    win = _rounded(estimate.win, 6)
+    return Confidence(
+        run=run,
+        seq=seq,
+        source=source,
+        bundle=bundle,
+        time=timestamp(unix_s),
+        pts=_rounded(_known(estimate.pts), 3),
+        state=state or estimate.state,
+        win=win,
+        loss=None if win is None else round(1.0 - win, 6),
+        branches={name: _rounded(value, 4) for name, value in estimate.branches.items()},
+        window=WindowShares(
+            keypoints=round(float(estimate.window.keypoints), 4),
+            features=round(float(estimate.window.features), 4),
+            coverage=round(float(estimate.window.coverage), 4),
+            largest_gap_s=round(float(estimate.window.largest_gap_s), 3),
+        ),
+        age_ms=_rounded(_known(1000.0 * (now - estimate.captured)), 1),
+        mode=mode,
+        provider=provider,
+        reason=reason if state else reason or estimate.reason,
+        text_age_s=_rounded(estimate.text_age_s, 1),
+    )
+
+
+def _known(seconds: float) -> float | None:
+    """An estimate made before any frame has NaN for its two clocks: null on the wire."""
+    return None if math.isnan(seconds) else seconds
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(float(value), digits)

@@ -1,0 +1,33 @@
+"""The messages as JSON Schema (draft 2020-12): made from the records, published beside this file.
+
+``python -c "from stream.schema import write_schemas; write_schemas()"`` rewrites the files.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from stream.messages import TYPES
+
+FOLDER = Path(__file__).parent
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """JSON Schema by topic. One rule cannot be said there: win + loss = 1."""
+    return {topic: {"$schema": DIALECT} | msgspec.json.schema(kind) for topic, kind in TYPES.items()}
+
+
+def schema_texts() -> dict[str, str]:
+    """File name → content."""
+    return {
+        f"{topic}.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+        for topic, schema in schemas().items()
+    }
+
+
+def write_schemas(folder: Path = FOLDER) -> None:
+    for name, text in schema_texts().items():
+        (folder / name).write_text(text, encoding="utf-8")

@@ -7,6 +7,7 @@ live side must know to feed the graphs stands in the manifest, together with siz
 import hashlib
 import math
 from collections.abc import Iterable, Iterator
+from importlib.resources import files
 from itertools import chain, combinations
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -221,6 +222,11 @@ def parse(raw: bytes, where: str = MANIFEST) -> Manifest:
         raise BundleError(
             f"{where}: expected a bundle manifest, found a malformed one ({error}); export it again."
         ) from error
+
+
+def demo_bundle() -> Path:
+    """The bundle that ships with the package: made-up people, no real-world meaning."""
+    return Path(str(files("stream"))) / "assets" / "demo"
 
 
 def load(folder: str | Path) -> Bundle:

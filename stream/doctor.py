@@ -18,7 +18,6 @@ from stream.errors import UndertoneError
 from stream.frontend import FrontEnd
 from stream.live import live_hop
 from stream.temporal.full import FullMode
-from stream.watching import demo_bundle
 
 PACKAGES = (
     "numpy",
@@ -51,7 +50,7 @@ def run(folder: Path | None, *, as_json: bool) -> None:
     }
     missing: list[str] = []
     try:
-        bundle = contract.load(folder or demo_bundle())
+        bundle = contract.load(folder or contract.demo_bundle())
         report["bundle"] = {"name": bundle.manifest.name, "note": bundle.manifest.provenance.note}
         report["providers"] = _providers(bundle)
         report["probe"] = _probe(bundle)

@@ -3,7 +3,6 @@
 import signal
 from contextlib import ExitStack
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
@@ -45,11 +44,6 @@ class Options:
     timeout_s: float = 10.0
 
 
-def demo_bundle() -> Path:
-    """The bundle that ships with the package: made-up people, no real-world meaning."""
-    return Path(str(files("stream"))) / "assets" / "demo"
-
-
 def run(options: Options) -> None:
     """Watch until the source ends, ``for_s`` is over or a signal comes. Raises UndertoneError."""
     source = Source.parse(options.source)
@@ -59,7 +53,7 @@ def run(options: Options) -> None:
     provider_name(options.provider)
     if options.mode not in ("full", "ring"):
         raise UsageError(f"--mode: expected full or ring, found {options.mode!r}; choose one of these.")
-    bundle = contract.load(options.bundle or demo_bundle())
+    bundle = contract.load(options.bundle or contract.demo_bundle())
     with ExitStack() as stack:
         publisher = stack.enter_context(
             Publisher(

@@ -1,0 +1,209 @@
+"""The two lanes: the same observations and the same T give the same number, and nobody is nothing."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from stream import contract
+from stream.analyzer import ABSENT_AFTER_S, Analyzer
+from stream.calibrate import calibrated
+from stream.features import crop_portrait
+from stream.records import Estimate, Frame, Portrait, Pose
+from stream.skeleton import COUNT, GROUPS
+from stream.window import features_of
+
+Story = Callable[[int], bool]
+
+
+class MadeUp:
+    """Stands in for the front end: a person who moves by a fixed rule, present when the story says so."""
+
+    def __init__(self, present: Story = lambda index: True) -> None:
+        self.present = present
+        self.timings_ms: dict[str, float] = {"total": 1.0}
+        self.pushed = 0
+
+    def push(self, frame: Frame) -> tuple[Portrait | None, Pose | None]:
+        self.pushed += 1
+        if not self.present(frame.index):
+            return None, None
+        rng = np.random.default_rng(frame.index)
+        valid = rng.random(COUNT) < 0.9
+        points = (100 + 80 * rng.random((COUNT, 2))).astype(np.float32) * valid[:, None]
+        return Portrait((80.0 + frame.index % 3, 80.0, 200.0, 210.0), 1.0), Pose(
+            points.astype(np.float32), valid
+        )
+
+    def reset(self) -> None:
+        self.pushed = 0
+
+
+def frames(n: int, fps: float = 25.0) -> list[Frame]:
+    pictures = np.random.default_rng(0).integers(0, 255, (8, 240, 320, 3), dtype=np.uint8)
+    return [Frame(i, 7.0 + i / fps, float(i), pictures[i % 8]) for i in range(n)]
+
+
+@pytest.fixture(scope="module")
+def bundle() -> contract.Bundle:
+    return contract.load(contract.demo_bundle())
+
+
+def analyzer(bundle: contract.Bundle, present: Story = lambda index: True) -> Analyzer:
+    return Analyzer(bundle, MadeUp(present))  # type: ignore[arg-type]
+
+
+def same(a: Estimate, b: Estimate) -> None:
+    assert (a.win, a.state, a.reason, a.branches, a.pts) == (b.win, b.state, b.reason, b.branches, b.pts)
+    assert [getattr(a.window, f) for f in a.window.__slots__] == [
+        getattr(b.window, f) for f in b.window.__slots__
+    ]
+
+
+def test_an_estimate_does_not_depend_on_earlier_estimates(bundle: contract.Bundle) -> None:
+    often, once = analyzer(bundle), analyzer(bundle)
+    for frame in frames(90):
+        often.observe(frame)
+        if frame.index % 20 == 3:
+            often.estimate()
+        once.observe(frame)
+    same(often.estimate(), once.estimate())
+
+
+def test_an_older_tick_reads_nothing_newer(bundle: contract.Bundle) -> None:
+    ahead, there = analyzer(bundle), analyzer(bundle)
+    for frame in frames(80):
+        ahead.observe(frame)
+        if frame.index <= 57:
+            there.observe(frame)
+    same(ahead.estimate(57), there.estimate(57))
+
+
+def test_stream_equals_offline(bundle: contract.Bundle) -> None:
+    """Everything computed at once from the whole clip, without grid, rings or queues."""
+    live, story = analyzer(bundle, lambda i: not 30 <= i < 41), MadeUp(lambda i: not 30 <= i < 41)
+    clip = frames(100)
+    for frame in clip:
+        live.observe(frame)
+    seen = [story.push(frame) for frame in clip]
+    spec, manifest = bundle.manifest.window, bundle.manifest
+    present = np.array([p is not None for p, _ in seen])
+    boxes = np.array([p.box if p else (0, 0, 1, 1) for p, _ in seen], np.float32)
+    points = np.stack([q.points if q else np.zeros((COUNT, 2), np.float32) for _, q in seen])
+    valid = np.stack([q.valid if q else np.zeros(COUNT, np.bool_) for _, q in seen])
+    partners = []
+    for back in spec.offsets:
+        shifted = np.zeros_like(points), np.zeros_like(valid)
+        shifted[0][back:], shifted[1][back:] = points[:-back], valid[:-back]
+        partners.append(shifted)
+    values, _ = features_of(boxes, points, valid, partners)
+    groups, masks = {}, {}
+    for name, group in GROUPS.items():
+        groups[name] = np.zeros((1, spec.poses, spec.widths[name]), np.float32)
+        groups[name][0, -100:] = values[:, group].reshape(100, -1)
+        masks[f"{name}_mask"] = np.zeros((1, spec.poses), np.bool_)
+        masks[f"{name}_mask"][0, -100:] = valid[:, group].any(1)
+    assert manifest.image is not None
+    features = np.zeros((1, spec.features, manifest.image.dim), np.float32)
+    feature_mask = np.zeros((1, spec.features), np.bool_)
+    encoder = live._encoder
+    assert encoder is not None
+    for slot in range(20):
+        tick = next((t for t in range(5 * slot, 5 * slot + 5) if present[t]), None)
+        if tick is not None:
+            portrait = seen[tick][0]
+            assert portrait is not None
+            features[0, slot - 20] = encoder(crop_portrait(clip[tick].image, portrait, manifest.image.size))
+            feature_mask[0, slot - 20] = True
+    temporal = live._temporal
+    vectors = {
+        "keypoints": temporal._branches["keypoints"](**groups, **masks)[0],
+        "image": temporal._branches["image"](features=features, feature_mask=feature_mask)[0],
+    }
+    expected = calibrated(
+        temporal.mode.calibration, temporal.fuse(vectors), vectors, present.sum() / 25, live.prior
+    )
+    estimate = live.estimate()
+    assert estimate.win == pytest.approx(expected, abs=1e-6)
+    assert estimate.window.coverage == pytest.approx(0.89)
+    assert estimate.window.largest_gap_s == pytest.approx(11 / 25)
+
+
+def test_nobody_is_absent_and_never_a_number(bundle: contract.Bundle) -> None:
+    empty = analyzer(bundle, lambda index: False)
+    for frame in frames(60):
+        empty.observe(frame)
+    estimate = empty.estimate()
+    assert (estimate.state, estimate.win, estimate.loss) == ("absent", None, None)
+    assert set(estimate.branches.values()) == {None}
+
+
+def test_somebody_who_left_is_absent(bundle: contract.Bundle) -> None:
+    left = analyzer(bundle, lambda index: index < 300)
+    states = []
+    for frame in frames(300 + round(ABSENT_AFTER_S * 25) + 1):
+        left.observe(frame)
+        if frame.index in (100, 299, 299 + round(ABSENT_AFTER_S * 25) - 1, 299 + round(ABSENT_AFTER_S * 25)):
+            states.append(left.estimate().state)
+    assert states == ["warming", "ok", "ok", "absent"]
+
+
+def test_mostly_unseen_is_degraded_with_its_reason(bundle: contract.Bundle) -> None:
+    patchy = analyzer(bundle, lambda index: index % 3 == 0)
+    for frame in frames(900):
+        patchy.observe(frame)
+    estimate = patchy.estimate()
+    assert estimate.state == "degraded"
+    assert estimate.reason is not None
+    assert "33%" in estimate.reason
+
+
+def test_branches_differ_and_text_is_absent_until_described(bundle: contract.Bundle) -> None:
+    reading = analyzer(bundle)
+    for frame in frames(50):
+        reading.observe(frame)
+    before = reading.estimate()
+    assert before.branches["text"] is None
+    assert before.text_age_s is None
+    reading.describe("presses the lips and nods", pts=8.0)
+    described = reading.estimate()
+    assert described.branches["text"] is not None
+    assert described.text_age_s == pytest.approx(7.0 + 49 / 25 - 8.0)
+    assert described.branches["keypoints"] == before.branches["keypoints"]
+    assert described.win != before.win
+    reading.describe(None, pts=9.0)
+    same(reading.estimate(), before)
+
+
+def test_frames_without_a_tick_of_their_own_are_not_looked_at(bundle: contract.Bundle) -> None:
+    fast = analyzer(bundle)
+    observed = [o for frame in frames(120, fps=60.0) if (o := fast.observe(frame)) is not None]
+    assert len(observed) == fast._front_end.pushed == 51  # type: ignore[attr-defined]
+    assert fast.grid.late == 69
+
+
+def test_reset_makes_it_as_new(bundle: contract.Bundle) -> None:
+    used, new = analyzer(bundle), analyzer(bundle)
+    for frame in frames(70):
+        used.observe(frame)
+    used.estimate()
+    used.reset()
+    for frame in frames(40):
+        used.observe(frame)
+        new.observe(frame)
+    same(used.estimate(), new.estimate())
+
+
+def test_flush_of_nothing(bundle: contract.Bundle) -> None:
+    assert analyzer(bundle).flush() is None
+
+
+def test_portraits_that_wait_too_long_are_counted(
+    bundle: contract.Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.analyzer.PENDING", 3)
+    slow = analyzer(bundle)
+    for frame in frames(40):
+        slow.observe(frame)
+    assert slow.shed == 8 - 3
+    assert slow.estimate().branches["image"] is not None

@@ -1,0 +1,119 @@
+"""A bundle is refused with one clear sentence when anything about it is wrong."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stream import contract
+from stream.contract import demo_bundle
+from stream.errors import BundleError
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(demo_bundle(), tmp_path / "bundle"))
+
+
+def edit(bundle: Path, change: Callable[[dict], None]) -> None:
+    path = bundle / "manifest.json"
+    manifest = json.loads(path.read_text())
+    change(manifest)
+    path.write_text(json.dumps(manifest))
+
+
+def refused(bundle: Path, *fragments: str) -> None:
+    with pytest.raises(BundleError) as caught:
+        contract.load(bundle)
+    message = str(caught.value)
+    assert "\n" not in message
+    for fragment in fragments:
+        assert fragment in message
+
+
+def test_the_demo_bundle_loads_with_every_branch() -> None:
+    manifest = contract.load(demo_bundle()).manifest
+    assert set(manifest.modes["full"].branches) == {"keypoints", "image", "text"}
+    assert (manifest.window.poses, manifest.window.features, manifest.window.rate) == (4000, 800, 25.0)
+    assert manifest.prior == 0.5
+    assert "no real-world meaning" in manifest.provenance.note
+
+
+def test_the_demo_bundle_is_small() -> None:
+    assert sum(path.stat().st_size for path in demo_bundle().iterdir()) <= 15e6
+
+
+def test_flipped_byte(bundle: Path) -> None:
+    path = bundle / "keypoints.onnx"
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    path.write_bytes(raw)
+    refused(bundle, "keypoints.onnx", "sha256", "expected", "found")
+
+
+def test_missing_branch_file(bundle: Path) -> None:
+    (bundle / "image.onnx").unlink()
+    refused(bundle, "image.onnx", "found none")
+
+
+def test_cut_short(bundle: Path) -> None:
+    path = bundle / "text.onnx"
+    path.write_bytes(path.read_bytes()[:-10])
+    refused(bundle, "text.onnx", "bytes")
+
+
+def test_unknown_schema(bundle: Path) -> None:
+    edit(bundle, lambda m: m.update(schema=7))
+    refused(bundle, "expected bundle schema 1, found 7")
+
+
+def test_unknown_field(bundle: Path) -> None:
+    edit(bundle, lambda m: m.update(pickle="yes"))
+    refused(bundle, "manifest.json", "pickle")
+
+
+def test_not_json(bundle: Path) -> None:
+    (bundle / "manifest.json").write_text("{")
+    refused(bundle, "manifest.json", "malformed")
+
+
+def test_no_bundle_at_all(tmp_path: Path) -> None:
+    refused(tmp_path / "nowhere", "nowhere", "manifest.json", "found none")
+
+
+@pytest.mark.parametrize("name", ["../outside.onnx", "/etc/passwd", "a\\..\\b"])
+def test_file_outside(bundle: Path, name: str) -> None:
+    edit(bundle, lambda m: m["files"].update({name: {"sha256": "0" * 64, "size": 1}}))
+    refused(bundle, "inside the bundle")
+
+
+def test_file_without_hash(bundle: Path) -> None:
+    edit(bundle, lambda m: m["files"].pop("fusion.onnx"))
+    refused(bundle, "hash for fusion.onnx")
+
+
+@pytest.mark.parametrize(
+    ("change", "fragment"),
+    [
+        (lambda m: m.update(prior=1.0), "prior"),
+        (lambda m: m["window"].update(stride=0), "positive"),
+        (lambda m: m["modes"]["full"]["calibration"]["slope"].pop("keypoints"), "same branches"),
+        (lambda m: m.update(image=None), "image or text branch"),
+        (lambda m: m["modes"]["full"].update(hop=0), "hop"),
+    ],
+)
+def test_values_that_make_no_sense(bundle: Path, change: Callable[[dict], None], fragment: str) -> None:
+    edit(bundle, change)
+    refused(bundle, fragment)
+
+
+def test_calibration_must_cover_every_set_of_branches(bundle: Path) -> None:
+    def drop(m: dict) -> None:
+        calibration = m["modes"]["full"]["calibration"]
+        calibration["slope"].pop("keypoints+text")
+        calibration["bias"].pop("keypoints+text")
+
+    edit(bundle, drop)
+    refused(bundle, "calibration lacks keypoints+text")

@@ -135,7 +135,10 @@ def main(link_fd: int, control_fd: int, wake_fd: int) -> None:
     """Entry point of the process; always leaves through ``os._exit`` so that nothing can hold it back."""
     link = socket.socket(fileno=link_fd)
     control = Control(control_fd)
-    request = json.loads(link.recv(MOST_MESSAGE))
+    data = link.recv(MOST_MESSAGE)
+    if not data:
+        os._exit(0)
+    request = json.loads(data)
     publisher = Publisher(link, control, wake_fd, waits=request["pace"] == "fast")
     with suppress(OSError):  # the parent has gone
         try:

@@ -37,7 +37,8 @@ class Decoder:
         self._url: str = request["url"]
         self._finite: bool = request["kind"] in ("file", "demo", "picture")
         self._start_at_s: float = request["start_at_s"]
-        self._timeouts = (max(0.1, request["deadline"] - time.monotonic()), request["read_timeout_s"])
+        opened_at = time.monotonic()
+        self._timeouts = (max(0.1, request["deadline"] - opened_at), request["read_timeout_s"])
         self._control = control
         self._reformatter = av.video.reformatter.VideoReformatter()
         opening = profile(request)
@@ -51,7 +52,7 @@ class Decoder:
                 metadata_errors="replace",
             )
         except (av.error.FFmpegError, OSError, ValueError, UnicodeError) as error:
-            raise self._explain(error, "open", self._timeouts[0]) from None
+            raise self._explain(error, "open", request["open_timeout_s"], opened_at) from None
         self._stream = self._choose()
         context = self._stream.codec_context
         context.thread_type = "SLICE"  # frame threads would hold back as many frames as there are threads
@@ -131,6 +132,7 @@ class Decoder:
         """(arrival time, frames) per packet; None for frames where decoding failed."""
         packets = self._container.demux(self._stream)
         while True:
+            asked = time.monotonic()
             try:
                 packet = next(packets, None)
             except (av.error.FFmpegError, OSError) as error:
@@ -138,10 +140,12 @@ class Decoder:
                     self._control.add("errors")
                     packet = None
                 else:
-                    raise self._explain(error, "read", self._timeouts[1]) from None
+                    raise self._explain(error, "read", self._timeouts[1], asked) from None
             if packet is None:
                 return
             arrived = time.monotonic()
+            if packet.is_corrupt:
+                self._control.add("errors")
             try:
                 yield arrived, packet.decode()
             except (av.error.FFmpegError, ValueError):
@@ -165,11 +169,14 @@ class Decoder:
         pts = None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
         return Picture(pts, arrived, size, frame.is_corrupt, render)
 
-    def _explain(self, error: Exception, verb: str, timeout_s: float) -> SourceError:
+    def _explain(self, error: Exception, verb: str, timeout_s: float, since: float) -> SourceError:
+        """One redacted sentence for what libav raised on a call begun at ``since``."""
         name = self._name
-        if isinstance(error, av.error.ExitError) or "timed out" in str(error).lower():
+        # Some protocols turn a timeout into another error; the time it took gives it away.
+        waited = not self._finite and time.monotonic() - since > 0.9 * min(self._timeouts)
+        if waited or isinstance(error, av.error.ExitError | av.error.TimeoutError):
             return SourceTimeout(
-                f"{name} sent nothing within {timeout_s:.1f} s; check that it is running and sending video"
+                f"{name} sent no picture within {timeout_s:g} s; check that it is running and sending video"
             )
         if isinstance(error, ConnectionRefusedError):
             return SourceError(f"{name} refused the connection; check host and port and that the server runs")

@@ -6,6 +6,7 @@ alone. A cut changes structure beyond doubt, or structure a good deal and colour
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream.geometry import shrink
 from stream.records import Floats, Image
@@ -15,6 +16,7 @@ _STRIDE_TO = 128  # thumbnails are made from a thinned picture of about this wid
 _LOW = 0.35  # correlation below: another picture
 _MIDDLE = 0.75  # correlation below, with other colours: another picture
 _COLOURS = 0.45  # share of pixels that changed colour bin
+_LUMA = np.array((0.299, 0.587, 0.114), np.float32)
 _FLAT = 2.0  # standard deviation of brightness under which there is no structure (black, white, a card)
 
 
@@ -22,8 +24,8 @@ class CutDetector:
     """Push pictures in order; True if a picture does not continue the one before."""
 
     def __init__(self) -> None:
-        self._luma: Floats | None = None
-        self._colours: Floats | None = None
+        self._luma: Floats | None = None  # [pixels], mean removed
+        self._colours: NDArray[np.intp] | None = None  # [64], pixels in each colour bin
 
     def reset(self) -> None:
         self._luma = self._colours = None
@@ -31,15 +33,15 @@ class CutDetector:
     def push(self, image: Image) -> bool:
         stride = max(1, image.shape[1] // _STRIDE_TO)
         small = shrink(np.ascontiguousarray(image[::stride, ::stride]), _SIZE)
-        luma = small.reshape(-1, 3) @ np.float32((0.299, 0.587, 0.114))
+        luma = small.reshape(-1, 3) @ _LUMA
         luma -= luma.mean()
         bins = small >> 6
         colours = np.bincount((bins[..., 0] << 4 | bins[..., 1] << 2 | bins[..., 2]).ravel(), minlength=64)
         before, self._luma = self._luma, luma
-        colours_before, self._colours = self._colours, colours / np.float32(luma.size)
+        colours_before, self._colours = self._colours, colours
         if before is None or colours_before is None:
             return False
-        changed = float(np.abs(self._colours - colours_before).sum()) / 2
+        changed = float(np.abs(colours - colours_before).sum()) / (2 * luma.size)
         spread, spread_before = float(luma.std()), float(before.std())
         if min(spread, spread_before) < _FLAT:
             return max(spread, spread_before) > 4 * _FLAT

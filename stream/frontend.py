@@ -45,7 +45,7 @@ class FrontEnd:
 
     @property
     def timings_ms(self) -> dict[str, float]:
-        """Of the last push: ``detector``, each keypoint network by name, ``warp``, ``other`` between, ``total``."""
+        """Of the last push: ``detector``, each network by name, ``warp``, ``other`` between, ``total``."""
         networks = self.keypoints.network_ms + self._subject.detector_ms
         timings = {**self.keypoints.timings_ms, "detector": self._subject.detector_ms}
         timings["other"] = self._total_ms - networks - self.keypoints.warp_ms

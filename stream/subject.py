@@ -7,7 +7,6 @@ place and time only.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain, cycle, repeat
 
 import numpy as np
 
@@ -165,13 +164,14 @@ def _follow(last: Box, target: Box) -> Box:
 
 
 def _round(width: int, height: int, last: Box | None) -> Iterator[Region]:
+    """Views of the frame in the order of looking, without end."""
     whole = letterbox(width, height)
     tiles = [tile for level in views(width, height) for tile in level]
     places = [whole]
     if last is not None:
         side = 1.5 * max(last[2] - last[0], last[3] - last[1])
         places.insert(0, Region((last[0] + last[2]) / 2, (last[1] + last[3]) / 2, side, side))
-    return chain.from_iterable(
-        (*places, tile)
-        for tile, _ in zip(cycle(tiles), repeat(None))  # noqa: B905 - both never end
-    )
+    while True:
+        for tile in tiles:
+            yield from places
+            yield tile

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from stream.detector import ssd
-from stream.geometry import Box, Region, crop, letterbox, overlap, uncrop
+from stream.geometry import Box, Region, Sampler, affine, letterbox, overlap, uncrop
 from stream.keypoints.litert import Network
 from stream.keypoints.regions import aligned
 from stream.records import Floats, Image
@@ -37,7 +37,7 @@ class PoseDetector:
 
     def __init__(self, path: Path, threads: int = 2) -> None:
         self._network = Network(path, size=_SIZE, outputs=((1, 2254, 12), (1, 2254, 1)), threads=threads)
-        self._crop = np.empty((_SIZE, _SIZE, 3), np.uint8)
+        self._sample = Sampler((_SIZE, _SIZE), "zero")
         self.ms = 0.0  # of the last call
 
     def __call__(self, image: Image, *, tiles: bool = True) -> list[Detection]:
@@ -58,7 +58,7 @@ class PoseDetector:
 
     def search(self, image: Image, view: Region) -> list[Detection]:
         """Everyone found in one square view of the frame, best score first."""
-        pixels = crop(image, view, (_SIZE, _SIZE), border="zero", out=self._crop)
+        pixels = self._sample(image, affine(view, self._sample.size))
         raw, logits = self._network(pixels, -1.0, 1.0)
         points, scores = ssd.decode(raw, logits, _MIDDLES, _SIZE)
         del raw, logits
@@ -73,7 +73,7 @@ class PoseDetector:
 def views(width: int, height: int) -> list[list[Region]]:
     """Square views of a frame, in levels from coarse to fine; neighbours overlap by half."""
     short, long = min(width, height), max(width, height)
-    sides = [short] if long > short * _TILE_ASPECT else []
+    sides: list[float] = [short] if long > short * _TILE_ASPECT else []
     sides.append(short * 0.6)
     return [
         [Region(x, y, side, side) for y in _middles(height, side) for x in _middles(width, side)]

@@ -14,8 +14,9 @@ import numpy as np
 
 from stream.detector import ssd
 from stream.geometry import Region
+from stream.keypoints.follow import Follower, Tracking
 from stream.keypoints.litert import Network
-from stream.keypoints.regions import Tracking, around, turn
+from stream.keypoints.regions import around, turn
 from stream.keypoints.view import Meter, View
 from stream.records import Floats, Image
 
@@ -41,7 +42,7 @@ class Face:
 
 
 class FaceStage:
-    """Picture and body points → `Face`, or None; keeps the last face for tracking."""
+    """Picture and body points → `Face`, or None; follows the face from frame to frame."""
 
     def __init__(self, folder: Path, meter: Meter, threads: int) -> None:
         detector = Network(
@@ -56,32 +57,29 @@ class FaceStage:
             outputs=((1, 1, 1, 1404), (1, 1, 1, 1)),
             threads=threads,
         )
-        iris = Network(folder / "iris_landmark.tflite", size=64, outputs=((1, 213), (1, 15)), threads=threads)
+        iris = Network(folder / "iris_landmark.tflite", size=64, outputs=(None, (1, 15)), threads=threads)
         self._detector = View(detector, meter, low=-1.0, border="zero")
         self._mesh = View(mesh, meter)
         self._iris = View(iris, meter)
-        self._last: Floats | None = None
+        self._follower = Follower(_TRACKING, from_face)
 
     def reset(self) -> None:
-        self._last = None
+        self._follower.reset()
 
     def __call__(self, image: Image, body: Floats) -> Face | None:
         """``body``: float32 [33, 2], frame pixels."""
-        last, self._last = self._last, None
-        fresh = self._detect(image, from_pose(body))
-        if fresh is None:
+        if self._follower.waits():
             return None
-        region = fresh
-        if last is not None:
-            followed = from_face(last)
-            if _TRACKING.holds(last, followed, fresh):
-                region = followed
+        rough = from_pose(body)
+        region = self._follower.region(rough, lambda: self._detect(image, rough))
+        if region is None:
+            return None
         flat, logit = self._mesh(image, region)
         presence = 1.0 / (1.0 + math.exp(-float(logit[0, 0, 0])))
         if presence <= PRESENCE:
             return None
         points = self._mesh.back(flat.reshape(-1, 3)[:, :2])
-        self._last = points
+        self._follower.found(points)
         return Face(
             points, self._eye(image, points, _RIGHT_EYE), self._eye(image, points, _LEFT_EYE), presence
         )
@@ -97,7 +95,7 @@ class FaceStage:
     def _eye(self, image: Image, points: Floats, corners: tuple[int, int]) -> Floats:
         ends = points[corners, :]
         region = around(ends, turn(ends[0], ends[1], 0.0)).scaled(_EYE_GROWTH)
-        _, iris = self._iris(image, region, mirrored=corners is _LEFT_EYE)
+        (iris,) = self._iris(image, region, mirrored=corners is _LEFT_EYE)
         return self._iris.back(iris.reshape(-1, 3)[:, :2])
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from stream.geometry import Region
+from stream.keypoints.follow import Follower, Tracking
 from stream.keypoints.litert import Network
-from stream.keypoints.regions import Tracking, aligned, hand_from_hand, hand_from_pose
+from stream.keypoints.regions import aligned, hand_from_hand, hand_from_pose
 from stream.keypoints.view import Meter, View
 from stream.records import Floats, Image
 
@@ -42,7 +43,7 @@ class HandNetworks:
         hand = Network(
             folder / "hand_landmark_full.tflite",
             size=224,
-            outputs=((1, 63), (1, 1), (1, 1), (1, 63)),
+            outputs=((1, 63), (1, 1), None, None),
             threads=threads,
         )
         self.recrop = View(recrop, meter)
@@ -50,37 +51,36 @@ class HandNetworks:
 
 
 class HandStage:
-    """Picture and body points → one `Hand`, or None; keeps the last hand for tracking."""
+    """Picture and body points → one `Hand`, or None; follows the hand from frame to frame."""
 
     def __init__(self, networks: HandNetworks, rows: tuple[int, int, int]) -> None:
         self._networks = networks
-        self._wrist, self._pinky, self._index = rows
-        self._last: Floats | None = None
+        self._wrist, self._rows = rows[0], list(rows)
+        self._follower = Follower(_TRACKING, from_hand, phase=self._wrist)
 
     def reset(self) -> None:
-        self._last = None
+        self._follower.reset()
 
     def __call__(self, image: Image, body: Floats, visibility: Floats) -> Hand | None:
         """``body``: float32 [33, 2], frame pixels; ``visibility``: float32 [33]."""
-        last, self._last = self._last, None
-        if visibility[self._wrist] <= WRIST_VISIBLE:
+        if self._follower.waits():
             return None
-        region = fresh = self._recrop(image, body)
-        if last is not None:
-            followed = from_hand(last)
-            if _TRACKING.holds(last, followed, fresh):
-                region = followed
-        flat, presence, _, _ = self._networks.hand(image, region)
+        if visibility[self._wrist] <= WRIST_VISIBLE:
+            self._follower.reset()
+            return None
+        wrist, pinky, index = body[self._rows]
+        rough = hand_from_pose(wrist, pinky, index).scaled(2.7, shift_y=-0.1)
+        region = self._follower.region(rough, lambda: self._recrop(image, rough))
+        if region is None:
+            return None
+        flat, presence = self._networks.hand(image, region)
         if presence[0] <= PRESENCE:
             return None
         points = self._networks.hand.back(flat.reshape(-1, 3)[:, :2])
-        self._last = points
+        self._follower.found(points)
         return Hand(points, float(presence[0]))
 
-    def _recrop(self, image: Image, body: Floats) -> Region:
-        rough = hand_from_pose(body[self._wrist], body[self._pinky], body[self._index]).scaled(
-            2.7, shift_y=-0.1
-        )
+    def _recrop(self, image: Image, rough: Region) -> Region:
         (flat,) = self._networks.recrop(image, rough)
         centre, scale = self._networks.recrop.back(np.array(flat).reshape(2, 2))
         return aligned(centre, scale, -90.0).scaled(1.0, shift_y=-0.1)

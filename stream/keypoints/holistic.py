@@ -32,7 +32,7 @@ class Landmarks:
 class Holistic:
     """Tracks one person from frame to frame; a region restarts it.
 
-    ``push`` runs in one thread at a time. ``static`` forgets everything between pictures: each needs a region.
+    One thread at a time. ``static`` forgets everything between pictures: each of them needs a region.
     """
 
     def __init__(self, folder: Path, threads: int = 2, *, static: bool = False) -> None:

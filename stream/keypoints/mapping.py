@@ -18,21 +18,21 @@ VISIBLE = 0.5
 _NONE = (-1, -1)
 
 
-def _pairs(table: tuple[int | tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+def _pairs(*table: int | tuple[int, int]) -> tuple[tuple[int, int], ...]:
     return tuple(entry if isinstance(entry, tuple) else (entry, entry) for entry in table)
 
 
 BODY = _pairs(
-    (0, (11, 12), 12, 14, 16, 11, 13, 15, (23, 24), 24, 26, 28, 23, 25, 27, 5, 2, 8, 7)
-    + (31, _NONE, 29, 32, _NONE, 30)
-)
+    0, (11, 12), 12, 14, 16, 11, 13, 15, (23, 24), 24, 26, 28, 23, 25, 27, 5, 2, 8, 7,
+    31, _NONE, 29, 32, _NONE, 30,
+)  # fmt: skip
 FACE = _pairs(
-    (127, 234, 93, (132, 58), (58, 172), 136, 150, 176, 152, 400, 379, 365, (397, 288), 361, 323, 454, 356)
-    + (70, 63, 105, 66, 107, 336, 296, 334, 293, 300)
-    + ((168, 6), (197, 195), 5, 4, 75, 97, 2, 326, 305)
-    + (33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380)
-    + (61, 39, 37, 0, 267, 269, 291, 321, 314, 17, 84, 91, 78, 82, 13, 312, 308, 317, 14, 87)
-)
+    127, 234, 93, (132, 58), (58, 172), 136, 150, 176, 152, 400, 379, 365, (397, 288), 361, 323, 454, 356,
+    70, 63, 105, 66, 107, 336, 296, 334, 293, 300,
+    (168, 6), (197, 195), 5, 4, 75, 97, 2, 326, 305,
+    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,
+    61, 39, 37, 0, 267, 269, 291, 321, 314, 17, 84, 91, 78, 82, 13, 312, 308, 317, 14, 87,
+)  # fmt: skip
 RIGHT_PUPIL = skeleton.INDEX["face_right_pupil"]
 LEFT_PUPIL = skeleton.INDEX["face_left_pupil"]
 
@@ -67,5 +67,4 @@ def to_pose(
 def inside(points: Floats, width: int, height: int) -> Mask:
     """Which of the points [N, 2] lie in the frame."""
     limit = np.array((width, height), np.float32)
-    mask: Mask = ((points >= 0) & (points < limit)).all(axis=1)
-    return mask
+    return np.asarray(np.all((points >= 0) & (points < limit), axis=1))

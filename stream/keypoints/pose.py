@@ -22,7 +22,7 @@ GROWTH = 1.25
 
 _USED = COUNT + 2  # the two auxiliary points behind the body give the next region
 _CELLS = 64  # the heat map's side
-_KERNEL = np.arange(-3, 4)
+_KERNEL = np.arange(-4, 5)  # 9 cells: the graph says 7, but 9 is what its output shows, to the last digit
 _CHANNEL = np.arange(_USED)[:, None, None]
 _CONFIDENT = 0.5
 
@@ -44,20 +44,20 @@ class PoseStage:
         network = Network(
             folder / "pose_landmark_full.tflite",
             size=256,
-            outputs=((1, 195), (1, 1), (1, 256, 256, 1), (1, _CELLS, _CELLS, 39), (1, 117)),
+            outputs=((1, 195), (1, 1), None, (1, _CELLS, _CELLS, 39), None),  # no segmentation, no 3-D
             threads=threads,
         )
         self._view = View(network, meter)
         self._scale = np.float32(network.size / _CELLS)
 
     def __call__(self, image: Image, region: Region) -> Body | None:
-        flat, presence, _, heat, _ = self._view(image, region)
+        flat, presence, heat = self._view(image, region)
         if presence[0] <= PRESENCE:
             return None
         values = flat.reshape(-1, 5)[:_USED]
         cells = refine(values[:, :2] / self._scale, heat)
         points = self._view.back(cells * self._scale)
-        visibility = 1.0 / (1.0 + np.exp(-values[:COUNT, 3]))
+        visibility = np.asarray(1.0 / (1.0 + np.exp(-values[:COUNT, 3])), np.float32)
         return Body(points[:COUNT], visibility, points[COUNT:], float(presence[0]))
 
 
@@ -67,7 +67,7 @@ def region_from(guides: Floats) -> Region:
 
 
 def refine(cells: Floats, heat: Floats) -> Floats:
-    """Points [N, 2] in heat-map cells, moved to the weighted middle of the 7×7 cells around them.
+    """Points [N, 2] in heat-map cells, moved to the weighted middle of the 9×9 cells around them.
 
     A point is moved if the heat there [64, 64, ≥N] (logits) is confident enough, and left alone if its cell
     lies outside of the map. Cells beyond the edge count for nothing.

@@ -1,11 +1,10 @@
 """A network with the crop it looks at, and what both cost."""
 
 import time
-from typing import Literal
 
 import numpy as np
 
-from stream.geometry import Matrix, Region, affine, apply, warp
+from stream.geometry import Border, Matrix, Region, Sampler, affine, apply
 from stream.keypoints.litert import Network
 from stream.records import Floats, Image
 
@@ -40,23 +39,21 @@ class View:
         *,
         low: float = 0.0,
         high: float = 1.0,
-        border: Literal["replicate", "zero"] = "replicate",
+        border: Border = "replicate",
     ) -> None:
         self._network = network
         self._meter = meter
         self._low, self._high = low, high
-        self._border: Literal["replicate", "zero"] = border
-        self._size = (network.size, network.size)
-        self._crop = np.empty((network.size, network.size, 3), np.uint8)
+        self._sample = Sampler((network.size, network.size), border)
         self._matrix: Matrix = np.zeros((2, 3))
 
     def __call__(self, image: Image, region: Region, *, mirrored: bool = False) -> list[Floats]:
         """The network's outputs for the region: views, good until its next call (drop them before)."""
         begun = time.perf_counter()
-        self._matrix = affine(region, self._size, mirrored=mirrored)
-        warp(image, self._matrix, self._size, border=self._border, out=self._crop)
+        self._matrix = affine(region, self._sample.size, mirrored=mirrored)
+        crop = self._sample(image, self._matrix)
         warp_ms = 1e3 * (time.perf_counter() - begun)
-        outputs = self._network(self._crop, self._low, self._high)
+        outputs = self._network(crop, self._low, self._high)
         self._meter.add(self._network, warp_ms)
         return outputs
 

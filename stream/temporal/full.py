@@ -15,7 +15,7 @@ class FullMode:
     def __init__(self, bundle: Bundle, *, provider: str = "cpu", threads: int = 1) -> None:
         mode = bundle.manifest.modes["full"]
         self.mode = mode
-        self._branches = {
+        self.engines = {
             name: Engine(bundle.path(graph.file), graph, provider=provider, threads=threads)
             for name, graph in mode.branches.items()
         }
@@ -24,7 +24,7 @@ class FullMode:
 
     def warm_up(self) -> None:
         """Run every graph that a live estimate runs on zeros."""
-        for name, engine in self._branches.items():
+        for name, engine in self.engines.items():
             if name != "text":
                 engine.warm_up()
         self._fusion.warm_up()
@@ -32,16 +32,16 @@ class FullMode:
     def vectors(self, view: WindowView, pieces: Pieces | None) -> dict[str, Floats]:
         """The vector, float32 [1, E], of every branch that has something to say."""
         vectors = {}
-        if "keypoints" in self._branches and any(mask.any() for mask in view.masks.values()):
+        if "keypoints" in self.engines and any(mask.any() for mask in view.masks.values()):
             inputs = {name: values[None] for name, values in view.groups.items()}
             masks = {f"{name}_mask": mask[None] for name, mask in view.masks.items()}
-            (vectors["keypoints"],) = self._branches["keypoints"](**inputs, **masks)
-        if "image" in self._branches and view.feature_mask.any():
-            (vectors["image"],) = self._branches["image"](
+            (vectors["keypoints"],) = self.engines["keypoints"](**inputs, **masks)
+        if "image" in self.engines and view.feature_mask.any():
+            (vectors["image"],) = self.engines["image"](
                 features=view.features[None], feature_mask=view.feature_mask[None]
             )
-        if "text" in self._branches and pieces is not None:
-            (vectors["text"],) = self._branches["text"](ids=pieces.ids, ids_mask=pieces.mask)
+        if "text" in self.engines and pieces is not None:
+            (vectors["text"],) = self.engines["text"](ids=pieces.ids, ids_mask=pieces.mask)
         return vectors
 
     def fuse(self, vectors: dict[str, Floats]) -> float:

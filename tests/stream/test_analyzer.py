@@ -117,8 +117,8 @@ def test_stream_equals_offline(bundle: contract.Bundle) -> None:
             feature_mask[0, slot - 20] = True
     temporal = live._temporal
     vectors = {
-        "keypoints": temporal._branches["keypoints"](**groups, **masks)[0],
-        "image": temporal._branches["image"](features=features, feature_mask=feature_mask)[0],
+        "keypoints": temporal.engines["keypoints"](**groups, **masks)[0],
+        "image": temporal.engines["image"](features=features, feature_mask=feature_mask)[0],
     }
     expected = calibrated(
         temporal.mode.calibration, temporal.fuse(vectors), vectors, present.sum() / 25, live.prior

@@ -1,0 +1,107 @@
+"""Writes README's table of measured numbers from the newest result of each question.
+
+python benchmarks/report.py           rewrite the table in README.md
+python benchmarks/report.py --check   fail if README.md is not what the results say
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import record
+
+README = record.ROOT / "README.md"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+Row = tuple[str, str]
+
+
+def keypoints(r: dict[str, Any]) -> list[Row]:
+    return [
+        (
+            f"Keypoints against MediaPipe Holistic 0.10.21, {clip['name']}",
+            f"{clip['ratio']:.2f}× its time per frame",
+        )
+        for clip in r["clips"]
+    ]
+
+
+def pipeline(r: dict[str, Any]) -> list[Row]:
+    overhead = r["overhead_ms"]
+    return [
+        (
+            f"Whole chain, unpaced, an estimate every {r['hop']} ticks",
+            f"{r['frames_per_s']:.0f} frames a second",
+        ),
+        (
+            "Time per frame outside networks, decode and image warps",
+            f"p50 {overhead['p50']:.2f} ms, p99 {overhead['p99']:.2f} ms ({overhead['n']} frames)",
+        ),
+        ("Resident memory, both processes", f"{max(r['rss_mb']):.0f} MB"),
+    ]
+
+
+def full_update(r: dict[str, Any]) -> list[Row]:
+    return [
+        (
+            f"One full-mode update, {r['poses']} poses and {r['features']} features",
+            f"{r['update_ms_1_threads']['p50']:.0f} ms on one thread, "
+            f"{r['update_ms_2_threads']['p50']:.0f} ms on two",
+        )
+    ]
+
+
+def live_pace(r: dict[str, Any]) -> list[Row]:
+    age, dropped = r["age_ms"], r["dropped"]
+    return [
+        (
+            "Age of an estimate when published, live pace",
+            f"p50 {age['p50']:.0f} ms, max {age['max']:.0f} ms ({age['n']} estimates)",
+        ),
+        (
+            "Frames dropped in that run",
+            ", ".join(f"{n} {cause}" for cause, n in dropped.items() if n) or "none",
+        ),
+        ("Start to first message", f"{r['first_message_s']:.1f} s"),
+    ]
+
+
+QUESTIONS: dict[str, Callable[[dict[str, Any]], list[Row]]] = {
+    "keypoints": keypoints,
+    "pipeline": pipeline,
+    "full_update": full_update,
+    "live_pace": live_pace,
+}
+
+
+def table() -> str:
+    lines = ["| question | measured | commit |", "|---|---|---|"]
+    cpus = set()
+    for question, rows in QUESTIONS.items():
+        result = record.newest(question)
+        if result is None:
+            continue
+        cpus.add(f"{result['machine']['cpu']}, {result['machine']['cores']} cores")
+        lines += [f"| {what} | {figure} | `{result['commit']}` |" for what, figure in rows(result)]
+    return "\n".join([*lines, "", f"Machine: {'; '.join(sorted(cpus))}. Written by `benchmarks/report.py`."])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true")
+    text = README.read_text()
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    written = f"{before}{BEGIN}\n{table()}\n{END}{after}"
+    if parser.parse_args().check:
+        sys.exit(
+            None
+            if written == text
+            else "README.md: expected the table that the results give; run benchmarks/report.py"
+        )
+    README.write_text(written)
+
+
+if __name__ == "__main__":
+    main()

@@ -21,7 +21,7 @@ _POLL_S = 0.5
 
 
 class Capture:
-    """Frames of one source; a context manager, for one thread.
+    """Frames of one source; a context manager, for one thread (any may read ``counters``, ``child_pid``).
 
     Pace "fast": the child waits for the reader; every frame is given out, in order, the same ones on every
     run. Pace "live": frames come when due, the child never waits, and a reader that is late by more than
@@ -66,7 +66,8 @@ class Capture:
     @property
     def child_pid(self) -> int | None:
         """Process id of the decoder, None before ``open`` and after ``close``."""
-        return None if self._link is None else self._link.pid
+        link = self._link
+        return None if link is None else link.pid
 
     @property
     def counters(self) -> dict[str, Any]:
@@ -74,9 +75,9 @@ class Capture:
 
         After the end ``decoded`` = ``taken`` + all of ``dropped``; before it some may be in the ring.
         """
-        if self._link is not None:
-            self._counts = {word: self._link.control.get(word) for word in self._counts}
-        counts = self._counts
+        link, counts = self._link, self._counts
+        if link is not None:
+            counts = {word: link.control.get(word) for word in counts}
         dropped = {"newest_wins": self._skipped, "corrupt": counts["corrupt"], "late": counts["late"]}
         return {
             "decoded": counts["decoded"],

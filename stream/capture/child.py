@@ -124,7 +124,7 @@ def _open(request: dict[str, Any], control: Control) -> tuple[StreamInfo, Iterat
     if request["kind"] == "pattern":
         from stream.capture import pattern
 
-        return pattern.INFO, pattern.pictures()
+        return pattern.INFO, pattern.pictures(request["start_at_s"])
     from stream.capture.decoder import Decoder  # here, so that the test picture needs no libav
 
     decoder = Decoder(request, control)

@@ -91,7 +91,7 @@ class Decoder:
             errors = self._control.get("errors")
             raise SourceError(
                 f"{self._name} holds a video stream but no picture could be decoded ({errors} errors); "
-                "the file is damaged or cut short"
+                f"it is damaged, cut short or larger than {MAX_PIXELS >> 20} megapixels"
             )
 
     def close(self) -> None:
@@ -124,8 +124,9 @@ class Decoder:
             )
         target = start_us + int(self._start_at_s * 1e6)
         # Where it cannot seek, everything before the moment is decoded and passed over.
-        with suppress(av.error.FFmpegError):
-            self._container.seek(target)
+        if self.info.duration_s is not None:
+            with suppress(av.error.FFmpegError):
+                self._container.seek(target)
         return target / 1e6
 
     def _packets(self) -> Iterator[tuple[float, list[av.video.frame.VideoFrame] | None]]:

@@ -1,5 +1,6 @@
 """The test picture: moving colour bars with the frame number written in blocks that a program can read."""
 
+import math
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -21,10 +22,10 @@ _WIDE = np.broadcast_to(np.array(_BARS, np.uint8)[_COLUMNS], (HEIGHT, 2 * WIDTH,
 INFO = StreamInfo(WIDTH, HEIGHT, float(RATE), "pattern", None)
 
 
-def pictures() -> Iterator[Picture]:
+def pictures(start_at_s: float = 0.0) -> Iterator[Picture]:
     """Endless pictures of 1280 × 720 at 25 a second; the i-th carries i."""
     image = np.empty((HEIGHT, WIDTH, 3), np.uint8)
-    number = 0
+    number = math.ceil(start_at_s * RATE - 1e-6)
     while True:
         render = partial(draw, number, image)
         yield Picture(number / RATE, time.monotonic(), (HEIGHT, WIDTH), False, render)

@@ -63,7 +63,7 @@ ACTIONS = (
     Action("head_turn", rigid=(1.0, 0.0, 0.0)),
     Action("head_tilt", rigid=(0.0, 0.0, 0.4)),
     Action("shrug", _pair("shoulder", (1.1, 0.8), 0.0, -1.0)),
-    Action("blink", _pair("eye", (0.24, 0.09), 0.0, 1.0, at=(0.0, -0.09))),
+    Action("blink", _pair("eye", (0.24, 0.09), 0.0, 1.0, at=(0.0, -0.03))),
     Action("talk", (Blob("lower_lip", (0.42, 0.30), (0.0, 1.0), (0.0, 0.20)),)),
 )
 NAMES = tuple(action.name for action in ACTIONS)
@@ -117,8 +117,8 @@ class Profile:
     distractors: tuple[Rate, ...]  # bursts with equal rates
     amplitude: float  # peak displacement of a burst in units of the tracker's noise
     blinks: float = 14.0  # per minute
-    talking: float = 0.35  # share of the time
-    sway: float = 0.035  # slow head motion, standard deviation in face units
+    talking: float = 0.2  # share of the time
+    sway: float = 0.012  # slow head motion, standard deviation in face units
     window_s: float = 40.0  # length for which the rates were set
 
     def rate(self, action: str, label: int) -> float:
@@ -138,8 +138,9 @@ def _mirrored(high: float, low: float) -> tuple[Rate, ...]:
 
 _DISTRACTORS = (Rate("mouth_corners_down", 3, 3), Rate("head_tilt", 3, 3), Rate("shrug", 3, 3))
 
-STANDARD = Profile("standard", _mirrored(6.0, 3.8), _DISTRACTORS, amplitude=2.0)
-DEMO = replace(STANDARD, name="demo", rates=_mirrored(18.0, 2.0), amplitude=6.0, sway=0.03)
+STANDARD = Profile("standard", _mirrored(6.0, 3.6), _DISTRACTORS, amplitude=2.0)
+# The demo's bursts must survive compression and be seen by eye: stronger and more often, and it says so.
+DEMO = replace(STANDARD, name="demo", rates=_mirrored(18.0, 2.0), amplitude=12.0, sway=0.02)
 PROFILES = {profile.name: profile for profile in (STANDARD, DEMO)}
 
 

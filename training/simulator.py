@@ -32,18 +32,7 @@ from training.person import TEMPLATE, Person, random_person
 
 RATE = 25.0
 STRIDE = 5  # ticks a feature slot
-BLINK, TALK = 0.14, 0.07  # face units
-
-REGIONS: dict[str, slice] = {
-    "body": BODY,
-    "contour": slice(25, 42),
-    "brows": slice(42, 52),
-    "nose": slice(52, 61),
-    "eyes": slice(61, 73),
-    "mouth": slice(73, 93),
-    "pupils": slice(93, 95),
-    "hands": HANDS,
-}
+BLINK, TALK = 0.13, 0.05  # face units
 
 
 def fields() -> Floats:
@@ -56,10 +45,9 @@ NOISE = measured.load()
 
 
 def noise_std(noise: measured.Noise = NOISE) -> Floats:
-    """Standard deviation of each point's jitter, float32 [137], face units."""
-    std = np.zeros(COUNT, np.float32)
-    for region, points in REGIONS.items():
-        std[points] = noise.regions[region].std
+    """Standard deviation of each point's jitter per coordinate, float32 [137], face units."""
+    std = np.empty(COUNT, np.float32)
+    std[BODY], std[FACE], std[HANDS] = noise.body.std, noise.face.std, noise.hands.std
     return std
 
 
@@ -96,6 +84,7 @@ def perform(
         first, last = max(0, int(e.start * rate)), min(ticks, int((e.start + e.duration) * rate) + 2)
         at = times[first:last]
         activations[first:last, COLUMN[e.action]] += envelope(e, at) * peaks[COLUMN[e.action]]
+    activations[:, COLUMN["blink"]] = np.minimum(activations[:, COLUMN["blink"]], BLINK)
     activations[:, COLUMN["talk"]] = talking(profile.talking, ticks, rate, rng) * peaks[COLUMN["talk"]]
     sway = smooth(ticks, 4, 2.5 * rate, rng) * (profile.sway * np.float32([1.0, 0.8, 0.3, 1.5]))
     return Performance(
@@ -142,15 +131,21 @@ def moved_points(person: Person, performance: Performance) -> Floats:
 def tracker_noise(ticks: int, rng: np.random.Generator, noise: measured.Noise = NOISE) -> Floats:
     """Jitter of the keypoint chain, float32 [T, 137, 2], face units."""
     jitter = np.empty((ticks, COUNT, 2), np.float32)
-    warm = 50
-    for region, points in REGIONS.items():
-        n = noise.regions[region]
-        own = rng.standard_normal((ticks + warm, points.stop - points.start, 2), np.float32)
-        own *= np.float32(np.sqrt(1 - n.common))
-        own += np.float32(np.sqrt(n.common)) * rng.standard_normal((ticks + warm, 1, 2), np.float32)
-        gain = n.std * np.sqrt(1 - n.correlation**2)
-        jitter[:, points] = lfilter([gain], [1, -n.correlation], own, axis=0)[warm:]
+    for points, n in ((BODY, noise.body), (LEFT_HAND, noise.hands), (RIGHT_HAND, noise.hands)):
+        own = autoregressive(ticks, (points.stop - points.start, 2), n.correlation, rng)
+        common = autoregressive(ticks, (1, 2), n.correlation, rng)
+        jitter[:, points] = n.std * (np.sqrt(1 - n.common) * own + np.sqrt(n.common) * common)
+    modes = autoregressive(ticks, (len(noise.face.modes),), noise.face.correlation, rng)
+    rest = autoregressive(ticks, noise.face.own.shape, noise.face.correlation, rng)
+    jitter[:, FACE] = np.einsum("tm,mkc->tkc", modes, noise.face.modes, optimize=True)
+    jitter[:, FACE] += rest * noise.face.own
     return jitter
+
+
+def autoregressive(ticks: int, shape: tuple[int, ...], a: float, rng: np.random.Generator) -> Floats:
+    """Unit-variance AR(1) noise with coefficient ``a``, float32 [T, *shape]."""
+    white = rng.standard_normal((ticks + 50, *shape), np.float32)
+    return lfilter([np.sqrt(1 - a * a)], [1, -a], white, axis=0)[50:].astype(np.float32)
 
 
 def simulate(

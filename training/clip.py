@@ -1,0 +1,135 @@
+"""H.264 clips of the warped portrait, and the one that is built in.
+
+``python -m training.clip`` rebuilds ``stream/assets/demo.mp4`` and the note beside it. The behaviour is made
+up and has no real-world meaning; both files say so.
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from stream.records import Image
+from training.behaviour import DEMO, NOTICE, PROFILES, Event, Profile
+from training.simulator import RATE, Performance, perform
+from training.warp import Performer, camera_shake
+
+ASSETS = Path(__file__).parents[1] / "stream" / "assets"
+PARTS = (("loss", 30.0), ("win", 60.0))
+CAPTION = ("made-up behaviour", "no real-world meaning")
+SEED = 2  # a schedule whose evidence is near its expectation in both parts
+GRAIN = 2.0  # grey levels of sensor noise
+
+
+def frames(
+    performer: Performer, performance: Performance, rng: np.random.Generator, grain: float = GRAIN
+) -> Iterator[Image]:
+    """The pictures of a performance as a camera would give them, uint8 [H, W, 3]."""
+    shake = camera_shake(len(performance.activations), rng)
+    for activation, sway, moved in zip(performance.activations, performance.sway, shake, strict=True):
+        yield performer.noisy(performer(activation, sway, moved), rng, grain)
+
+
+def captioned(image: Image) -> Image:
+    """The notice on the dark table beside the person; the picture is changed in place."""
+    for line, text in enumerate(CAPTION):
+        (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.42, 1)
+        at = (image.shape[1] - width - 8, image.shape[0] - 50 + 16 * line)
+        cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.42, (200, 200, 200), 1, cv2.LINE_AA)
+    return image
+
+
+def write_video(path: Path, pictures: Iterable[Image], *, crf: int = 27, preset: str = "medium") -> None:
+    """H.264 in MP4 at 25 frames a second, one key frame every 2 s; written whole or not at all.
+
+    One encoder thread and no time stamps inside: the same pictures give the same bytes.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}) as container:
+            stream = container.add_stream("libx264", rate=Fraction(round(RATE)))
+            stream.pix_fmt = "yuv420p"
+            stream.options = {"crf": str(crf), "preset": preset, "g": "50", "threads": "1"}
+            for i, picture in enumerate(pictures):
+                if i == 0:
+                    stream.height, stream.width = picture.shape[:2]
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            container.mux(stream.encode(None))
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def read_video(path: Path) -> Iterator[Image]:
+    """Every picture of a video file, uint8 [H, W, 3]."""
+    with av.open(str(path)) as container:
+        container.streams.video[0].codec_context.thread_count = 1
+        for frame in container.decode(video=0):
+            yield frame.to_ndarray(format="rgb24")
+
+
+def make_clip(
+    path: Path,
+    parts: Sequence[tuple[str, float]] = PARTS,
+    *,
+    seed: int = SEED,
+    profile: Profile = DEMO,
+    performer: Performer | None = None,
+) -> Performance:
+    """Write a clip and, beside it, a note on what is in it; the same arguments give the same clip."""
+    rng = np.random.default_rng([seed, 25])
+    performance = perform(profile, parts, rng)
+    performer = performer or Performer()
+    write_video(path, (captioned(f) for f in frames(performer, performance, rng)))
+    note = {
+        "notice": NOTICE,
+        "picture": "skimage.data.astronaut(), NASA, public domain; the behaviour is made up, not hers",
+        "command": "python -m training.clip",
+        "profile": profile.name,
+        "rates_per_minute": {r.action: {"win": r.win, "loss": r.loss} for r in profile.rates},
+        "amplitude_in_tracker_noise": profile.amplitude,
+        "seed": seed,
+        "parts": [{"behaviour": label, "seconds": seconds} for label, seconds in parts],
+        "log_likelihood_ratio": _milestones(performance, parts),
+    }
+    events = ",\n".join(f"  {json.dumps(_rounded(e))}" for e in performance.events)
+    text = f'{json.dumps(note, indent=1)[:-2]},\n "events": [\n{events}\n ]\n}}\n'
+    path.with_suffix(".json").write_text(text)
+    return performance
+
+
+def _rounded(event: Event) -> dict[str, object]:
+    return {k: round(v, 3) if isinstance(v, float) else v for k, v in asdict(event).items()}
+
+
+def _milestones(performance: Performance, parts: Sequence[tuple[str, float]]) -> dict[str, float]:
+    """The exact running log-likelihood ratio of the true events at the end of each part."""
+    ends = np.cumsum([seconds for _, seconds in parts])
+    return {f"{end:g} s": round(float(performance.llr[round(end * RATE) - 1]), 2) for end in ends}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=f"Make the built-in clip ({NOTICE}).")
+    parser.add_argument("--out", type=Path, default=ASSETS / "demo.mp4")
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--profile", choices=sorted(PROFILES), default=DEMO.name)
+    parser.add_argument(
+        "--parts", default=",".join(f"{name}:{s:g}" for name, s in PARTS), help="loss:30,win:60"
+    )
+    options = parser.parse_args(arguments)
+    parts = tuple((name, float(s)) for name, s in (part.split(":") for part in options.parts.split(",")))
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    make_clip(options.out, parts, seed=options.seed, profile=PROFILES[options.profile])
+    print(f"{options.out}: {options.out.stat().st_size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()

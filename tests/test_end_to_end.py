@@ -26,6 +26,13 @@ def watch(*arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[
     return undertone("watch", *arguments, "--publish", "tcp://127.0.0.1:*", timeout=timeout)
 
 
+def count(video: Path) -> int:
+    import av
+
+    with av.open(str(video)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The first four seconds of the demo clip, stream-copied."""
@@ -83,7 +90,8 @@ def test_fast_pace_repeats_itself(clip: Path) -> None:
         return [json.loads(line)["win"] for line in done.stdout.splitlines()]
 
     first = wins()
-    assert len(first) == 10
+    assert len(first) == -(-count(clip) // 10)
+    assert len(set(first)) > 1
     assert wins() == first
 
 
@@ -119,13 +127,10 @@ def test_inspect_prints_the_promised_fields(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("holistic_files")
 def test_overlay_is_a_video_of_what_was_watched(clip: Path, tmp_path: Path) -> None:
-    import av
-
     out = tmp_path / "overlay.mp4"
     done = watch(str(clip), "--overlay", str(out))
     assert done.returncode == 0, done.stderr
-    with av.open(str(out)) as video:
-        assert sum(1 for _ in video.decode(video=0)) == 100
+    assert count(out) == count(clip)
 
 
 def fails(done: subprocess.CompletedProcess[str], *fragments: str) -> None:

@@ -35,7 +35,7 @@ def decode(raw: Floats, logits: Floats, middles: Floats, size: int) -> tuple[Flo
     kept = np.flatnonzero(logits >= 0.0)  # sigmoid(0) = MIN_SCORE
     if not kept.size:
         return np.zeros((0, 2 + (raw.shape[1] - 4) // 2, 2), np.float32), np.zeros(0, np.float32)
-    scores = 1.0 / (1.0 + np.exp(-logits[kept]))
+    scores = np.asarray(1.0 / (1.0 + np.exp(-logits[kept])), np.float32)
     points = raw[kept].reshape(len(kept), -1, 2) / np.float32(size)
     points[:, (0, *range(2, points.shape[1]))] += middles[kept, None]
     half = points[:, 1] / 2

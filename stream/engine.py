@@ -4,6 +4,7 @@ ONNX Runtime falls back to the CPU in silence, so a session here is checked thre
 be known, the session must report it first, and fallback is disabled for anything but the CPU.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ PROVIDERS = {
     "cuda": "CUDAExecutionProvider",
     "tensorrt": "TensorrtExecutionProvider",
 }
+# What goes wrong is raised and told in one sentence; the library's own log would only repeat it.
+ort.set_default_logger_severity(4)
+
 _DTYPES = {"tensor(float)": "float32", "tensor(int64)": "int64", "tensor(bool)": "bool"}
 
 
@@ -52,9 +56,10 @@ def _session(path: Path, provider: str, threads: int) -> ort.InferenceSession:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if provider != "cpu":
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        ort.preload_dlls(directory="")  # the CUDA libraries that NVIDIA's wheels bring, if they are here
     name = provider_name(provider)
     try:
-        session = ort.InferenceSession(str(path), options, providers=[name])
+        session = ort.InferenceSession(str(path), options, providers=[name], enable_fallback=0)
     except Exception as error:  # onnxruntime raises many pybind types without a common base
         if provider == "cpu":
             raise BundleError(
@@ -87,7 +92,13 @@ def _not_loaded(provider: str, found: str) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+    """What onnxruntime says, without its prefixes, or what it means where it speaks of its own options."""
+    text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", str(error).strip() or type(error).__name__)
+    if "assigned to the default CPU EP" in text:
+        return "no GPU, driver or libraries that it can use (only the CPU would run)"
+    if "install TensorRT libraries" in text:
+        return "no TensorRT libraries (extra `tensorrt`) or no GPU that they support"
+    return re.sub(r"^/\S+ .*?\) (?=[A-Z])", "", text.splitlines()[0])[:200]
 
 
 def _compare(path: Path, expected: tuple[Tensor, ...], found: list[Any], side: str) -> None:
@@ -97,7 +108,8 @@ def _compare(path: Path, expected: tuple[Tensor, ...], found: list[Any], side: s
         if want.get(name) != have.get(name):
             raise BundleError(
                 f"{path}: expected {side} {name} as {_shown(want.get(name))}, "
-                f"found {_shown(have.get(name))}; the graph and manifest.json do not belong together, export the bundle again."
+                f"found {_shown(have.get(name))}; "
+                "the graph and manifest.json do not belong together, export the bundle again."
             )
 
 

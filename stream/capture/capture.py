@@ -166,7 +166,9 @@ class Capture:
             published = link.control.get("published")
             self._listen(link)  # after the count: a segment is announced before its first frame is counted
             if self._next >= published:
-                return None
+                if self._last_word is None or self._next >= link.control.get("published"):
+                    return None
+                continue  # the child published and said its last word between the two looks
             while len(self._segments) > 1 and self._segments[1][0] <= self._next:
                 self._segments.pop(0)
             waiting = published - self._next - 1

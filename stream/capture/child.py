@@ -75,9 +75,10 @@ class Publisher:
         self._link.send(json.dumps(message).encode())
 
     def _listen(self) -> None:
-        while self._link.recv(64):
-            with self._moved:
-                self._moved.notify()
+        with suppress(ConnectionResetError):  # it left without reading all of ours
+            while self._link.recv(64):
+                with self._moved:
+                    self._moved.notify()
         self.stop.set()
         with self._moved:
             self._moved.notify()

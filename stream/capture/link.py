@@ -75,7 +75,7 @@ class Link:
             except BlockingIOError:
                 return
             except ConnectionResetError:
-                data, fds = b"", []
+                continue  # it left without reading all of ours; what it said is still there to be read
             if not data:
                 self._ended = True
                 return

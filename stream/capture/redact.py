@@ -9,10 +9,12 @@ _SECRET = re.compile(
     r"token|key|pass|pwd|secret|sig|auth|cred|session|sid|jwt|ticket|hmac|policy|hdn|^pw$", re.I
 )
 
-# An address in a text runs to the next white space, quote or angle bracket.
-_URL = re.compile(r"([a-z][a-z0-9+.-]*://)([^\s\"'<>]*)", re.I)
-# A user part inside a query value of another address, percent-encoded.
-_ENCODED_USERINFO = re.compile(r"(%3a%2f%2f)(?:(?!%40)[^\s&\"'<>])*%40", re.I)
+# An address in a text runs to the next white space, quote or angle bracket. Repeats before a fixed part are
+# bounded: a long text must not cost the square of its length.
+_URL = re.compile(r"([a-z][a-z0-9+.-]{0,31}://)([^\s\"'<>]*)", re.I)
+# A percent-encoded address inside a query value of another one, and the end of its user part.
+_ENCODED = re.compile(r"(%3a%2f%2f)([^\s&\"'<>]*)", re.I)
+_ENCODED_AT = re.compile(r"%40", re.I)
 _NAME = r"([?&;#]|%3f|%26)([^=&;#?\s\"'<>%]{1,64})(=|%3d)"
 _QUERY_IN_TEXT = re.compile(_NAME + r"((?:(?!%26)[^&\s\"'<>])+)", re.I)
 _QUERY_IN_URL = re.compile(_NAME + r"((?:(?!%26)[^&])+)", re.I | re.S)
@@ -26,7 +28,7 @@ def redact(text: str) -> str:
     password with unescaped ``@``, ``/`` or ``?`` in it goes as a whole.
     """
     text = _URL.sub(lambda match: match[1] + _without_userinfo(match[2]), text)
-    text = _ENCODED_USERINFO.sub(r"\1", text)
+    text = _ENCODED.sub(lambda match: match[1] + _ENCODED_AT.split(match[2])[-1], text)
     return _QUERY_IN_TEXT.sub(_hide, text)
 
 

@@ -51,6 +51,15 @@ def test_a_killed_decoder_is_an_error_not_a_hang(pace: str) -> None:
             capture.next(0.1)
 
 
+def test_an_orderly_end_is_never_taken_for_a_crash(clip: Path) -> None:
+    """The last frames, the last message and the end of the process race each other to the reader."""
+    for _ in range(15):
+        with Capture(Source.parse(str(clip)), pace="fast") as capture:
+            capture.open()
+            drain(capture)
+            assert capture.counters["taken"] == 30
+
+
 def test_a_stuck_decoder_is_killed_in_time() -> None:
     with Capture(Source.parse("pattern"), pace="live", read_timeout_s=0.5) as capture:
         capture.open()

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,3 +72,10 @@ def test_any_text_is_taken_and_twice_is_once(text: str) -> None:
 @given(st.from_regex(r"[a-z]{1,5}://[a-z:@/?#&=%.\[\] ]{0,40}", fullmatch=True))
 def test_odd_addresses_settle(text: str) -> None:
     assert redact(redact(text)) == redact(text)
+
+
+@pytest.mark.parametrize("piece", ["a", "a.", "?a", "&token=", "%3a%2f%2f", "://", "a@", "rtsp://a:b@"])
+def test_long_texts_take_little_time(piece: str) -> None:
+    began = time.perf_counter()
+    redact(piece * (100_000 // len(piece)))
+    assert time.perf_counter() - began < 2.0

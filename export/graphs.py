@@ -9,7 +9,8 @@ Spatial encoders, BERT and the portrait encoder are handed in, so this file deci
 not what they are. Paper: hidden-emotion paper, model section; absent vectors are ours.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,8 @@ from torch import Tensor, nn
 from export.traceable import MASKED, Encoder, masked_mean, positions
 from stream.contract import BRANCHES, Window
 from stream.skeleton import GROUPS
+
+LIMIT = 4.0  # largest fused logit
 
 
 class Keypoints(nn.Module):
@@ -47,15 +50,26 @@ class Keypoints(nn.Module):
         face_mask: Tensor,
         hands_mask: Tensor,
     ) -> Tensor:
-        pairs = ((body, body_mask), (face, face_mask), (hands, hands_mask))
-        pooled = [self._stream(name, x, mask) for name, (x, mask) in zip(GROUPS, pairs, strict=True)]
-        vector: Tensor = self.project(torch.cat(pooled, dim=1))
+        masks = (body_mask, face_mask, hands_mask)
+        vector: Tensor = self.pool(self.rows((body, face, hands), masks), masks)
         return vector
 
-    def _stream(self, name: str, x: Tensor, mask: Tensor) -> Tensor:
-        rows = self.spatial[name](x) + self.table[-x.shape[1] :]
-        pooled = self.temporal[name](rows, mask)
-        return torch.where(mask.any(1, keepdim=True), pooled, self.absent[name])
+    def rows(self, values: Sequence[Tensor], masks: Sequence[Tensor]) -> list[Tensor]:
+        """Each stream's rows after its Transformer, [B, T, dim]."""
+        found = []
+        for name, x, mask in zip(GROUPS, values, masks, strict=True):
+            encoder = cast(Encoder, self.temporal[name])
+            found.append(encoder.rows(self.spatial[name](x) + self.table[-x.shape[1] :], mask))
+        return found
+
+    def pool(self, rows: Sequence[Tensor], masks: Sequence[Tensor]) -> Tensor:
+        """Means of the valid rows, or the absent vector of a stream without any, joined and projected."""
+        pooled = [
+            torch.where(mask.any(1, keepdim=True), masked_mean(x, mask), self.absent[name])
+            for name, x, mask in zip(GROUPS, rows, masks, strict=True)
+        ]
+        vector: Tensor = self.project(torch.cat(pooled, dim=1))
+        return vector
 
 
 class Image(nn.Module):
@@ -72,8 +86,16 @@ class Image(nn.Module):
         self.register_buffer("table", table, persistent=False)
 
     def forward(self, features: Tensor, feature_mask: Tensor) -> Tensor:
-        rows = self.embed(features) + self.table[-features.shape[1] :]
-        vector: Tensor = self.project(self.temporal(rows, feature_mask))
+        return self.pool(self.rows(features, feature_mask), feature_mask)
+
+    def rows(self, features: Tensor, feature_mask: Tensor) -> Tensor:
+        """Rows after the Transformer, [B, F, dim]."""
+        x = self.embed(features) + self.table[-features.shape[1] :]
+        rows: Tensor = self.temporal.rows(x, feature_mask)
+        return rows
+
+    def pool(self, rows: Tensor, feature_mask: Tensor) -> Tensor:
+        vector: Tensor = self.project(masked_mean(rows, feature_mask))
         return vector
 
 
@@ -97,7 +119,8 @@ class Text(nn.Module):
 class Fusion(nn.Module):
     """Joined branch vectors → fully connected layer with a residual → logit of win.
 
-    What an absent branch's input holds does not matter: its learned absent vector stands in.
+    What an absent branch's input holds does not matter: its learned absent vector stands in. The logit
+    stays within ±``LIMIT`` whatever comes in, so a calibration slope bounds the confidence for certain.
     """
 
     def __init__(self, out: int, dropout: float = 0.0) -> None:
@@ -112,7 +135,7 @@ class Fusion(nn.Module):
         stacked = self.norm(torch.stack((keypoints, image, text), dim=1))
         chosen = torch.where(present[..., None], stacked, self.absent)
         joined = chosen.flatten(1)
-        logit: Tensor = self.head(joined + self.mix(joined))
+        logit: Tensor = LIMIT * torch.tanh(self.head(joined + self.mix(joined)) / LIMIT)
         return logit
 
 

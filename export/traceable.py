@@ -91,7 +91,12 @@ class Encoder(nn.Module):
         self.layers = nn.ModuleList(Layer(dim, heads, feedforward, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(dim)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+    def rows(self, x: Tensor, mask: Tensor) -> Tensor:
+        """The rows before pooling, [B, T, D]."""
         for layer in self.layers:
             x = layer(x, mask)
-        return masked_mean(self.norm(x), mask)
+        normed: Tensor = self.norm(x)
+        return normed
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        return masked_mean(self.rows(x, mask), mask)

@@ -1,7 +1,7 @@
 """A bundle with random weights: the live chain can be built and tested before anything is trained."""
 
 import datetime
-import itertools
+from itertools import combinations
 from pathlib import Path
 
 import torch
@@ -14,7 +14,6 @@ from export.graphs import Fusion, Image, Keypoints, Portrait, Text
 from export.networks import Networks, write_graphs
 from export.traceable import Encoder
 from stream.contract import (
-    BRANCHES,
     Calibration,
     ImageInput,
     Manifest,
@@ -22,6 +21,7 @@ from stream.contract import (
     Provenance,
     TextInput,
     Window,
+    key_of,
 )
 from stream.skeleton import GROUPS
 
@@ -173,10 +173,7 @@ def _tokenizer() -> Tokenizer:
 
 
 def _calibration(branches: list[str]) -> Calibration:
-    ordered = [name for name in BRANCHES if name in branches]
-    keys = [
-        "+".join(group) for n in range(1, len(ordered) + 1) for group in itertools.combinations(ordered, n)
-    ]
+    keys = [key_of(group) for n in range(len(branches)) for group in combinations(branches, n + 1)]
     knots = (1.0, 8.0, 40.0, 160.0)
     return Calibration(
         knots_s=knots,

@@ -1,0 +1,125 @@
+"""From the fused logit to an honest confidence: an affine map per valid seconds and present branches.
+
+Fitted on subjects that were never trained on, with both classes weighing the same, so that
+``slope·z + bias`` is a log-likelihood ratio and the prior can be added where it is used. The fused logit
+cannot leave ±``LIMIT``, hence a slope bounds the confidence for certain: it is capped in proportion to the
+seconds seen, and a short window cannot be sure of anything, whatever it shows.
+"""
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from export.graphs import LIMIT
+from stream.contract import BRANCHES, Calibration, key_of
+from training.config import Calibrating, Recipe, Stage
+from training.dataset import Prepared
+from training.model.fused import Fused
+from training.sampling import assemble, random_cuts
+
+Values = NDArray[np.float64]
+RIDGE = 1e-2  # pulls slope and bias to 0 where there is little to go by
+BATCH = 16
+BIAS_SHARE = 0.2  # of the cap
+
+
+def fit(logit: Values, target: Values, cap: float, smooth: float = 0.02) -> tuple[float, float]:
+    """Slope ≥ 0 and bias of the map, by Newton's method on class-balanced cross-entropy.
+
+    ``target`` is a label or a probability of win; |slope·z + bias| ≤ ``cap`` for every possible logit.
+    """
+    win = target > 0.5
+    weight = np.where(win, 0.5 / max(win.sum(), 1), 0.5 / max((~win).sum(), 1))
+    aim = smooth + (1 - 2 * smooth) * target
+    design = np.stack([logit, np.ones_like(logit)])
+    theta = np.zeros(2)
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-np.clip(theta @ design, -30, 30)))
+        gradient = design @ (weight * (p - aim)) + RIDGE * theta
+        curvature = (design * (weight * p * (1 - p))) @ design.T + RIDGE * np.eye(2)
+        theta = theta - np.clip(np.linalg.solve(curvature, gradient), -2, 2)
+    limit = BIAS_SHARE * cap
+    bias = float(np.clip(theta[1], -limit, limit))
+    return float(np.clip(theta[0], 0, (cap - abs(bias)) / LIMIT)), bias
+
+
+def cap_at(seconds: float, settings: Calibrating) -> float:
+    """Largest calibrated logit after so many valid seconds."""
+    return settings.cap * min(1.0, seconds / settings.cap_from_s)
+
+
+def collect(
+    model: Fused, held_out: Sequence[Prepared], recipe: Recipe, seconds: float, rng: np.random.Generator
+) -> dict[str, tuple[Values, Values, Values]]:
+    """Logit, target and label of random windows of ``seconds``, per key of present branches."""
+    stage = Stage(seconds=(seconds, seconds + 1e-6), partial=0.0)
+    found: dict[str, list[tuple[float, float, float]]] = {}
+    for _ in range(-(-recipe.calibrating.windows // BATCH)):
+        cuts = random_cuts(held_out, stage, recipe.window, BATCH, rng)
+        batch = assemble(cuts, recipe.window, recipe.target)
+        there = batch.present
+        with torch.no_grad():
+            vectors = model.vectors(batch, [n for i, n in enumerate(BRANCHES) if there[:, i].any()])
+            for chosen in subsets(BRANCHES):
+                wanted = torch.tensor([name in chosen for name in BRANCHES])
+                rows = (there | ~wanted).all(1)
+                if not rows.any():
+                    continue
+                logit = model.fuse(vectors, wanted.expand_as(there))
+                for i in torch.nonzero(rows)[:, 0].tolist():
+                    label = float(cuts[i].source.recording.label)
+                    found.setdefault(key_of(chosen), []).append(
+                        (float(logit[i]), float(batch.target[i]), label)
+                    )
+    return {key: tuple(np.array(values).T) for key, values in found.items()}  # type: ignore[misc]
+
+
+def calibrate(
+    model: Fused, held_out: Sequence[Prepared], recipe: Recipe, branches: Sequence[str]
+) -> tuple[Calibration, list[dict[str, float | str]]]:
+    """The manifest's record for every combination of ``branches``, and what was measured on the way."""
+    model.eval()
+    settings = recipe.calibrating
+    rng = np.random.default_rng([recipe.seed, 3])
+    slope: dict[str, list[float]] = {key_of(s): [] for s in subsets(branches)}
+    bias: dict[str, list[float]] = {key: [] for key in slope}
+    rows: list[dict[str, float | str]] = []
+    for seconds in settings.knots_s:
+        found = collect(model, held_out, recipe, seconds, rng)
+        for key in slope:
+            # A combination that no held-out recording shows gets no say.
+            a, b = 0.0, 0.0
+            if key in found:
+                logit, target, _ = found[key]
+                a, b = fit(logit, target, cap_at(seconds, settings), settings.smooth)
+                rows.append({"branches": key, "seconds": seconds, "slope": a, "bias": b})
+                rows[-1] |= _measured(a * logit + b, target)
+            slope[key].append(a)
+            bias[key].append(b)
+    return Calibration(
+        knots_s=settings.knots_s,
+        slope={key: tuple(round(v, 5) for v in values) for key, values in slope.items()},
+        bias={key: tuple(round(v, 5) for v in values) for key, values in bias.items()},
+    ), rows
+
+
+def _measured(calibrated: Values, target: Values) -> dict[str, float]:
+    from training.metrics import auroc, balanced_accuracy, log_loss
+
+    win, label = 1 / (1 + np.exp(-calibrated)), (target > 0.5).astype(float)
+    if label.min() == label.max():
+        return {}
+    return {
+        "balanced_accuracy": round(balanced_accuracy(win, label), 4),
+        "auroc": round(auroc(win, label), 4),
+        "log_loss": round(log_loss(win, target), 4),
+        "median_confidence": round(float(np.median(np.maximum(win, 1 - win))), 4),
+    }
+
+
+def subsets(names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Every non-empty subset, in order."""
+    return [group for n in range(1, len(names) + 1) for group in combinations(names, n)]

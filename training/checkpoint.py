@@ -1,0 +1,61 @@
+"""A run on disk: weights as safetensors, everything else as TOML and JSON; nothing is unpickled."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+
+from stream.errors import ModelError
+from training.config import Recipe, parse, to_toml
+from training.model.fused import Fused
+
+WEIGHTS, RECIPE, TOKENIZER, ABOUT = "weights.safetensors", "recipe.toml", "tokenizer.json", "about.json"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """What a stage leaves behind."""
+
+    recipe: Recipe
+    model: Fused
+    tokenizer: Tokenizer
+    about: dict[str, Any]  # stage, branches that learnt, calibration, figures
+
+
+def save(folder: Path, checkpoint: Checkpoint) -> Path:
+    """Write (over) a checkpoint directory."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: value.contiguous() for name, value in checkpoint.model.state_dict().items()}
+    save_file(weights, folder / WEIGHTS)
+    (folder / RECIPE).write_text(to_toml(checkpoint.recipe))
+    checkpoint.tokenizer.save(str(folder / TOKENIZER))
+    (folder / ABOUT).write_text(json.dumps(checkpoint.about, indent=1) + "\n")
+    return folder
+
+
+def load(folder: Path) -> Checkpoint:
+    """Read a checkpoint directory. Raises ModelError for a missing file or weights of another shape."""
+    try:
+        recipe = parse((folder / RECIPE).read_text(), str(folder / RECIPE))
+        about = json.loads((folder / ABOUT).read_text())
+        tokenizer = Tokenizer.from_str((folder / TOKENIZER).read_text())
+        model = build(recipe, tokenizer)
+        model.load_state_dict(load_file(folder / WEIGHTS))
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise ModelError(
+            f"{folder}: expected a checkpoint ({WEIGHTS}, {RECIPE}, {TOKENIZER}, {ABOUT}), found none that "
+            f"reads ({str(error).splitlines()[0]}); train again."
+        ) from error
+    return Checkpoint(recipe, model.eval(), tokenizer, about)
+
+
+def build(recipe: Recipe, tokenizer: Tokenizer) -> Fused:
+    """The untrained network of a recipe, by its seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        return Fused(recipe.model, recipe.window, tokenizer.get_vocab_size())

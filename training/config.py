@@ -1,0 +1,205 @@
+"""One recipe: a frozen record ⇄ TOML. Building it touches no device, network or environment."""
+
+import typing
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from stream.contract import Window
+from stream.errors import UsageError
+
+RECIPES = Path(__file__).with_name("recipes")
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of every section: immutable; unknown keys are refused, with the known ones listed."""
+
+
+class Temporal(Section, frozen=True, kw_only=True):
+    """Sizes of one Transformer. The paper leaves depth, width and heads open."""
+
+    dim: int = 64
+    layers: int = 1
+    heads: int = 1
+    feedforward: int = 128
+    dropout: float = 0.1
+
+
+class Bert(Section, frozen=True, kw_only=True):
+    """Sizes of the text encoder, a BERT; paper: BERT-Base."""
+
+    dim: int = 64
+    layers: int = 2
+    heads: int = 2
+    feedforward: int = 128
+    length: int = 96  # word pieces, padded or cut
+    vocabulary: int = 400
+    dropout: float = 0.1
+
+
+class Model(Section, frozen=True, kw_only=True):
+    """The fused network."""
+
+    out: int = 64  # E, width of every branch vector
+    spatial: Literal["mlp"] = "mlp"  # encoder of one tick; the paper's winner
+    hidden: int = 128  # of the spatial encoder
+    keypoints: Temporal = Temporal()
+    image: Temporal = Temporal()
+    text: Bert = Bert()
+    image_features: int = 64  # D of the portrait encoder
+    fusion_dropout: float = 0.1
+
+
+class Data(Section, frozen=True, kw_only=True):
+    """What is learnt from; every recording is another made-up subject."""
+
+    profile: str = "standard"
+    recordings: int = 300  # labelled, simulated
+    seconds: float = 100.0
+    mixed: float = 0.0  # share of recordings whose behaviour changes once
+    unlabelled: int = 100  # subjects that get pseudo-labels in stage 2
+    labeller: float = 0.644  # how often a pseudo-label is right (paper: 64.4 %)
+    held_out: int = 100  # subjects for calibration and figures, never trained on
+    easier: str = ""  # profile of the first, easier third of stage 1 (a curriculum); empty = none
+    warped: str = ""  # directory of recordings made through the real keypoint chain; empty = none
+    warped_share: float = 0.5  # of the windows, where there are warped recordings
+
+
+class Stage(Section, frozen=True, kw_only=True):
+    """One optimisation run."""
+
+    steps: int = 400
+    batch: int = 24
+    rate: float = 2e-3  # peak learning rate
+    warmup: int = 30  # steps
+    decay: float = 0.02  # AdamW's weight decay
+    average: float = 0.99  # decay of the averaged weights that are kept (EMA)
+    gamma: float = 1.0  # focal loss
+    alpha: float = 0.5  # weight of the win class, 0.5 = balanced
+    seconds: tuple[float, float] = (8.0, 40.0)  # window lengths, drawn log-uniformly
+    partial: float = 0.3  # share of windows that are not yet full
+    pseudo_weight: float = 0.5  # of a pseudo-labelled window in the loss
+    moments: float = 0.0  # weight of the auxiliary loss on moments (made-up people only, stage 1)
+
+
+class Dropping(Section, frozen=True, kw_only=True):
+    """Chances that something present is hidden in training (modality dropout and the like)."""
+
+    keypoints: float = 0.15
+    image: float = 0.4
+    text: float = 0.7
+    group: float = 0.1  # of body, face or hands, for the whole window
+    gap: float = 0.2  # of a run of missing ticks
+
+
+class Target(Section, frozen=True, kw_only=True):
+    """What a window is told to say.
+
+    ``label``: the recording's label (recordings whose behaviour changes always use the evidence).
+    ``evidence``: sigmoid of the true events' exact log-likelihood ratio inside the window, times ``temper``
+    and cut at ±``limit``. Only made-up people have one.
+    """
+
+    kind: Literal["label", "evidence"] = "label"
+    temper: float = 0.3
+    limit: float = 3.0
+
+
+class Calibrating(Section, frozen=True, kw_only=True):
+    """The map from logit to confidence, fitted on held-out subjects."""
+
+    knots_s: tuple[float, ...] = (2.0, 5.0, 10.0, 20.0, 40.0)
+    windows: int = 400  # a knot
+    cap: float = 3.0  # largest calibrated logit of a long window …
+    cap_from_s: float = 30.0  # … from here on; less in proportion before
+    smooth: float = 0.02  # label smoothing: nothing is surer than this
+
+
+class Delivery(Section, frozen=True, kw_only=True):
+    """What the bundle says about itself."""
+
+    poses: int = 4000
+    features: int = 800
+    hop: int = 25
+    prior: float = 0.5
+    warmup_s: float = 8.0
+    data: str = "simulated people"
+    note: str = "Trained on made-up people: no real-world meaning."
+    licence: str = "Apache-2.0"
+
+
+class Recipe(Section, frozen=True, kw_only=True):
+    """All of a training run."""
+
+    name: str
+    seed: int = 0
+    threads: int = 2
+    model: Model = Model()
+    data: Data = Data()
+    target: Target = Target()
+    dropping: Dropping = Dropping()
+    pretrain: Stage = Stage()
+    finetune: Stage = Stage(steps=150, rate=3e-4)
+    calibrating: Calibrating = Calibrating()
+    delivery: Delivery = Delivery()
+
+    @property
+    def window(self) -> Window:
+        """Slots of the delivered windows; training cuts shorter ones with the same grid and offsets."""
+        return Window(poses=self.delivery.poses, features=self.delivery.features)
+
+
+def load(source: str | Path) -> Recipe:
+    """A recipe by name (``tiny``) or TOML path. UsageError, with the known keys, for an unknown one."""
+    path = Path(source)
+    if path.suffix != ".toml":
+        path = RECIPES / f"{source}.toml"
+    try:
+        text = path.read_text()
+    except OSError as error:
+        known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.toml")))
+        raise UsageError(
+            f"{source}: expected a recipe ({known}) or a TOML file, found none; choose one of these."
+        ) from error
+    return parse(text, str(path))
+
+
+def parse(text: str, where: str = "recipe") -> Recipe:
+    """Decode TOML strictly."""
+    try:
+        raw = msgspec.toml.decode(text)
+        _refuse_unknown(raw, Recipe, where)
+        return msgspec.convert(raw, Recipe)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise UsageError(
+            f"{where}: expected a recipe, found a malformed one ({error}); correct it."
+        ) from error
+
+
+def _refuse_unknown(raw: Any, record: type[msgspec.Struct], where: str) -> None:
+    hints = typing.get_type_hints(record)
+    for key, value in raw.items():
+        if key not in hints:
+            raise UsageError(f"{where}: expected one of {', '.join(hints)}, found {key!r}; correct the key.")
+        inner = hints[key]
+        if isinstance(value, dict) and isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+            _refuse_unknown(value, inner, f"{where} [{key}]")
+
+
+def to_toml(recipe: Recipe) -> str:
+    """The whole recipe as TOML, defaults included: ``parse(to_toml(r)) == r``."""
+    return "\n".join(_lines(msgspec.to_builtins(recipe), "")) + "\n"
+
+
+def _lines(table: dict[str, Any], prefix: str) -> list[str]:
+    lines = [f"{k} = {_value(v)}" for k, v in table.items() if not isinstance(v, dict)]
+    for key, value in table.items():
+        if isinstance(value, dict):
+            lines += ["", f"[{prefix}{key}]", *_lines(value, f"{prefix}{key}.")]
+    return lines
+
+
+def _value(value: Any) -> str:
+    # TOML's strings, numbers and arrays of these are written as JSON writes them.
+    return msgspec.json.encode(value).decode()

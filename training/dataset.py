@@ -1,0 +1,132 @@
+"""Recordings → tensors ready to be cut into windows. Inputs are computed once, by the live side's code."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from stream.contract import Window
+from stream.records import Floats
+from training.behaviour import LABELS, PROFILES
+from training.config import Data, Recipe
+from training.corpus import Recording, feature_slots, inputs
+from training.simulator import simulate
+
+HELD_OUT, UNLABELLED, EASIER = 1_000_000, 2_000_000, 3_000_000  # seeds apart, so subjects never meet
+MOMENT = 13  # ticks over which an event counts as now
+EVEN_CUT = (0.25, 0.75)  # where in a recording its behaviour may change
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """One recording of T ticks and S feature slots, as training reads it."""
+
+    groups: dict[str, Tensor]  # float16 [T, width]
+    masks: dict[str, Tensor]  # bool [T]
+    features: Tensor  # float16 [S, D]
+    feature_mask: Tensor  # bool [S]
+    ids: Tensor  # int64 [L]
+    ids_mask: Tensor  # bool [L]
+    moments: Tensor  # float16 [T], evidence of the true events around each tick
+    recording: Recording  # with empty points: label, subject, evidence
+    mixed: bool  # its behaviour changes, so the label says little of a window
+    weight: float = 1.0
+
+    @property
+    def ticks(self) -> int:
+        return len(self.recording.llr)
+
+
+def simulated(data: Data, profile: str, count: int, seed: int) -> Iterable[tuple[Recording, bool]]:
+    """``count`` recordings, half of each class, each of a subject of its own; and whether each is mixed."""
+    rng = np.random.default_rng([seed, count])
+    kind = PROFILES[profile]
+    for i in range(count):
+        label = i % 2
+        if rng.random() >= data.mixed:
+            yield simulate(kind, label, data.seconds, seed + i), False
+            continue
+        first = data.seconds * float(rng.uniform(*EVEN_CUT))
+        names = ("loss", "win") if label else ("win", "loss")
+        parts = list(zip(names, (first, data.seconds - first), strict=True))
+        yield simulate(kind, label, data.seconds, seed + i, parts=parts), True
+
+
+def pseudo_labelled(
+    recordings: Iterable[tuple[Recording, bool]], right: float, seed: int
+) -> Iterable[tuple[Recording, bool]]:
+    """The same recordings with a labeller's guess for a label, right with probability ``right``."""
+    rng = np.random.default_rng([seed, 64])
+    for recording, _ in recordings:
+        label = recording.label if rng.random() < right else 1 - recording.label
+        yield replace(recording, label=label), False
+
+
+def prepare(
+    recording: Recording,
+    window: Window,
+    tokenizer: Tokenizer,
+    length: int,
+    features: int,
+    *,
+    mixed: bool = False,
+    weight: float = 1.0,
+) -> Prepared:
+    """Compute the inputs of a whole recording; ``length`` word pieces, ``features`` = D."""
+    groups, masks = inputs(recording, window)
+    values, feature_mask = feature_slots(recording, window)
+    if values.shape[1] != features:
+        values, feature_mask = np.zeros((len(values), features), np.float32), np.zeros_like(feature_mask)
+    ids, ids_mask = encode(tokenizer, None if mixed else recording.text, length)
+    return Prepared(
+        groups={name: torch.from_numpy(v.astype(np.float16)) for name, v in groups.items()},
+        masks={name: torch.from_numpy(v) for name, v in masks.items()},
+        features=torch.from_numpy(values.astype(np.float16)),
+        feature_mask=torch.from_numpy(feature_mask),
+        ids=ids,
+        ids_mask=ids_mask,
+        moments=torch.from_numpy(moments(recording).astype(np.float16)),
+        recording=replace(recording, points=recording.points[:0], valid=recording.valid[:0]),
+        mixed=mixed,
+        weight=weight,
+    )
+
+
+def moments(recording: Recording) -> Floats:
+    """Evidence of the true events around each tick, float32 [T]: smoothed over ``MOMENT`` ticks, in units of
+    its own standard deviation, so that profiles of different strength weigh the same."""
+    steps = np.diff(recording.llr, prepend=np.float32(0))
+    steps[np.abs(steps) < 1e-3 + 2 * np.median(np.abs(steps))] = 0  # the steady drift between events
+    kernel = np.hanning(MOMENT + 2)[1:-1]
+    local = np.convolve(steps, kernel, mode="same")
+    return np.asarray(local / max(float(local.std()), 1e-6), np.float32)
+
+
+def encode(tokenizer: Tokenizer, text: str | None, length: int) -> tuple[Tensor, Tensor]:
+    """Word pieces padded or cut to ``length`` as the live side does: int64 [L], bool [L]."""
+    ids = torch.zeros(length, dtype=torch.int64)
+    found = tokenizer.encode(text).ids[:length] if text else []
+    ids[: len(found)] = torch.tensor(found, dtype=torch.int64)
+    return ids, torch.arange(length) < len(found)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Corpus:
+    """Everything a run learns from."""
+
+    labelled: list[Prepared]
+    easier: list[Prepared]  # first part of stage 1
+    pseudo: list[Prepared]  # joins in stage 2
+    held_out: list[Prepared]  # calibration and figures
+    warped: list[Prepared]  # through the real keypoint chain, with image features
+    warped_held_out: list[Prepared]
+
+
+def sample_texts(recipe: Recipe, count: int = 300) -> list[str]:
+    """Descriptions for the tokenizer, from short simulated recordings of both classes."""
+    profile = PROFILES[recipe.data.profile]
+    texts = (simulate(profile, i % len(LABELS), 20.0, EASIER * 2 + i).text for i in range(count))
+    return [text for text in texts if text]

@@ -1,0 +1,164 @@
+"""Checkpoint → bundle: every branch to ONNX, held against its module, with the manifest around it."""
+
+import datetime
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from torch import nn
+
+from export.bundle import write
+from export.graphs import Portrait
+from export.networks import Networks, write_graphs
+from export.parity import Case, Report
+from stream.contract import (
+    Bundle,
+    Calibration,
+    Extractor,
+    ImageInput,
+    Manifest,
+    Mode,
+    Provenance,
+    TextInput,
+)
+from stream.errors import ModelError
+from training.checkpoint import Checkpoint
+from training.dataset import Prepared
+from training.sampling import Cut, assemble
+
+TOKENIZER = "tokenizer.json"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PortraitEncoder:
+    """The frozen portrait network that the image features came from."""
+
+    dinov2: nn.Module
+    size: int  # pixels
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    name: str
+    sha256: str
+
+
+def deliver(
+    checkpoint: Checkpoint,
+    out: Path,
+    *,
+    portrait: PortraitEncoder | None = None,
+    extractors: dict[str, Extractor] | None = None,
+    real: list[Prepared] | None = None,
+    command: str = "undertone-training deliver",
+) -> tuple[Bundle, list[Report]]:
+    """Write the bundle of a calibrated checkpoint. ``real`` recordings are parity cases beside random ones.
+
+    Branches that learnt nothing (no features, no text) are left out. Raises ModelError when the checkpoint
+    is not calibrated or a graph differs from its module.
+    """
+    about, recipe, model = checkpoint.about, checkpoint.recipe, checkpoint.model
+    if "calibration" not in about:
+        raise ModelError(
+            "expected a calibrated checkpoint, found one of an earlier stage; "
+            "run `undertone-training finetune` first."
+        )
+    learnt = list(about["branches"])
+    if "image" in learnt and portrait is None:
+        raise ModelError(
+            "expected the portrait encoder of the image branch, found none; name its checkpoint."
+        )
+    image, text = "image" in learnt, "text" in learnt
+    networks = Networks(
+        window=recipe.window,
+        out=recipe.model.out,
+        fusion=model.fusion,
+        keypoints=model.keypoints if "keypoints" in learnt else None,
+        image=model.image if image else None,
+        portrait=Portrait(portrait.dinov2) if image and portrait else None,
+        feature_dim=recipe.model.image_features,
+        portrait_px=portrait.size if portrait else 0,
+        text=model.text if text else None,
+        text_length=recipe.model.text.length,
+        vocabulary=checkpoint.tokenizer.get_vocab_size(),
+    )
+    reports: list[Report] = []
+
+    def fill(folder: Path) -> Manifest:
+        written = write_graphs(networks, folder, real_cases(checkpoint, real or []))
+        reports.extend(written.reports)
+        if text:
+            checkpoint.tokenizer.save(str(folder / TOKENIZER))
+        says = recipe.delivery
+        mode = Mode(
+            branches=written.branches,
+            fusion=written.fusion,
+            hop=says.hop,
+            calibration=msgspec.convert(about["calibration"], Calibration),
+        )
+        return Manifest(
+            name=recipe.name,
+            window=recipe.window,
+            prior=says.prior,
+            warmup_s=says.warmup_s,
+            extractors=_extractors(extractors or {}, portrait if image else None),
+            image=_image_input(written.encoder, portrait, recipe.model.image_features),
+            text=TextInput(tokenizer=TOKENIZER, length=recipe.model.text.length) if text else None,
+            modes={"full": mode},
+            provenance=Provenance(
+                licence=says.licence,
+                data=says.data,
+                command=command,
+                note=says.note,
+                created=datetime.date.today().isoformat(),
+            ),
+            files={},
+        )
+
+    return write(out, fill), reports
+
+
+def _extractors(given: dict[str, Extractor], portrait: PortraitEncoder | None) -> dict[str, Extractor]:
+    if portrait is None:
+        return given
+    return {**given, "image": Extractor(name=portrait.name, sha256=portrait.sha256)}
+
+
+def _image_input(encoder: object, portrait: PortraitEncoder | None, dim: int) -> ImageInput | None:
+    if encoder is None or portrait is None:
+        return None
+    return ImageInput(encoder=encoder, size=portrait.size, mean=portrait.mean, std=portrait.std, dim=dim)
+
+
+def real_cases(checkpoint: Checkpoint, recordings: list[Prepared]) -> dict[str, list[Case]]:
+    """Parity cases from recordings: their newest stretch in a full-size window, padded as it is live."""
+    window = checkpoint.recipe.window
+    cases: dict[str, list[Case]] = {"keypoints": [], "image": [], "text": []}
+    for source in recordings:
+        stop = source.ticks
+        batch = assemble([Cut(source, max(stop - window.poses, 0), stop)], window, checkpoint.recipe.target)
+        t, f = window.poses, window.features
+        groups = {name: _left(v.numpy(), t) for name, v in batch.groups.items()}
+        masks = {f"{name}_mask": _left(v.numpy(), t) for name, v in batch.masks.items()}
+        cases["keypoints"].append(groups | masks)
+        features, mask = (_left(v.numpy(), f) for v in (batch.features, batch.feature_mask))
+        cases["image"].append({"features": features, "feature_mask": mask})
+        cases["text"].append({"ids": batch.ids.numpy(), "ids_mask": batch.ids_mask.numpy()})
+    return cases
+
+
+def _left(values, rows: int):  # type: ignore[no-untyped-def]
+    """Pad in front (or cut the oldest) to ``rows`` along the second axis."""
+    import numpy as np
+
+    values = values[:, -rows:]
+    padding = [(0, 0), (rows - values.shape[1], 0), *[(0, 0)] * (values.ndim - 2)]
+    return np.pad(values, padding)
+
+
+def summary(bundle: Bundle, reports: list[Report]) -> str:
+    """One line per file and the size of it all."""
+    lines = [f"{r.file}: worst relative error {r.worst:.1e} over {r.cases} inputs" for r in reports]
+    size = sum(entry.size for entry in bundle.manifest.files.values())
+    return "\n".join(
+        [*lines, f"{bundle.folder}: {size / 1e6:.1f} MB", json.dumps(bundle.manifest.provenance.note)]
+    )

@@ -1,0 +1,96 @@
+"""The whole network of a recipe, and what each part says about a batch."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from export.graphs import Fusion, Image, Keypoints, Text
+from export.traceable import Encoder
+from stream.contract import BRANCHES, Window
+from stream.skeleton import GROUPS
+from training.config import Model, Temporal
+from training.model.spatial import Mlp
+from training.model.text import build_bert
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Windows of one length, left-padded: the newest tick is the last row."""
+
+    groups: dict[str, Tensor]  # float32 [B, T, width]
+    masks: dict[str, Tensor]  # bool [B, T]
+    features: Tensor  # float32 [B, F, D]
+    feature_mask: Tensor  # bool [B, F]
+    ids: Tensor  # int64 [B, L]
+    ids_mask: Tensor  # bool [B, L]
+    moments: Tensor  # float32 [B, T], the true events' evidence around each tick, centred on 0
+    target: Tensor  # float32 [B], 0..1
+    weight: Tensor  # float32 [B]
+
+    @property
+    def present(self) -> Tensor:
+        """bool [B, 3]: which branches have anything to read, in the order of ``BRANCHES``."""
+        keypoints = torch.stack([mask.any(1) for mask in self.masks.values()]).any(0)
+        return torch.stack((keypoints, self.feature_mask.any(1), self.ids_mask.any(1)), dim=1)
+
+
+class Fused(nn.Module):
+    """Branches, fusion and the heads of stage 1 (one per branch, not delivered)."""
+
+    def __init__(self, sizes: Model, window: Window, vocabulary: int) -> None:
+        super().__init__()
+        out, k, i = sizes.out, sizes.keypoints, sizes.image
+        spatial = {name: Mlp(width, sizes.hidden, k.dim) for name, width in window.widths.items()}
+        self.keypoints = Keypoints(window, spatial, {name: _encoder(k) for name in GROUPS}, k.dim, out)
+        self.image = Image(window, sizes.image_features, _encoder(i), i.dim, out)
+        self.text = Text(build_bert(sizes.text, vocabulary), sizes.text.dim, out)
+        self.fusion = Fusion(out, sizes.fusion_dropout)
+        self.heads = nn.ModuleDict({name: nn.Linear(out, 1) for name in BRANCHES})
+        widths = {"keypoints": len(GROUPS) * k.dim, "image": i.dim}
+        self.moment_heads = nn.ModuleDict({name: nn.Linear(width, 1) for name, width in widths.items()})
+
+    def moments(self, branch: str, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Stage 1 with the auxiliary loss: logit of win [B], what each row says of its moment [B, T or F],
+        and the rows' mask."""
+        if branch == "keypoints":
+            values, masks = list(batch.groups.values()), list(batch.masks.values())
+            streams = self.keypoints.rows(values, masks)
+            vector = self.keypoints.pool(streams, masks)
+            # A lost stream's rows are numbers without meaning.
+            rows = torch.cat([x * m[..., None] for x, m in zip(streams, masks, strict=True)], dim=-1)
+            mask = torch.stack(masks).any(0)
+        else:
+            rows = self.image.rows(batch.features, batch.feature_mask)
+            vector, mask = self.image.pool(rows, batch.feature_mask), batch.feature_mask
+        return self.heads[branch](vector)[:, 0], self.moment_heads[branch](rows)[..., 0], mask
+
+    def vector(self, branch: str, batch: Batch) -> Tensor:
+        """One branch's vector, float32 [B, E]."""
+        inputs = {
+            "keypoints": lambda: (*batch.groups.values(), *batch.masks.values()),
+            "image": lambda: (batch.features, batch.feature_mask),
+            "text": lambda: (batch.ids, batch.ids_mask),
+        }[branch]()
+        vector: Tensor = getattr(self, branch)(*inputs)
+        return vector
+
+    def alone(self, branch: str, batch: Batch) -> Tensor:
+        """Stage 1: logit of win of one branch through its own head, [B]."""
+        logit: Tensor = self.heads[branch](self.vector(branch, batch))[:, 0]
+        return logit
+
+    def vectors(self, batch: Batch, branches: Collection[str] = BRANCHES) -> dict[str, Tensor]:
+        """Vectors of all branches; zeros for those not in ``branches``, which saves their work."""
+        zeros = batch.target.new_zeros(len(batch.target), self.fusion.absent.shape[1])
+        return {name: self.vector(name, batch) if name in branches else zeros for name in BRANCHES}
+
+    def fuse(self, vectors: dict[str, Tensor], present: Tensor) -> Tensor:
+        """Logit of win, [B], with the branches of ``present`` bool [B, 3]."""
+        logit: Tensor = self.fusion(*(vectors[name] for name in BRANCHES), present)[:, 0]
+        return logit
+
+
+def _encoder(sizes: Temporal) -> Encoder:
+    return Encoder(sizes.dim, sizes.layers, sizes.heads, sizes.feedforward, sizes.dropout)

@@ -145,8 +145,6 @@ class Decoder:
             if packet is None:
                 return
             arrived = time.monotonic()
-            if packet.is_corrupt:
-                self._control.add("errors")
             try:
                 yield arrived, packet.decode()
             except (av.error.FFmpegError, ValueError):

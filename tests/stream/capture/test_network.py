@@ -5,7 +5,7 @@ import http.server
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -125,9 +125,9 @@ def test_a_recording_over_http_plays_at_its_own_speed(web: str) -> None:
     assert count >= 20
 
 
-def test_a_line_that_dies_is_a_timeout(make_video: object, tmp_path: Path) -> None:
+def test_a_line_that_dies_is_a_timeout(make_video: Callable[..., Path], tmp_path: Path) -> None:
     """The server sends half of a clip and then nothing, with the connection open."""
-    path = make_video(tmp_path / "clip.ts", count=100)  # type: ignore[operator]
+    path = make_video(tmp_path / "clip.ts", count=100)
     half = path.read_bytes()[: path.stat().st_size // 2]
     over = threading.Event()
 
@@ -153,3 +153,33 @@ def test_a_line_that_dies_is_a_timeout(make_video: object, tmp_path: Path) -> No
     finally:
         over.set()
         next(server, None)
+
+
+def test_a_playlist_over_http(
+    make_video: Callable[..., Path], read_number: Callable[..., int], tmp_path: Path
+) -> None:
+    lines = ["#EXTM3U", "#EXT-X-VERSION:3", "#EXT-X-TARGETDURATION:1", "#EXT-X-MEDIA-SEQUENCE:0"]
+    for i in range(3):
+        make_video(tmp_path / f"{i}.ts", count=25, first=25 * i, gop=25)
+        lines += ["#EXTINF:1.0,", f"{i}.ts"]
+    (tmp_path / "list.m3u8").write_text("\n".join([*lines, "#EXT-X-ENDLIST", ""]))
+    server = _serve(functools.partial(_Quiet, directory=str(tmp_path)))
+    address = next(server)
+    with Capture(Source.parse(f"http://{address}/list.m3u8"), pace="fast") as capture:
+        capture.open()
+        numbers = []
+        while not capture.ended:
+            frame = capture.next(2.0)
+            if frame is not None:
+                numbers.append(read_number(frame.image))
+        assert numbers == list(range(75))
+        assert capture.counters["errors"] == 0
+    next(server, None)
+
+
+def test_a_remote_playlist_reaches_no_local_file(clip: Path, tmp_path: Path) -> None:
+    text = f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2.0,\nfile://{clip}\n#EXT-X-ENDLIST\n"
+    (tmp_path / "list.m3u8").write_text(text)
+    server = _serve(functools.partial(_Quiet, directory=str(tmp_path)))
+    open_until(f"http://{next(server)}/list.m3u8", 4.0)
+    next(server, None)

@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 
@@ -16,13 +16,12 @@ _WAITING = 8  # frames that may wait for the encoder
 class Recorder:
     """A thread around an OverlayWriter. Pace ``fast`` waits for it, ``live`` drops and counts."""
 
-    def __init__(
-        self, path: Path, pace: Literal["live", "fast"], writer: Callable[..., OverlayWriter] = OverlayWriter
-    ):
+    def __init__(self, path: Path, pace: Literal["live", "fast"], note: str = "") -> None:
+        """``note`` is written under the curve."""
         self.dropped = 0
         self._path = path
         self._wait = pace == "fast"
-        self._new_writer = writer
+        self._note = note
         self._queue: queue.Queue[_Item | None] = queue.Queue(_WAITING)
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
@@ -47,19 +46,18 @@ class Recorder:
             raise self._failure
 
     def _work(self) -> None:
-        writer: OverlayWriter | None = None
         try:
-            while (item := self._queue.get()) is not None:
-                frame, portrait, pose, estimate = item
-                if writer is None:
-                    height, width = frame.image.shape[:2]
-                    writer = self._new_writer(self._path, (width, height))
-                    writer.__enter__()
-                writer.push(frame, portrait, pose, estimate)
+            self._write()
         except BaseException as error:
             self._failure = error
-        finally:
-            if writer is not None:
-                writer.__exit__(None, None, None)
-            while self._failure is not None and self._queue.get() is not None:
-                pass  # the fast lane may still be putting; let it find the failure
+            while self._queue.get() is not None:
+                pass  # the fast lane may be waiting for a place; its next push raises the failure
+
+    def _write(self) -> None:
+        with ExitStack() as stack:
+            writer: OverlayWriter | None = None
+            while (item := self._queue.get()) is not None:
+                if writer is None:
+                    height, width = item[0].image.shape[:2]
+                    writer = stack.enter_context(OverlayWriter(self._path, (width, height), note=self._note))
+                writer.push(*item)

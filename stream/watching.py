@@ -69,7 +69,9 @@ def run(options: Options) -> None:
             provider=options.provider,
             prior=options.prior,
         )
-        recorder = Recorder(options.overlay, pace) if options.overlay else None
+        recorder = (
+            Recorder(options.overlay, pace, bundle.manifest.provenance.note) if options.overlay else None
+        )
         if recorder is not None:
             stack.callback(recorder.close)
         view = stack.enter_context(LineView(as_json=options.json))

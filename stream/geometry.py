@@ -87,12 +87,46 @@ def apply(matrix: Matrix, points: Floats) -> Floats:
     return np.asarray(points @ matrix[:, :2].T + matrix[:, 2], np.float32)
 
 
+class Halves:
+    """A picture and its halved copies, made when first asked for.
+
+    Sampling a region much larger than the output without averaging picks single pixels: their noise, and any
+    sub-pixel motion of texture, then moves the points that a network sees. Sampled from the copy whose pixels
+    come nearest to the output's in size, body points of a still person jitter less than half as much.
+    """
+
+    def __init__(self, image: Image) -> None:
+        self._levels = [image]
+
+    def __call__(self, level: int) -> Image:
+        while len(self._levels) <= level:
+            image = self._levels[-1]
+            height, width = image.shape[0] // 2, image.shape[1] // 2
+            self._levels.append(shrink(image[: 2 * height, : 2 * width], (width, height)))
+        return self._levels[level]
+
+    def fitting(self, matrix: Matrix) -> tuple[Image, Matrix]:
+        """The smallest copy that still has a pixel for each of the output's, and the map into it."""
+        (a, b, _), (c, d, _) = matrix.tolist()
+        level = max(0, math.floor(math.log2(max(abs(a * d - b * c), 1e-6)) / 2))
+        smallest = min(self._levels[0].shape[:2])
+        while level and smallest >> level < 2:
+            level -= 1
+        if not level:
+            return self._levels[0], matrix
+        scale = 2.0**-level
+        fitted = matrix * scale
+        fitted[:, 2] -= (1 - scale) / 2  # pixel 0 of the copy stands for pixels 0 .. 2^level − 1
+        return self(level), fitted
+
+
 class Sampler:
     """Cuts regions to one output size (width, height); owns its scratch memory, so one thread at a time.
 
-    Bilinear without averaging when shrinking, at positions rounded to 1/32 pixel: the sampling of OpenCV 3
-    and 4 (``warpPerspective``), which MediaPipe uses and its networks are sensitive to. OpenCV 5's own warps
-    do not round, which alone moves body points by up to several per cent; hence the maps made here.
+    Bilinear, without averaging when shrinking (see `Halves` for that), at positions rounded to 1/32 pixel:
+    the sampling of OpenCV 3 and 4 (``warpPerspective``), which MediaPipe uses and its networks are sensitive
+    to. OpenCV 5's own warps do not round, which alone moves body points by up to several per cent; hence the
+    maps made here.
     """
 
     def __init__(self, size: tuple[int, int], border: Border = "replicate") -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from stream.detector import ssd
-from stream.geometry import Region
+from stream.geometry import Halves, Region
 from stream.keypoints.follow import Follower, Tracking
 from stream.keypoints.litert import Network
 from stream.keypoints.regions import around, turn
@@ -66,7 +66,7 @@ class FaceStage:
     def reset(self) -> None:
         self._follower.reset()
 
-    def __call__(self, image: Image, body: Floats) -> Face | None:
+    def __call__(self, image: Image | Halves, body: Floats) -> Face | None:
         """``body``: float32 [33, 2], frame pixels."""
         if self._follower.waits():
             return None
@@ -84,7 +84,7 @@ class FaceStage:
             points, self._eye(image, points, _RIGHT_EYE), self._eye(image, points, _LEFT_EYE), presence
         )
 
-    def _detect(self, image: Image, region: Region) -> Region | None:
+    def _detect(self, image: Image | Halves, region: Region) -> Region | None:
         raw, logits = self._detector(image, region)
         found, _ = ssd.decode(raw, logits, _MIDDLES, _DETECTOR_SIZE)
         if not len(found):
@@ -92,7 +92,7 @@ class FaceStage:
         points = self._detector.back(found[0, 2:] * np.float32(_DETECTOR_SIZE))
         return around(points, turn(points[0], points[1], 0.0)).scaled(2.0, shift_y=-0.1)
 
-    def _eye(self, image: Image, points: Floats, corners: tuple[int, int]) -> Floats:
+    def _eye(self, image: Image | Halves, points: Floats, corners: tuple[int, int]) -> Floats:
         ends = points[corners, :]
         region = around(ends, turn(ends[0], ends[1], 0.0)).scaled(_EYE_GROWTH)
         (iris,) = self._iris(image, region, mirrored=corners is _LEFT_EYE)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stream.geometry import Region
+from stream.geometry import Halves, Region
 from stream.keypoints.follow import Follower, Tracking
 from stream.keypoints.litert import Network
 from stream.keypoints.regions import aligned, hand_from_hand, hand_from_pose
@@ -61,7 +61,7 @@ class HandStage:
     def reset(self) -> None:
         self._follower.reset()
 
-    def __call__(self, image: Image, body: Floats, visibility: Floats) -> Hand | None:
+    def __call__(self, image: Image | Halves, body: Floats, visibility: Floats) -> Hand | None:
         """``body``: float32 [33, 2], frame pixels; ``visibility``: float32 [33]."""
         if self._follower.waits():
             return None
@@ -80,7 +80,7 @@ class HandStage:
         self._follower.found(points)
         return Hand(points, float(presence[0]))
 
-    def _recrop(self, image: Image, rough: Region) -> Region:
+    def _recrop(self, image: Image | Halves, rough: Region) -> Region:
         (flat,) = self._networks.recrop(image, rough)
         centre, scale = self._networks.recrop.back(np.array(flat).reshape(2, 2))
         return aligned(centre, scale, -90.0).scaled(1.0, shift_y=-0.1)

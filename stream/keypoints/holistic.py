@@ -1,20 +1,21 @@
 """Holistic: pose, face, irises and hands of one person, on LiteRT.
 
-The networks and their chain are MediaPipe Holistic's (0.10.21, model complexity 1, no face refinement), with
-two differences. The irises come from the stand-alone iris network, which that version only has inside its
-refined face model. And points are not smoothed, only regions are (see `stream.keypoints.steady`).
+The networks and their chain are MediaPipe Holistic's (0.10.21, model complexity 1, no face refinement), on a
+first frame to the pixel; the irises come from the stand-alone iris network. From frame to frame two things
+differ. Points are not smoothed: what we look for lasts less than half a second, and a filter strong enough to
+calm a point would flatten it. Instead their noise is not made in the first place: the pose region rests while
+the person does (`next_region`), and crops are averaged where they shrink (`Halves`).
 """
 
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from stream.geometry import Region
+from stream.geometry import Halves, Region
 from stream.keypoints.face import Face, FaceStage
 from stream.keypoints.hands import LEFT, RIGHT, Hand, HandNetworks, HandStage
 from stream.keypoints.mapping import to_pose
-from stream.keypoints.pose import Body, PoseStage, region_from
-from stream.keypoints.steady import OneEuro
+from stream.keypoints.pose import Body, PoseStage, next_region
 from stream.keypoints.view import Meter
 from stream.records import Image, Pose
 
@@ -42,8 +43,6 @@ class Holistic:
         hands = HandNetworks(folder, self._meter, threads)
         self._left = HandStage(hands, LEFT)
         self._right = HandStage(hands, RIGHT)
-        # Constants of PoseLandmarkFiltering for the two guide points.
-        self._guides = OneEuro(min_cutoff=0.01, beta=10.0)
         self._static = static
         self._region: Region | None = None
         self._total_ms = 0.0
@@ -73,7 +72,6 @@ class Holistic:
     def reset(self) -> None:
         """Forget the person."""
         self._region = self.landmarks = None
-        self._guides.reset()
         self._face.reset()
         self._left.reset()
         self._right.reset()
@@ -85,21 +83,25 @@ class Holistic:
         """
         begun = time.perf_counter()
         self._meter.clear()
+        picture: Image | Halves = image
         if region is not None or self._static:
             self.reset()
             self._region = region
-        pose = self._look(image, self._region) if self._region is not None else None
+        else:
+            picture = Halves(image)
+        height, width = image.shape[:2]
+        pose = self._look(picture, self._region, width, height) if self._region is not None else None
         self._total_ms = 1e3 * (time.perf_counter() - begun)
         return pose
 
-    def _look(self, image: Image, region: Region) -> Pose | None:
+    def _look(self, image: Image | Halves, region: Region, width: int, height: int) -> Pose | None:
         body = self._pose(image, region)
         if body is None:
             self.reset()
             return None
-        self._region = region_from(self._guides.push(body.guides, region.width))
+        self._region = next_region(region, body.guides)
         face = self._face(image, body.points)
         left = self._left(image, body.points, body.visibility)
         right = self._right(image, body.points, body.visibility)
         self.landmarks = Landmarks(body, face, left, right)
-        return to_pose(body, face, left, right, image.shape[1], image.shape[0])
+        return to_pose(body, face, left, right, width, height)

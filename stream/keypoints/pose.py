@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stream.geometry import Region
+from stream.geometry import Halves, Region
+from stream.keypoints.follow import Tracking
 from stream.keypoints.litert import Network
 from stream.keypoints.regions import aligned
 from stream.keypoints.view import Meter, View
@@ -25,6 +26,7 @@ _CELLS = 64  # the heat map's side
 _KERNEL = np.arange(-4, 5)  # 9 cells: the graph says 7, but 9 is what its output shows, to the last digit
 _CHANNEL = np.arange(_USED)[:, None, None]
 _CONFIDENT = 0.5
+_HOLD = Tracking(degrees=4, translation=0.04, scale=0.06, margin=0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +52,7 @@ class PoseStage:
         self._view = View(network, meter)
         self._scale = np.float32(network.size / _CELLS)
 
-    def __call__(self, image: Image, region: Region) -> Body | None:
+    def __call__(self, image: Image | Halves, region: Region) -> Body | None:
         flat, presence, heat = self._view(image, region)
         if presence[0] <= PRESENCE:
             return None
@@ -62,8 +64,18 @@ class PoseStage:
 
 
 def region_from(guides: Floats) -> Region:
-    """The next frame's region from the two guide points."""
+    """The region that the two guide points span."""
     return aligned(guides[0], guides[1], 90.0).scaled(GROWTH)
+
+
+def next_region(region: Region, guides: Floats) -> Region:
+    """The next frame's region: this frame's, until the person has moved out of a small band.
+
+    The network feels the least change of its crop, and the crop follows from its own output: followed freely
+    (or smoothed, as MediaPipe does) the points of a person who sits still never come to rest.
+    """
+    wanted = region_from(guides)
+    return region if _HOLD.near(region, wanted) else wanted
 
 
 def refine(cells: Floats, heat: Floats) -> Floats:

@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from stream.geometry import Border, Matrix, Region, Sampler, affine, apply
+from stream.geometry import Border, Halves, Matrix, Region, Sampler, affine, apply
 from stream.keypoints.litert import Network
 from stream.records import Floats, Image
 
@@ -47,11 +47,14 @@ class View:
         self._sample = Sampler((network.size, network.size), border)
         self._matrix: Matrix = np.zeros((2, 3))
 
-    def __call__(self, image: Image, region: Region, *, mirrored: bool = False) -> list[Floats]:
+    def __call__(self, image: Image | Halves, region: Region, *, mirrored: bool = False) -> list[Floats]:
         """The network's outputs for the region: views, good until its next call (drop them before)."""
         begun = time.perf_counter()
         self._matrix = affine(region, self._sample.size, mirrored=mirrored)
-        crop = self._sample(image, self._matrix)
+        if isinstance(image, Halves):
+            crop = self._sample(*image.fitting(self._matrix))
+        else:
+            crop = self._sample(image, self._matrix)
         warp_ms = 1e3 * (time.perf_counter() - begun)
         outputs = self._network(crop, self._low, self._high)
         self._meter.add(self._network, warp_ms)

@@ -33,7 +33,7 @@ def found(holistic_files: Path, pictures: dict[str, dict[str, np.ndarray]]) -> d
 def _errors(
     found: dict[str, Landmarks | None], reference: dict[str, Any], agreement: ModuleType
 ) -> dict[tuple[str, str], tuple[float, float | None]]:
-    """(picture/variant, group) → our distance from MediaPipe (inf: only one found it), and its from itself."""
+    """(picture, group) → our distance from MediaPipe (inf: only one found it), and its own from itself."""
     errors = {}
     for name, theirs in reference.items():
         if theirs["body"] is None:  # nobody found by MediaPipe: no comparison
@@ -47,11 +47,8 @@ def _errors(
 def test_within_the_limits_wherever_mediapipe_agrees_with_itself(
     found: dict[str, Landmarks | None], reference: dict[str, Any], agreement: ModuleType
 ) -> None:
-    limits = {
-        **agreement.LIMITS,
-        "left_hand": agreement.LIMITS["hands"],
-        "right_hand": agreement.LIMITS["hands"],
-    }
+    hands = agreement.LIMITS["hands"]
+    limits = {**agreement.LIMITS, "left_hand": hands, "right_hand": hands}
     errors = _errors(found, reference, agreement)
     beyond = {key: pair for key, pair in errors.items() if not pair[0] <= limits[key[1]]}
     # Flipping the lowest bit of some pixels moves MediaPipe's own points further than the limit there.

@@ -2,7 +2,6 @@
 
 import pytest
 
-
 from stream.contract import Window
 
 SMALL = Window(poses=60, features=12)

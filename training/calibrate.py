@@ -21,7 +21,7 @@ from training.model.fused import Fused
 from training.sampling import assemble, random_cuts
 
 Values = NDArray[np.float64]
-RIDGE = 1e-2  # pulls slope and bias to 0 where there is little to go by
+RIDGE = 1.0  # observations' worth of pull on slope and bias towards 0
 BATCH = 16
 BIAS_SHARE = 0.2  # of the cap
 
@@ -35,11 +35,11 @@ def fit(logit: Values, target: Values, cap: float, smooth: float = 0.02) -> tupl
     weight = np.where(win, 0.5 / max(win.sum(), 1), 0.5 / max((~win).sum(), 1))
     aim = smooth + (1 - 2 * smooth) * target
     design = np.stack([logit, np.ones_like(logit)])
-    theta = np.zeros(2)
+    theta, ridge = np.zeros(2), RIDGE / len(logit)
     for _ in range(50):
         p = 1 / (1 + np.exp(-np.clip(theta @ design, -30, 30)))
-        gradient = design @ (weight * (p - aim)) + RIDGE * theta
-        curvature = (design * (weight * p * (1 - p))) @ design.T + RIDGE * np.eye(2)
+        gradient = design @ (weight * (p - aim)) + ridge * theta
+        curvature = (design * (weight * p * (1 - p))) @ design.T + ridge * np.eye(2)
         theta = theta - np.clip(np.linalg.solve(curvature, gradient), -2, 2)
     limit = BIAS_SHARE * cap
     bias = float(np.clip(theta[1], -limit, limit))

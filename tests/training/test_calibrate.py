@@ -1,0 +1,59 @@
+import math
+
+import numpy as np
+import pytest
+
+from export.graphs import LIMIT
+from training.calibrate import cap_at, fit, subsets
+from training.config import Calibrating
+
+
+def drawn(slope: float, bias: float, n: int = 40_000, win_share: float = 0.5):
+    """Logits whose true log-odds (on balanced classes) are slope·z + bias."""
+    rng = np.random.default_rng(0)
+    label = (rng.random(n) < win_share).astype(float)
+    # Two normals a distance d apart have log-odds linear in z: slope d/σ², with σ = 1.
+    z = rng.normal(0, 1, n) + slope * (label - 0.5) - bias / slope
+    return z, label
+
+
+def test_the_true_map_is_found():
+    slope, bias = fit(*drawn(1.2, 0.3), cap=50.0, smooth=0.0)
+    assert slope == pytest.approx(1.2, abs=0.06)
+    assert bias == pytest.approx(0.3, abs=0.05)
+
+
+def test_class_balance_of_the_sample_does_not_matter():
+    slope, bias = fit(*drawn(1.0, 0.0, win_share=0.85), cap=50.0, smooth=0.0)
+    assert slope == pytest.approx(1.0, abs=0.07)
+    assert bias == pytest.approx(0.0, abs=0.06)
+
+
+def test_logits_that_say_nothing_get_no_slope():
+    rng = np.random.default_rng(1)
+    slope, bias = fit(rng.normal(0, 1, 20_000), rng.integers(0, 2, 20_000).astype(float), cap=3.0)
+    assert slope < 0.03
+    assert abs(bias) < 0.03
+
+
+def test_a_logit_that_points_the_wrong_way_is_not_believed_in_reverse():
+    z, label = drawn(1.0, 0.0)
+    assert fit(-z, label, cap=3.0)[0] == 0.0
+
+
+def test_perfect_separation_cannot_make_it_sure():
+    label = np.repeat([0.0, 1.0], 50)
+    slope, bias = fit(np.where(label > 0, 3.5, -3.5), label, cap=2.0)
+    assert slope * LIMIT + abs(bias) <= 2.0 + 1e-9
+    assert slope > 0.3
+
+
+def test_short_windows_are_capped_lower():
+    settings = Calibrating(cap=3.0, cap_from_s=30.0)
+    caps = [cap_at(s, settings) for s in (1.0, 5.0, 30.0, 160.0)]
+    assert caps == pytest.approx([0.1, 0.5, 3.0, 3.0])
+    assert 1 / (1 + math.exp(-caps[0])) < 0.53
+
+
+def test_every_combination_has_its_key():
+    assert len(subsets(("keypoints", "image", "text"))) == 7

@@ -1,0 +1,47 @@
+import msgspec
+import pytest
+
+from stream.errors import UsageError
+from training.config import RECIPES, Data, Recipe, Stage, load, parse, to_toml
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda p: p.stem)
+def test_every_recipe_reads_and_comes_back(path):
+    recipe = load(path.stem)
+    assert recipe.name == path.stem
+    assert parse(to_toml(recipe)) == recipe
+
+
+def test_all_values_survive_toml():
+    recipe = Recipe(
+        name='odd "name"',
+        data=Data(easier="demo", mixed=0.25),
+        pretrain=Stage(seconds=(1.5, 90.0), rate=1e-5),
+    )
+    assert parse(to_toml(recipe)) == recipe
+
+
+def test_an_unknown_key_is_refused_with_the_known_ones():
+    with pytest.raises(UsageError, match=r"\[pretrain\].*steps, batch, rate.*'epochs'"):
+        parse('name = "x"\n[pretrain]\nepochs = 3\n')
+    with pytest.raises(UsageError, match=r"name, seed.*'colour'"):
+        parse('name = "x"\ncolour = 1\n')
+
+
+@pytest.mark.parametrize(
+    "text", ["seed = 1", 'name = "x"\nseed = "one"', "name = ", 'name = "x"\n[data]\nmixed = []']
+)
+def test_malformed_recipes_get_one_sentence(text):
+    with pytest.raises(UsageError, match="malformed"):
+        parse(text)
+
+
+def test_an_unknown_recipe_lists_the_known_ones():
+    with pytest.raises(UsageError, match="tiny"):
+        load("huge")
+
+
+def test_recipes_are_immutable():
+    with pytest.raises(AttributeError):
+        Recipe(name="x").seed = 2
+    assert msgspec.structs.replace(Recipe(name="x"), seed=2).seed == 2

@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+import torch
+
+from stream.contract import Window
+from stream.skeleton import GROUPS
+from training.behaviour import DEMO
+from training.config import Dropping, Stage, Target
+from training.dataset import prepare
+from training.model.text import train_tokenizer
+from training.sampling import (
+    Cut,
+    assemble,
+    augment,
+    drop_branches,
+    mirrored,
+    random_cuts,
+    refit,
+    target_of,
+)
+from training.simulator import simulate
+
+WINDOW = Window(poses=500, features=100)
+
+
+@pytest.fixture(scope="module")
+def prepared():
+    recordings = [
+        (simulate(DEMO, 1, 12.0, 1), False),
+        (simulate(DEMO, 0, 12.0, 2, parts=(("win", 6.0), ("loss", 6.0))), True),
+    ]
+    tokenizer = train_tokenizer([r.text for r, _ in recordings], 100)
+    return [prepare(r, WINDOW, tokenizer, 16, 8, mixed=mixed) for r, mixed in recordings]
+
+
+def test_cuts_stay_inside_and_some_are_partly_filled(prepared):
+    stage = Stage(seconds=(4.0, 4.0), partial=0.5)
+    cuts = random_cuts(prepared, stage, WINDOW, 200, np.random.default_rng(0))
+    assert all(0 <= c.start < c.stop <= c.source.ticks for c in cuts)
+    lengths = np.array([c.stop - c.start for c in cuts])
+    assert lengths.max() == 100
+    assert 0.3 < (lengths < 100).mean() < 0.7
+
+
+def test_windows_are_padded_in_front(prepared):
+    short, long = Cut(prepared[0], 30, 130), Cut(prepared[1], 0, 250)
+    batch = assemble([short, long], WINDOW, Target())
+    for name in GROUPS:
+        assert batch.groups[name].shape[:2] == (2, 250)
+        assert not batch.masks[name][0, :150].any()
+        assert torch.equal(batch.groups[name][0, 150:], prepared[0].groups[name][30:130].float())
+    assert batch.present.tolist() == [[True, False, True], [True, False, False]]
+
+
+def test_targets(prepared):
+    pure, mixed = prepared
+    label, evidence = Target(kind="label"), Target(kind="evidence", temper=1.0, limit=2.0)
+    assert target_of(Cut(pure, 0, 250), label) == 1.0
+    assert target_of(Cut(pure, 0, 250), evidence) == pytest.approx(1 / (1 + np.exp(-2.0)))
+    # Where behaviour changes the label says little: the first half shows what the second takes back.
+    assert target_of(Cut(mixed, 0, 140), label) > 0.6
+    assert target_of(Cut(mixed, 160, 300), label) < 0.4
+
+
+def test_mirroring_twice_gives_the_window_back(prepared):
+    for name in GROUPS:
+        x = prepared[0].groups[name][None, :50].float()
+        once = mirrored(x, name)
+        torch.testing.assert_close(mirrored(once, name), x, atol=1e-6, rtol=0)
+        if x.any():
+            assert not torch.equal(once, x)
+
+
+def test_refitting_the_box_scales_displacements_and_keeps_gaps(prepared):
+    x = prepared[0].groups["face"][None, :50].float()
+    y = x.clone()
+    refit(y, "face", torch.full((1, 1, 1, 2), 2.0), torch.full((1, 1, 1, 2), 0.1))
+    points, moved = (v.reshape(1, 50, 70, 4, 2) for v in (x, y))
+    assert torch.allclose(moved[..., 1:, :], 2 * points[..., 1:, :])
+    there = points[..., 0, :] != 0
+    assert torch.allclose(moved[..., 0, :][there], (2 * points[..., 0, :] - 0.4)[there], atol=1e-6)
+    assert not moved[..., 0, :][~there].any()
+
+
+def test_augmentation_leaves_nothing_where_the_mask_says_nothing(prepared):
+    batch = assemble([Cut(p, 0, 200) for p in prepared], WINDOW, Target())
+    augment(batch, Dropping(group=0.5, gap=1.0), np.random.default_rng(3))
+    for name in GROUPS:
+        assert not batch.groups[name][~batch.masks[name]].any()
+
+
+def test_a_window_never_loses_its_last_branch():
+    present = torch.tensor([[True, False, True]] * 500)
+    kept = drop_branches(present, Dropping(keypoints=0.9, text=0.9), np.random.default_rng(0))
+    assert kept.any(1).all()
+    assert not (kept & ~present).any()
+    assert (kept.sum(1) == 1).any()
+
+
+def test_the_same_seed_draws_the_same_batch(prepared):
+    def draw():
+        rng = np.random.default_rng(9)
+        batch = assemble(random_cuts(prepared, Stage(), WINDOW, 4, rng), WINDOW, Target())
+        return augment(batch, Dropping(), rng)
+
+    a, b = draw(), draw()
+    assert all(torch.equal(a.groups[name], b.groups[name]) for name in GROUPS)

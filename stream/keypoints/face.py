@@ -68,8 +68,6 @@ class FaceStage:
 
     def __call__(self, image: Image | Halves, body: Floats) -> Face | None:
         """``body``: float32 [33, 2], frame pixels."""
-        if self._follower.waits():
-            return None
         rough = from_pose(body)
         region = self._follower.region(rough, lambda: self._detect(image, rough))
         if region is None:

@@ -2,9 +2,9 @@
 
 MediaPipe finds a fresh region for each part in every frame and keeps the last frame's if the two agree
 (``roi_tracking_calculator.cc``). Finding costs a network call, so here it is done when it may change
-something: every `CHECK_EVERY` frames, or as soon as the rough region that the pose gives for the part moves
-more than following allows. A part that has been gone for a few frames is looked for every `SEARCH_EVERY`
-frames. A first frame always looks anew, so a single picture goes through MediaPipe's own chain.
+something: as soon as the rough region that the pose gives for the part moves more than following allows, and
+every `CHECK_EVERY` frames in any case (every `SEARCH_EVERY` while the part is not there). A first frame
+always looks anew, so a single picture goes through MediaPipe's own chain.
 """
 
 import math
@@ -17,7 +17,8 @@ from stream.geometry import Region
 from stream.records import Floats
 
 CHECK_EVERY = 4
-SEARCH_EVERY = 3
+SEARCH_EVERY = 8
+PATIENCE = 3  # frames for which a part that was just lost is looked for in every one
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +69,23 @@ class Follower:
         self._rough: Region | None = None
         self._frames = self._missing = 0
 
-    def waits(self) -> bool:
-        """Call first in every frame. True: gone for a while and not due, so leave it for this frame."""
-        self._frames += 1
-        self._missing = 0 if self._points is not None else self._missing + 1
-        return self._missing > SEARCH_EVERY and (self._frames + self._phase) % SEARCH_EVERY != 0
-
     def region(self, rough: Region, find: Callable[[], Region | None]) -> Region | None:
-        """Where to look in this frame, None if nowhere; ``find`` gives a fresh region and costs a call."""
+        """Where to look in this frame, None if nowhere; ``find`` gives a fresh region and costs a call.
+
+        Followed by `found` if the part was seen there.
+        """
+        self._frames += 1
         last, self._points = self._points, None
-        rough_before, self._rough = self._rough, rough
+        calm = self._rough is not None and self._tracking.near(self._rough, rough)
         if last is None:
+            self._missing += 1
+            if calm and self._missing > PATIENCE and not self._due(SEARCH_EVERY):
+                return None
+            self._rough = rough
             return find()
+        self._missing, self._rough = 0, rough
         followed = self._region_of(last)
-        due = (self._frames + self._phase) % CHECK_EVERY == 0
-        if not due and rough_before is not None and self._tracking.near(rough_before, rough):
+        if calm and not self._due(CHECK_EVERY):
             return followed
         fresh = find()
         return followed if fresh is not None and self._tracking.holds(last, followed, fresh) else fresh
@@ -90,3 +93,11 @@ class Follower:
     def found(self, points: Floats) -> None:
         """The part was seen here in this frame."""
         self._points = points
+
+    def lost(self) -> None:
+        """Instead of `region`: the part cannot be in this frame."""
+        self._frames += 1
+        self._points = self._rough = None
+
+    def _due(self, every: int) -> bool:
+        return (self._frames + self._phase) % every == 0

@@ -61,15 +61,19 @@ class HandStage:
     def reset(self) -> None:
         self._follower.reset()
 
-    def __call__(self, image: Image | Halves, body: Floats, visibility: Floats) -> Hand | None:
-        """``body``: float32 [33, 2], frame pixels; ``visibility``: float32 [33]."""
-        if self._follower.waits():
-            return None
-        if visibility[self._wrist] <= WRIST_VISIBLE:
-            self._follower.reset()
-            return None
+    def __call__(
+        self, image: Image | Halves, body: Floats, visibility: Floats, frame: tuple[int, int] | None = None
+    ) -> Hand | None:
+        """``body``: float32 [33, 2], frame pixels; ``visibility``: float32 [33].
+
+        ``frame``: width and height; given, a hand whose middle lies outside of them is not looked for.
+        """
         wrist, pinky, index = body[self._rows]
         rough = hand_from_pose(wrist, pinky, index).scaled(2.7, shift_y=-0.1)
+        outside = frame is not None and not (0 <= rough.cx < frame[0] and 0 <= rough.cy < frame[1])
+        if outside or visibility[self._wrist] <= WRIST_VISIBLE:
+            self._follower.lost()
+            return None
         region = self._follower.region(rough, lambda: self._recrop(image, rough))
         if region is None:
             return None

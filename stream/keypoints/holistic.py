@@ -101,7 +101,8 @@ class Holistic:
             return None
         self._region = next_region(region, body.guides)
         face = self._face(image, body.points)
-        left = self._left(image, body.points, body.visibility)
-        right = self._right(image, body.points, body.visibility)
+        frame = (width, height) if isinstance(image, Halves) else None
+        left = self._left(image, body.points, body.visibility, frame)
+        right = self._right(image, body.points, body.visibility, frame)
         self.landmarks = Landmarks(body, face, left, right)
         return to_pose(body, face, left, right, width, height)

@@ -1,7 +1,7 @@
 import numpy as np
 
 from stream.geometry import Region
-from stream.keypoints.follow import CHECK_EVERY, SEARCH_EVERY, Follower, Tracking
+from stream.keypoints.follow import CHECK_EVERY, PATIENCE, SEARCH_EVERY, Follower, Tracking
 
 TRACKING = Tracking(degrees=15, translation=0.1, scale=0.3, margin=-0.2)
 HERE = Region(100, 100, 50, 50)
@@ -48,7 +48,6 @@ def test_the_first_frame_looks_anew_and_the_next_ones_follow() -> None:
     follower, find = _follower(), Finder()
     places = []
     for _ in range(2 * CHECK_EVERY):
-        assert not follower.waits()
         places.append(follower.region(HERE, find))
         follower.found(POINTS)
     assert places == [HERE] * len(places)
@@ -57,33 +56,46 @@ def test_the_first_frame_looks_anew_and_the_next_ones_follow() -> None:
 
 def test_a_rough_region_that_jumps_is_checked_at_once() -> None:
     follower, find = _follower(), Finder()
-    follower.waits()
     follower.region(HERE, find)
     follower.found(POINTS)
     find.place = there = Region(200, 100, 50, 50)
-    follower.waits()
     assert follower.region(there, find) == there
     assert find.calls == 2
 
 
-def test_a_part_that_is_gone_is_looked_for_less_and_less() -> None:
+def test_a_part_that_is_not_there_is_looked_for_now_and_then() -> None:
     follower, find = _follower(), Finder(None)
     looked = []
-    for _ in range(SEARCH_EVERY * 5):
-        waits = follower.waits()
-        looked.append(not waits)
-        if not waits:
-            assert follower.region(HERE, find) is None
-    assert all(looked[:SEARCH_EVERY])
-    assert sum(looked[SEARCH_EVERY:]) == 4
+    for _ in range(PATIENCE + 4 * SEARCH_EVERY):
+        before = find.calls
+        assert follower.region(HERE, find) is None
+        looked.append(find.calls > before)
+    assert all(looked[:PATIENCE])
+    assert sum(looked[PATIENCE:]) == 4
+
+
+def test_a_part_that_is_not_there_is_looked_for_at_once_when_the_pose_moves() -> None:
+    follower, find = _follower(), Finder(None)
+    for _ in range(PATIENCE + 1):
+        follower.region(HERE, find)
+    before = find.calls
+    follower.region(Region(150, 100, 50, 50), find)
+    assert find.calls == before + 1
+
+
+def test_a_part_that_left_the_frame_is_not_followed_back_to_where_it_was() -> None:
+    follower, find = _follower(), Finder()
+    follower.region(HERE, find)
+    follower.found(POINTS)
+    follower.lost()
+    follower.region(HERE, find)
+    assert find.calls == 2
 
 
 def test_reset_looks_anew() -> None:
     follower, find = _follower(), Finder()
-    follower.waits()
     follower.region(HERE, find)
     follower.found(POINTS)
     follower.reset()
-    follower.waits()
     follower.region(HERE, find)
     assert find.calls == 2

@@ -90,7 +90,7 @@ class Subject:
             found = self._searched(frame, letterbox(width, height))
             for level in views(width, height)[: None if thorough else 1]:
                 found = found or [person for view in level for person in self._searched(frame, view)]
-        elif self._missing % LOOK_EVERY == 0:
+        elif self._missing <= 1 or self._missing % LOOK_EVERY == 0:
             found = self._searched(frame, self._next_view(width, height))
         else:
             found = []

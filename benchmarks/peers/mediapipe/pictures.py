@@ -101,7 +101,9 @@ def samples(folder: Path) -> Path:
             subprocess.run(command, check=True)
             with zipfile.ZipFile(next(Path(work).glob("*.whl"))) as wheel:
                 for name in ("bus.jpg", "zidane.jpg"):
-                    (folder / name).write_bytes(wheel.read(f"ultralytics/assets/{name}"))
+                    part = folder / f".{name}"
+                    part.write_bytes(wheel.read(f"ultralytics/assets/{name}"))
+                    part.replace(folder / name)
     return folder
 
 

@@ -75,7 +75,8 @@ class Performer:
         lean[..., 0] = np.clip((8.0 - at[..., 1]) / 8.0, 0, 1) * np.exp(-((at[..., 0] / 6.0) ** 4))
         moved = np.stack([*(displacement(a, at, PORTRAIT_ANCHORS) for a in ACTIONS), lean])
         self._fields = (moved @ AXES.T * FINE).astype(np.float32).reshape(len(moved), -1)
-        self._resting = self.rng.normal(0, 0.02, len(ACTIONS)) if varied else np.zeros(len(ACTIONS))
+        resting = self.rng.normal(0, 0.012, len(ACTIONS)) if varied else np.zeros(len(ACTIONS))
+        self.resting: Floats = resting.astype(np.float32)  # activations of the resting expression, [A]
         self._noise = self.rng.normal(0, 1, (height + 64, width + 64, 3)).astype(np.float32)
 
     def _framing(self, varied: bool) -> Floats:
@@ -84,10 +85,10 @@ class Performer:
         zoom, aspect, roll, dx, dy, flip = 1.25 * height / 480, 1.0, 0.0, 0.0, 0.0, 1.0
         if varied:
             zoom *= self.rng.uniform(0.85, 1.3)
-            aspect = self.rng.uniform(0.93, 1.07)
-            roll = math.radians(self.rng.normal(0, 2.5))
+            aspect = self.rng.uniform(0.95, 1.05)
+            roll = math.radians(self.rng.normal(0, 1.5))
             dx, dy = self.rng.normal(0, 0.04) * width, self.rng.uniform(-0.03, 0.08) * height
-            flip = -1.0 if self.rng.random() < 0.5 else 1.0
+            flip = -1.0 if self.rng.random() < 0.25 else 1.0
         turn = np.array([[math.cos(roll), -math.sin(roll)], [math.sin(roll), math.cos(roll)]])
         linear = turn @ np.diag([flip * zoom * aspect, zoom])
         target = np.array([0.45 * width + dx, 0.34 * height + dy])
@@ -107,14 +108,26 @@ class Performer:
         self, activation: Floats, sway: Floats, shake: Floats | tuple[float, float] = (0, 0)
     ) -> Image:
         """A clean frame, uint8 [H, W, 3]; activation [A], sway [4], both in face units; shake in pixels."""
-        weights = np.append(activation + self._resting, sway[3]).astype(np.float32)
-        for column, value in zip(_RIGID, sway[:3], strict=True):
-            weights[column] += value
-        moved = (weights @ self._fields).reshape(self.size[1] // COARSE, self.size[0] // COARSE, 2)
+        moved = self._moved(activation, sway)
         # Looking back from where a point is now; the shake moves the whole picture.
         moved += np.float32(shake) * FINE / 1.25
         back = self._rest - cv2.resize(moved, self.size, interpolation=cv2.INTER_LINEAR)
         return cv2.remap(self._canvas, back, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+    def _moved(self, activation: Floats, sway: Floats) -> Floats:
+        """Displacement on the coarse grid, canvas pixels, [H/COARSE, W/COARSE, 2]."""
+        weights = np.append(activation + self.resting, sway[3]).astype(np.float32)
+        for column, value in zip(_RIGID, sway[:3], strict=True):
+            weights[column] += value
+        return (weights @ self._fields).reshape(self.size[1] // COARSE, self.size[0] // COARSE, 2)
+
+    def motion(self, activation: Floats, sway: Floats, at: Floats) -> Floats:
+        """Displacement in face units at frame pixels ``at`` [..., 2], to the nearest cell of the coarse grid."""
+        moved = self._moved(activation, sway) / FINE @ np.linalg.inv(AXES).T.astype(np.float32)
+        column, row = np.clip((at // COARSE).astype(int), 0, np.array(moved.shape[1::-1]) - 1).transpose(
+            -1, *range(at.ndim - 1)
+        )
+        return moved[row, column]
 
     def noisy(self, image: Image, rng: np.random.Generator, std: float = 2.5) -> Image:
         """Sensor noise and a breath of flicker; ``std`` in grey levels."""

@@ -1,0 +1,259 @@
+"""A small image encoder of the DINOv2 architecture whose CLS vector carries pose and expression.
+
+``python -m training.image_encoder --out runs/demo/image_encoder`` trains it from scratch on warped
+portraits: a linear head reads head motion and the strength of every facial action off the CLS token after
+the final LayerNorm, and, because little data and time are spent, a second one reads the local displacement
+off every patch token. The heads are thrown away; that CLS vector is the image feature. Made-up people only.
+"""
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import Dinov2Config, Dinov2Model
+
+from stream.features import crop_portrait
+from stream.records import Floats, Image, Portrait
+from training.behaviour import ACTIONS, DEMO, NAMES, NOTICE
+from training.simulator import amplitudes
+from training.warp import Performer
+
+SIZE = 126  # pixels; 9×9 patches of 14
+DIM = 96
+PATCHES = (SIZE // 14) ** 2
+MOTION = 0.03  # face units
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+# Head to hips and elbows as the subject stage boxes it, face units; x is mirrored with the person.
+PORTRAIT_BOX = (-3.30, -2.00, 2.65, 8.0)
+HEAD = ("head_turn", "nod", "head_tilt")  # the slow motion of the head adds to these
+TARGETS = tuple(name for name in NAMES if name != "shrug")
+_COLUMNS = [NAMES.index(name) for name in TARGETS]
+
+
+def config() -> Dinov2Config:
+    """The architecture: DINOv2 with 4 layers of width 96."""
+    return Dinov2Config(
+        image_size=SIZE,
+        patch_size=14,
+        hidden_size=DIM,
+        num_hidden_layers=4,
+        num_attention_heads=8,  # many narrow heads: each can keep to a place of the face
+        initializer_range=0.1,  # 1/√width; DINOv2's 0.02 suits its own width and stalls at this one
+        mlp_ratio=4,
+        drop_path_rate=0.0,
+        layerscale_value=1.0,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crops:
+    """Portraits and what is done in them."""
+
+    images: Image  # uint8 [N, SIZE, SIZE, 3]
+    targets: Floats  # float32 [N, len(TARGETS)], 1 = the demo's full burst
+    motion: Floats  # float32 [N, PATCHES, 2], displacement at each patch's centre, MOTION face units
+
+
+def crops_of(performer: Performer, n: int, rng: np.random.Generator) -> Crops:
+    """``n`` independent moments of one person, cropped as the live side crops, with jitter."""
+    peaks = amplitudes(DEMO)
+    images = np.empty((n, SIZE, SIZE, 3), np.uint8)
+    targets = np.empty((n, len(TARGETS)), np.float32)
+    motion = np.empty((n, PATCHES, 2), np.float32)
+    centres = (np.stack(np.meshgrid(*2 * [np.arange(SIZE // 14)]), -1).reshape(-1, 2) + 0.5) * 14 / SIZE
+    for i in range(n):
+        shown = rng.random(len(ACTIONS)) < 0.35
+        activation = (shown * rng.uniform(0, 1.4, len(ACTIONS)) * peaks).astype(np.float32)
+        activation[_RIGID] *= rng.choice((-1, 1), 3)
+        sway = (rng.standard_normal(4) * (0.03, 0.025, 0.012, 0.05)).astype(np.float32)
+        frame = performer.noisy(performer(activation, sway), rng, float(rng.uniform(0.5, 4.0)))
+        box = portrait_box(performer, rng)
+        crop = crop_portrait(frame, Portrait(box, 1.0), SIZE)
+        at = np.float32(box[:2]) + centres * np.subtract(box[2:], box[:2])
+        motion[i] = performer.motion(activation, sway, at) / MOTION
+        images[i] = _compressed(crop, rng) if rng.random() < 0.5 else crop
+        total = activation + performer.resting
+        total[_RIGID] += sway[:3]
+        targets[i] = (total / peaks)[_COLUMNS]
+    return Crops(images, targets, motion)
+
+
+_RIGID = [NAMES.index(name) for name in HEAD]
+
+
+def portrait_box(performer: Performer, rng: np.random.Generator) -> tuple[float, float, float, float]:
+    """A box as the subject stage would place it, give or take."""
+    corners = np.float32(PORTRAIT_BOX).reshape(2, 2) + rng.normal(0, 0.06, (2, 2))
+    pixels = performer.to_frame(corners.astype(np.float32))
+    width, height = performer.size
+    (x0, y0), (x1, y1) = np.clip(np.sort(pixels, 0), 0, (width, height)).tolist()
+    return x0, y0, x1, y1
+
+
+def _compressed(crop: Image, rng: np.random.Generator) -> Image:
+    """The crop after lossy compression, a stand-in for what video does to a face."""
+    quality = int(rng.integers(60, 96))
+    _, coded = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
+
+
+def normalised(images: Image) -> Tensor:
+    """uint8 [N, S, S, 3] → float32 [N, 3, S, S] with ImageNet statistics, as served."""
+    mean, std = torch.tensor(MEAN) * 255, torch.tensor(STD) * 255
+    return ((torch.from_numpy(images).float() - mean) / std).permute(0, 3, 1, 2).contiguous()
+
+
+def encode(model: Dinov2Model, images: Image, batch: int = 64) -> Floats:
+    """CLS vectors after the final LayerNorm, float32 [N, DIM], of portraits uint8 [N, SIZE, SIZE, 3]."""
+    model.eval()
+    found = [np.zeros((0, model.config.hidden_size), np.float32)]
+    with torch.inference_mode():
+        for i in range(0, len(images), batch):
+            hidden = model(normalised(images[i : i + batch])).last_hidden_state
+            found.append(hidden[:, 0].numpy())
+    return np.concatenate(found)
+
+
+def load(folder: str | Path) -> Dinov2Model:
+    """The trained encoder, in eval mode."""
+    model = Dinov2Model(config())
+    model.load_state_dict(load_file(Path(folder) / "model.safetensors"))
+    return model.eval()
+
+
+def train(
+    out: Path, *, samples: int = 32_768, passes: int = 3, seed: int = 0, threads: int = 2, rate: float = 1e-3
+) -> dict[str, dict[str, float]]:
+    """Train, save to ``out`` and return R² of each target on people never trained on."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    rng = np.random.default_rng([seed, 14])
+    model, head, dense = Dinov2Model(config()), nn.Linear(DIM, len(TARGETS)), nn.Linear(DIM, 2)
+    weights = [*model.parameters(), *head.parameters(), *dense.parameters()]
+    optimiser = torch.optim.AdamW(weights, lr=rate, weight_decay=0.02, betas=(0.9, 0.98))
+    chunk, batch = 4096, 32
+    steps = samples // chunk * passes * (chunk // batch)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda s: min(1.0, s / 200) * (0.5 + 0.5 * math.cos(math.pi * min(1.0, s / steps)))
+    )
+    mse, started = nn.functional.mse_loss, time.monotonic()
+    for part in range(samples // chunk):
+        crops = _chunk(chunk, part, rng)
+        if part == 0:
+            whiten(model, crops.images[rng.permutation(chunk)[:768]])
+        losses = []
+        model.train()
+        for _ in range(passes):
+            for rows in np.split(rng.permutation(chunk), chunk // batch):
+                x = _relit(normalised(crops.images[rows]))
+                hidden = model(x).last_hidden_state
+                loss = mse(head(hidden[:, 0]), torch.from_numpy(crops.targets[rows]))
+                local = mse(dense(hidden[:, 1:]), torch.from_numpy(crops.motion[rows]))
+                optimiser.zero_grad()
+                (loss + local).backward()
+                nn.utils.clip_grad_norm_(weights, 1.0)
+                optimiser.step()
+                schedule.step()
+                losses.append((loss.item(), local.item()))
+        said = " ".join(f"{v:.3f}" for v in np.mean(losses[-len(losses) // passes :], 0))
+        took = time.monotonic() - started
+        print(f"{part + 1}/{samples // chunk}: head and patch loss {said}, {took:.0f} s", flush=True)
+    report = evaluate(model, head)
+    out.mkdir(parents=True, exist_ok=True)
+    save_file({k: v.contiguous() for k, v in model.state_dict().items()}, out / "model.safetensors")
+    save_file(head.state_dict(), out / "head.safetensors")
+    note = {"notice": NOTICE, "size": SIZE, "dim": DIM, "mean": MEAN, "std": STD, "token": "cls"}
+    note |= {"samples": samples, "passes": passes, "seed": seed, "r2": report}
+    (out / "encoder.json").write_text(json.dumps(note, indent=1) + "\n")
+    return report
+
+
+def whiten(model: Dinov2Model, images: Image) -> None:
+    """Start from tokens that show how a portrait differs from the mean portrait.
+
+    The patch projection becomes the damped principal directions of the patches' deviations, and each
+    position's embedding takes its mean patch off: what moves by half a pixel is then no longer buried under
+    what never changes, and minutes of training suffice.
+    """
+    patches = nn.functional.unfold(normalised(images), 14, stride=14).transpose(1, 2)
+    mean = patches.mean(0)
+    deviations = (patches - mean).reshape(-1, mean.shape[1])
+    values, vectors = torch.linalg.eigh(deviations.T @ deviations / len(deviations))
+    values, vectors = values[-DIM:], vectors[:, -DIM:]
+    weight = 0.7 * (vectors / (values + 0.01 * values[-1]).sqrt()).T
+    embeddings = model.embeddings
+    with torch.no_grad():
+        embeddings.patch_embeddings.projection.weight.copy_(weight.reshape(DIM, 3, 14, 14))
+        embeddings.patch_embeddings.projection.bias.zero_()
+        embeddings.position_embeddings[0, 1:] = 0.7 * torch.randn(PATCHES, DIM) - mean @ weight.T
+
+
+def _chunk(n: int, part: int, rng: np.random.Generator) -> Crops:
+    """Crops of several people; three in eight are of the portrait as it is."""
+    people = 32
+    plain = 3 * people // 8
+    seeds = [None] * plain + [part * people + i for i in range(people - plain)]
+    parts = [crops_of(Performer(s), n // people, rng) for s in seeds]
+    return Crops(*(np.concatenate([getattr(p, name) for p in parts]) for name in Crops.__slots__))
+
+
+def _relit(x: Tensor) -> Tensor:
+    """Another exposure per picture."""
+    return x * (1 + 0.1 * torch.randn(len(x), 1, 1, 1)) + 0.15 * torch.randn(len(x), 1, 1, 1)
+
+
+def evaluate(model: Dinov2Model, head: nn.Linear, seed: int = 99) -> dict[str, dict[str, float]]:
+    """R² of the linear head on unseen moments, per target: of the plain portrait and of unseen variations.
+
+    Variations count within a person: their mean error (a resting expression taken for an action) is off.
+    """
+    return {
+        "portrait": _r2(model, head, [None] * 4, seed),
+        "unseen variations": _r2(model, head, [100_000 + i for i in range(8)], seed),
+    }
+
+
+def _r2(model: Dinov2Model, head: nn.Linear, people: list[int | None], seed: int) -> dict[str, float]:
+    rng = np.random.default_rng(seed)
+    left, total = np.zeros(len(TARGETS)), np.zeros(len(TARGETS))
+    for person in people:
+        crops = crops_of(Performer(person), 96, rng)
+        with torch.inference_mode():
+            said = head(torch.from_numpy(encode(model, crops.images))).numpy()
+        error = said - crops.targets
+        left += ((error - error.mean(0)) ** 2).sum(0)
+        total += ((crops.targets - crops.targets.mean(0)) ** 2).sum(0)
+    return {name: round(float(1 - a / b), 3) for name, a, b in zip(TARGETS, left, total, strict=True)}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=f"Train the demo's image encoder ({NOTICE}).")
+    parser.add_argument("--out", type=Path, default=Path("runs/demo/image_encoder"))
+    parser.add_argument("--samples", type=int, default=32_768)
+    parser.add_argument("--passes", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args(arguments)
+    report = train(
+        options.out,
+        samples=options.samples,
+        passes=options.passes,
+        seed=options.seed,
+        threads=options.threads,
+    )
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()

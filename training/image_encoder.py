@@ -11,7 +11,7 @@ import json
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import cv2
@@ -25,9 +25,9 @@ from stream.features import crop_portrait
 from stream.records import Floats, Image, Portrait
 from training.behaviour import ACTIONS, DEMO, NAMES, NOTICE
 from training.simulator import amplitudes
-from training.warp import Performer
+from training.warp import PORTRAIT, Performer
 
-SIZE = 126  # pixels; 9×9 patches of 14
+SIZE = PORTRAIT
 DIM = 96
 PATCHES = (SIZE // 14) ** 2
 MOTION = 0.03  # face units
@@ -131,24 +131,38 @@ def load(folder: str | Path) -> Dinov2Model:
     return model.eval()
 
 
-def train(
-    out: Path, *, samples: int = 32_768, passes: int = 3, seed: int = 0, threads: int = 2, rate: float = 1e-3
-) -> dict[str, dict[str, float]]:
-    """Train, save to ``out`` and return R² of each target on people never trained on."""
-    torch.set_num_threads(threads)
-    torch.manual_seed(seed)
-    rng = np.random.default_rng([seed, 14])
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How long and on what to train."""
+
+    samples: int = 32_768
+    passes: int = 3  # over each chunk
+    chunk: int = 4096  # samples rendered at a time
+    people: int = 32  # in a chunk, three in eight of them the portrait as it is
+    batch: int = 32
+    rate: float = 1e-3
+    seed: int = 0
+    threads: int = 2
+    check: int = 96  # unseen moments of each of the people R² is computed on
+
+
+def train(out: Path, course: Course) -> dict[str, dict[str, float]]:
+    """Train, save to ``out`` and return R² of each target on moments and people never trained on."""
+    torch.set_num_threads(course.threads)
+    torch.manual_seed(course.seed)
+    rng = np.random.default_rng([course.seed, 14])
+    chunk, batch, passes = course.chunk, course.batch, course.passes
+    chunks = course.samples // chunk
     model, head, dense = Dinov2Model(config()), nn.Linear(DIM, len(TARGETS)), nn.Linear(DIM, 2)
     weights = [*model.parameters(), *head.parameters(), *dense.parameters()]
-    optimiser = torch.optim.AdamW(weights, lr=rate, weight_decay=0.02, betas=(0.9, 0.98))
-    chunk, batch = 4096, 32
-    steps = samples // chunk * passes * (chunk // batch)
+    optimiser = torch.optim.AdamW(weights, lr=course.rate, weight_decay=0.02, betas=(0.9, 0.98))
+    steps = chunks * passes * (chunk // batch)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda s: min(1.0, s / 200) * (0.5 + 0.5 * math.cos(math.pi * min(1.0, s / steps)))
     )
     mse, started = nn.functional.mse_loss, time.monotonic()
-    for part in range(samples // chunk):
-        crops = _chunk(chunk, part, rng)
+    for part in range(chunks):
+        crops = _chunk(course, part, rng)
         if part == 0:
             whiten(model, crops.images[rng.permutation(chunk)[:768]])
         losses = []
@@ -167,13 +181,13 @@ def train(
                 losses.append((loss.item(), local.item()))
         said = " ".join(f"{v:.3f}" for v in np.mean(losses[-len(losses) // passes :], 0))
         took = time.monotonic() - started
-        print(f"{part + 1}/{samples // chunk}: head and patch loss {said}, {took:.0f} s", flush=True)
-    report = evaluate(model, head)
+        print(f"{part + 1}/{chunks}: head and patch loss {said}, {took:.0f} s", flush=True)
+    report = evaluate(model, head, course.check)
     out.mkdir(parents=True, exist_ok=True)
     save_file({k: v.contiguous() for k, v in model.state_dict().items()}, out / "model.safetensors")
     save_file(head.state_dict(), out / "head.safetensors")
     note = {"notice": NOTICE, "size": SIZE, "dim": DIM, "mean": MEAN, "std": STD, "token": "cls"}
-    note |= {"samples": samples, "passes": passes, "seed": seed, "r2": report}
+    note |= {"course": asdict(course), "r2": report}
     (out / "encoder.json").write_text(json.dumps(note, indent=1) + "\n")
     return report
 
@@ -198,9 +212,9 @@ def whiten(model: Dinov2Model, images: Image) -> None:
         embeddings.position_embeddings[0, 1:] = 0.7 * torch.randn(PATCHES, DIM) - mean @ weight.T
 
 
-def _chunk(n: int, part: int, rng: np.random.Generator) -> Crops:
+def _chunk(course: Course, part: int, rng: np.random.Generator) -> Crops:
     """Crops of several people; three in eight are of the portrait as it is."""
-    people = 32
+    n, people = course.chunk, course.people
     plain = 3 * people // 8
     seeds = [None] * plain + [part * people + i for i in range(people - plain)]
     parts = [crops_of(Performer(s), n // people, rng) for s in seeds]
@@ -212,22 +226,24 @@ def _relit(x: Tensor) -> Tensor:
     return x * (1 + 0.1 * torch.randn(len(x), 1, 1, 1)) + 0.15 * torch.randn(len(x), 1, 1, 1)
 
 
-def evaluate(model: Dinov2Model, head: nn.Linear, seed: int = 99) -> dict[str, dict[str, float]]:
+def evaluate(model: Dinov2Model, head: nn.Linear, each: int, seed: int = 99) -> dict[str, dict[str, float]]:
     """R² of the linear head on unseen moments, per target: of the plain portrait and of unseen variations.
 
     Variations count within a person: their mean error (a resting expression taken for an action) is off.
     """
     return {
-        "portrait": _r2(model, head, [None] * 4, seed),
-        "unseen variations": _r2(model, head, [100_000 + i for i in range(8)], seed),
+        "portrait": _r2(model, head, [None] * 4, each, seed),
+        "unseen variations": _r2(model, head, [100_000 + i for i in range(8)], each, seed),
     }
 
 
-def _r2(model: Dinov2Model, head: nn.Linear, people: list[int | None], seed: int) -> dict[str, float]:
+def _r2(
+    model: Dinov2Model, head: nn.Linear, people: list[int | None], each: int, seed: int
+) -> dict[str, float]:
     rng = np.random.default_rng(seed)
     left, total = np.zeros(len(TARGETS)), np.zeros(len(TARGETS))
     for person in people:
-        crops = crops_of(Performer(person), 96, rng)
+        crops = crops_of(Performer(person), each, rng)
         with torch.inference_mode():
             said = head(torch.from_numpy(encode(model, crops.images))).numpy()
         error = said - crops.targets
@@ -240,18 +256,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=f"Train the demo's image encoder ({NOTICE}).")
     parser.add_argument("--out", type=Path, default=Path("runs/demo/image_encoder"))
-    parser.add_argument("--samples", type=int, default=32_768)
-    parser.add_argument("--passes", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args(arguments)
-    report = train(
-        options.out,
-        samples=options.samples,
-        passes=options.passes,
-        seed=options.seed,
-        threads=options.threads,
-    )
+    parser.add_argument("--samples", type=int, default=Course.samples)
+    parser.add_argument("--passes", type=int, default=Course.passes)
+    parser.add_argument("--seed", type=int, default=Course.seed)
+    parser.add_argument("--threads", type=int, default=Course.threads)
+    options = vars(parser.parse_args(arguments))
+    report = train(options.pop("out"), Course(**options))
     print(json.dumps(report))
 
 

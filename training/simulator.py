@@ -137,8 +137,8 @@ def tracker_noise(ticks: int, rng: np.random.Generator, noise: measured.Noise = 
         jitter[:, points] = n.std * (np.sqrt(1 - n.common) * own + np.sqrt(n.common) * common)
     modes = autoregressive(ticks, (len(noise.face.modes),), noise.face.correlation, rng)
     rest = autoregressive(ticks, noise.face.own.shape, noise.face.correlation, rng)
-    jitter[:, FACE] = np.einsum("tm,mkc->tkc", modes, noise.face.modes, optimize=True)
-    jitter[:, FACE] += rest * noise.face.own
+    shared = modes @ noise.face.modes.reshape(len(noise.face.modes), -1)
+    jitter[:, FACE] = shared.reshape(rest.shape) + rest * noise.face.own
     return jitter
 
 

@@ -17,6 +17,7 @@ from training.person import ANCHORS
 from training.simulator import smooth
 
 SIZE = (640, 480)  # width, height of a frame
+PORTRAIT = 126  # pixels of the square portrait that the demo's image encoder reads: 9×9 patches of 14
 COARSE = 8  # displacement is computed on every 8th pixel and interpolated
 PAD = 120  # pixels of made-up background around the portrait: mirrored at the sides, drawn out at the top
 FINE = 2  # the portrait is enlarged once, so that sub-pixel motion does not blur and sharpen it in turns
@@ -122,7 +123,7 @@ class Performer:
         return (weights @ self._fields).reshape(self.size[1] // COARSE, self.size[0] // COARSE, 2)
 
     def motion(self, activation: Floats, sway: Floats, at: Floats) -> Floats:
-        """Displacement in face units at frame pixels ``at`` [..., 2], to the nearest cell of the coarse grid."""
+        """Displacement in face units at frame pixels ``at`` [..., 2], nearest coarse cell."""
         moved = self._moved(activation, sway) / FINE @ np.linalg.inv(AXES).T.astype(np.float32)
         column, row = np.clip((at // COARSE).astype(int), 0, np.array(moved.shape[1::-1]) - 1).transpose(
             -1, *range(at.ndim - 1)

@@ -149,17 +149,16 @@ def _balanced_accuracy(x: np.ndarray, y: np.ndarray, fit: np.ndarray) -> float:
 
 
 def test_mean_poses_do_not_give_the_class_away():
-    n = 600
+    n = 500
     x, y = [], np.arange(n) % 2
     for seed in range(n):
         r = simulate(STANDARD, int(y[seed]), 40.0, 10_000 + seed)
-        size = r.boxes[:, None, 2:] - r.boxes[:, None, :2]
-        relative = np.where(r.valid[..., None], (r.points - r.boxes[:, None, :2]) / size, np.nan)[:, 0:95]
-        seen = r.valid[:, :95].sum(0)
-        total = np.nansum(relative, 0)
-        x.append((total / np.maximum(seen, 1)[:, None]).reshape(-1))
-    fit = np.arange(n) < 300
+        box, valid = r.boxes[::4, None], r.valid[::4, :95]
+        relative = (r.points[::4, :95] - box[..., :2]) / (box[..., 2:] - box[..., :2])
+        total = (relative * valid[..., None]).sum(0)
+        x.append((total / np.maximum(valid.sum(0), 1)[:, None]).reshape(-1))
     x = np.array(x)
+    fit = np.arange(n) < n // 2
     folds = [_balanced_accuracy(x, y, fit), _balanced_accuracy(x, y, ~fit)]
     assert np.mean(folds) <= 0.55
 

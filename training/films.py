@@ -1,0 +1,175 @@
+"""Films of warped people, as recordings on disk.
+
+``python -m training.films --out runs/demo/warped`` makes recordings of warped portraits through the real
+keypoint chain. The portraits' crops are kept beside the points, so that image features can be computed
+whenever an encoder is at hand. It may be stopped and started again.
+"""
+
+import argparse
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from stream.frontend import FrontEnd
+from stream.records import Floats, Image
+from training.behaviour import DEMO, LABELS, NOTICE, PROFILES, Profile
+from training.clip import frames, read_video, write_video
+from training.corpus import Recording
+from training.descriptions import describe
+from training.extract import follow
+from training.simulator import RATE, STRIDE, perform
+from training.warp import PORTRAIT, Performer
+
+Encode = Callable[[Image], Floats]  # uint8 [N, S, S, 3] → float32 [N, D]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Film:
+    """A recording that still lacks its image features, and what they are made from."""
+
+    recording: Recording
+    crops: Image  # uint8 [m, S, S, 3]
+    slots: np.ndarray  # int64 [m], feature slot of each crop
+
+    def encoded(self, encode: Encode | None) -> Recording:
+        """The recording with image features, or as it is when there is no encoder."""
+        if encode is None or not len(self.slots):
+            return self.recording
+        vectors = encode(self.crops)
+        features = np.zeros((len(self.recording.feature_mask), vectors.shape[1]), np.float32)
+        features[self.slots] = vectors
+        mask = np.zeros(len(features), np.bool_)
+        mask[self.slots] = True
+        return replace(self.recording, features=features, feature_mask=mask)
+
+
+def warped(profile: Profile, parts: Sequence[tuple[str, float]], seed: int, front_end: FrontEnd) -> Film:
+    """One warped person, filmed, compressed as H.264 and tracked by the real chain.
+
+    A third are the portrait as it is, the others variations of it.
+    """
+    rng = np.random.default_rng([seed, 2000])
+    performer = Performer(None if rng.random() < 1 / 3 else seed)
+    performance = perform(profile, parts, rng)
+    grain, crf = float(rng.uniform(1.0, 3.5)), int(rng.integers(22, 31))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "feed.mp4"
+        write_video(path, frames(performer, performance, rng, grain), crf=crf, preset="veryfast")
+        track = follow(read_video(path), front_end, crop_size=PORTRAIT)
+    steps = np.diff(performance.llr, prepend=np.float32(0)) * track.present
+    spelt = ",".join(f"{name}:{seconds:g}" for name, seconds in parts)
+    recording = Recording(
+        points=track.points,
+        valid=track.valid,
+        boxes=track.boxes,
+        present=track.present,
+        segments=track.segments,
+        features=None,
+        feature_mask=np.zeros(-(-len(track.points) // STRIDE), np.bool_),
+        text=describe(performance.events, rng),
+        label=LABELS[parts[-1][0]],
+        subject=f"warped-{seed}",
+        llr=np.cumsum(steps, dtype=np.float64).astype(np.float32),
+        provenance=f"warped portrait, profile {profile.name}, parts {spelt}, seed {seed}; {NOTICE}",
+    )
+    crops = np.array(list(track.crops.values()), np.uint8).reshape(-1, PORTRAIT, PORTRAIT, 3)
+    return Film(recording, crops, np.array(list(track.crops), np.int64))
+
+
+def warped_recordings(
+    profile: Profile,
+    n: int,
+    seconds: float,
+    seed: int,
+    front_end: FrontEnd,
+    *,
+    encode: Encode | None = None,
+    mixed: float = 0.0,
+    folder: Path | None = None,
+) -> Iterator[Recording]:
+    """``n`` warped people, classes in turn; those already in ``folder`` are read, new ones are kept there.
+
+    In a share ``mixed`` of them the behaviour changes once, somewhere between a quarter and three quarters.
+    """
+    for i in range(n):
+        path = folder / f"{profile.name}-{seed + i:06d}.safetensors" if folder else None
+        if path and path.exists():
+            yield load(path, encode)
+            continue
+        rng = np.random.default_rng([seed + i, 2001])
+        names = ("win", "loss") if i % 2 == 0 else ("loss", "win")
+        first = seconds * float(rng.uniform(0.25, 0.75)) if rng.random() < mixed else 0.0
+        first = round(first * RATE) / RATE
+        parts = [(name, s) for name, s in zip(names, (first, seconds - first), strict=True) if s > 0]
+        film = warped(profile, parts, seed + i, front_end)
+        if path:
+            save(film, path)
+        yield film.encoded(encode)
+
+
+_ARRAYS = ("points", "valid", "boxes", "present", "segments", "feature_mask", "llr")
+
+
+def save(film: Film, path: Path) -> None:
+    """Write a film as safetensors, whole or not at all."""
+    recording = film.recording
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kept = {name: np.ascontiguousarray(getattr(recording, name)) for name in _ARRAYS}
+    words = {"subject": recording.subject, "provenance": recording.provenance, "label": str(recording.label)}
+    if recording.text is not None:
+        words["text"] = recording.text
+    part = path.with_name(f".{path.name}.part")
+    save_file(kept | {"crops": film.crops, "slots": film.slots}, part, metadata=words)
+    os.replace(part, path)
+
+
+def load(path: Path, encode: Encode | None = None) -> Recording:
+    """Read what ``save`` wrote; with image features if there is an encoder."""
+    with safe_open(path, "np") as stored:
+        words = stored.metadata()
+        arrays = {name: stored.get_tensor(name) for name in (*_ARRAYS, "crops", "slots")}
+    crops, slots = arrays.pop("crops"), arrays.pop("slots")
+    recording = Recording(
+        **arrays,
+        features=None,
+        text=words.get("text"),
+        label=int(words["label"]),
+        subject=words["subject"],
+        provenance=words["provenance"],
+    )
+    return Film(recording, crops, slots).encoded(encode)
+
+
+def load_folder(folder: str | Path, encode: Encode | None = None) -> list[Recording]:
+    """Every recording of a folder, by name."""
+    return [load(path, encode) for path in sorted(Path(folder).glob("*.safetensors"))]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=f"Recordings of warped portraits ({NOTICE}).")
+    parser.add_argument("--out", type=Path, default=Path("runs/demo/warped"))
+    parser.add_argument("--profile", choices=sorted(PROFILES), default=DEMO.name)
+    parser.add_argument("--count", type=int, default=24)
+    parser.add_argument("--seconds", type=float, default=40.0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--mixed", type=float, default=0.0, help="share whose behaviour changes once")
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args(arguments)
+    front_end = FrontEnd.from_cache(threads=options.threads)
+    profile, count, seconds = PROFILES[options.profile], options.count, options.seconds
+    made = warped_recordings(
+        profile, count, seconds, options.seed, front_end, mixed=options.mixed, folder=options.out
+    )
+    for recording in made:
+        print(f"{recording.subject}: {recording.ticks} ticks, evidence {recording.llr[-1]:.1f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

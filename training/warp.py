@@ -76,7 +76,7 @@ class Performer:
         lean[..., 0] = np.clip((8.0 - at[..., 1]) / 8.0, 0, 1) * np.exp(-((at[..., 0] / 6.0) ** 4))
         moved = np.stack([*(displacement(a, at, PORTRAIT_ANCHORS) for a in ACTIONS), lean])
         self._fields = (moved @ AXES.T * FINE).astype(np.float32).reshape(len(moved), -1)
-        resting = self.rng.normal(0, 0.012, len(ACTIONS)) if varied else np.zeros(len(ACTIONS))
+        resting = self.rng.normal(0, 0.008, len(ACTIONS)) if varied else np.zeros(len(ACTIONS))
         self.resting: Floats = resting.astype(np.float32)  # activations of the resting expression, [A]
         self._noise = self.rng.normal(0, 1, (height + 64, width + 64, 3)).astype(np.float32)
 
@@ -86,10 +86,10 @@ class Performer:
         zoom, aspect, roll, dx, dy, flip = 1.25 * height / 480, 1.0, 0.0, 0.0, 0.0, 1.0
         if varied:
             zoom *= self.rng.uniform(0.85, 1.3)
-            aspect = self.rng.uniform(0.95, 1.05)
-            roll = math.radians(self.rng.normal(0, 1.5))
+            aspect = self.rng.uniform(0.97, 1.03)
+            roll = math.radians(self.rng.normal(0, 1.0))
             dx, dy = self.rng.normal(0, 0.04) * width, self.rng.uniform(-0.03, 0.08) * height
-            flip = -1.0 if self.rng.random() < 0.25 else 1.0
+            flip = -1.0 if self.rng.random() < 0.15 else 1.0
         turn = np.array([[math.cos(roll), -math.sin(roll)], [math.sin(roll), math.cos(roll)]])
         linear = turn @ np.diag([flip * zoom * aspect, zoom])
         target = np.array([0.45 * width + dx, 0.34 * height + dy])
@@ -160,10 +160,10 @@ def _tinted(picture: Image, rng: np.random.Generator | None) -> Image:
     if rng is None:
         return picture
     hsv = cv2.cvtColor(picture, cv2.COLOR_RGB2HSV).astype(np.float32)
-    hsv[..., 0] = (hsv[..., 0] + rng.uniform(-7, 7)) % 180
-    hsv[..., 1] *= rng.uniform(0.6, 1.15)
-    hsv[..., 2] = 255 * (hsv[..., 2] / 255) ** rng.uniform(0.8, 1.25)
+    hsv[..., 0] = (hsv[..., 0] + rng.uniform(-4, 4)) % 180
+    hsv[..., 1] *= rng.uniform(0.8, 1.1)
+    hsv[..., 2] = 255 * (hsv[..., 2] / 255) ** rng.uniform(0.88, 1.14)
     tinted = cv2.cvtColor(hsv.clip(0, 255).astype(np.uint8), cv2.COLOR_HSV2RGB).astype(np.float32)
     side = np.linspace(-1, 1, picture.shape[1], dtype=np.float32)[None, :, None]
-    light = rng.uniform(0.8, 1.12) * (1 + rng.uniform(-0.15, 0.15) * side)
-    return (tinted * light * rng.uniform(0.95, 1.05, 3)).clip(0, 255).astype(np.uint8)
+    light = rng.uniform(0.88, 1.08) * (1 + rng.uniform(-0.1, 0.1) * side)
+    return (tinted * light * rng.uniform(0.97, 1.03, 3)).clip(0, 255).astype(np.uint8)

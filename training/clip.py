@@ -18,7 +18,7 @@ import numpy as np
 
 from stream.records import Image
 from training.behaviour import DEMO, NOTICE, PROFILES, Event, Profile
-from training.simulator import RATE, Performance, perform
+from training.performance import RATE, Performance, perform
 from training.warp import Performer, camera_shake
 
 ASSETS = Path(__file__).parents[1] / "stream" / "assets"

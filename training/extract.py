@@ -9,7 +9,7 @@ from stream.features import crop_portrait
 from stream.frontend import FrontEnd
 from stream.records import Floats, Frame, Image, Mask
 from stream.skeleton import COUNT
-from training.simulator import RATE, STRIDE
+from training.performance import RATE, STRIDE
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -23,7 +23,7 @@ from training.clip import frames, read_video, write_video
 from training.corpus import Recording
 from training.descriptions import describe
 from training.extract import follow
-from training.simulator import RATE, STRIDE, perform
+from training.performance import RATE, STRIDE, perform
 from training.warp import PORTRAIT, Performer
 
 Encode = Callable[[Image], Floats]  # uint8 [N, S, S, 3] → float32 [N, D]

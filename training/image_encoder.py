@@ -14,30 +14,20 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import Dinov2Config, Dinov2Model
 
-from stream.features import crop_portrait
-from stream.records import Floats, Image, Portrait
-from training.behaviour import ACTIONS, DEMO, NAMES, NOTICE
-from training.simulator import amplitudes
-from training.warp import PORTRAIT, Performer
+from stream.records import Floats, Image
+from training.behaviour import NOTICE
+from training.crops import PATCHES, SIZE, TARGETS, Crops, crops_of
+from training.warp import Performer
 
-SIZE = PORTRAIT
 DIM = 96
-PATCHES = (SIZE // 14) ** 2
-MOTION = 0.03  # face units
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
-# Head to hips and elbows as the subject stage boxes it, face units; x is mirrored with the person.
-PORTRAIT_BOX = (-3.30, -2.00, 2.65, 8.0)
-HEAD = ("head_turn", "nod", "head_tilt")  # the slow motion of the head adds to these
-TARGETS = tuple(name for name in NAMES if name != "shrug")
-_COLUMNS = [NAMES.index(name) for name in TARGETS]
 
 
 def config() -> Dinov2Config:
@@ -53,58 +43,6 @@ def config() -> Dinov2Config:
         drop_path_rate=0.0,
         layerscale_value=1.0,
     )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Crops:
-    """Portraits and what is done in them."""
-
-    images: Image  # uint8 [N, SIZE, SIZE, 3]
-    targets: Floats  # float32 [N, len(TARGETS)], 1 = the demo's full burst
-    motion: Floats  # float32 [N, PATCHES, 2], displacement at each patch's centre, MOTION face units
-
-
-def crops_of(performer: Performer, n: int, rng: np.random.Generator) -> Crops:
-    """``n`` independent moments of one person, cropped as the live side crops, with jitter."""
-    peaks = amplitudes(DEMO)
-    images = np.empty((n, SIZE, SIZE, 3), np.uint8)
-    targets = np.empty((n, len(TARGETS)), np.float32)
-    motion = np.empty((n, PATCHES, 2), np.float32)
-    centres = (np.stack(np.meshgrid(*2 * [np.arange(SIZE // 14)]), -1).reshape(-1, 2) + 0.5) * 14 / SIZE
-    for i in range(n):
-        shown = rng.random(len(ACTIONS)) < 0.35
-        activation = (shown * rng.uniform(0, 1.4, len(ACTIONS)) * peaks).astype(np.float32)
-        activation[_RIGID] *= rng.choice((-1, 1), 3)
-        sway = (rng.standard_normal(4) * (0.03, 0.025, 0.012, 0.05)).astype(np.float32)
-        frame = performer.noisy(performer(activation, sway), rng, float(rng.uniform(0.5, 4.0)))
-        box = portrait_box(performer, rng)
-        crop = crop_portrait(frame, Portrait(box, 1.0), SIZE)
-        at = np.float32(box[:2]) + centres * np.subtract(box[2:], box[:2])
-        motion[i] = performer.motion(activation, sway, at) / MOTION
-        images[i] = _compressed(crop, rng) if rng.random() < 0.5 else crop
-        total = activation + performer.resting
-        total[_RIGID] += sway[:3]
-        targets[i] = (total / peaks)[_COLUMNS]
-    return Crops(images, targets, motion)
-
-
-_RIGID = [NAMES.index(name) for name in HEAD]
-
-
-def portrait_box(performer: Performer, rng: np.random.Generator) -> tuple[float, float, float, float]:
-    """A box as the subject stage would place it, give or take."""
-    corners = np.float32(PORTRAIT_BOX).reshape(2, 2) + rng.normal(0, 0.06, (2, 2))
-    pixels = performer.to_frame(corners.astype(np.float32))
-    width, height = performer.size
-    (x0, y0), (x1, y1) = np.clip(np.sort(pixels, 0), 0, (width, height)).tolist()
-    return x0, y0, x1, y1
-
-
-def _compressed(crop: Image, rng: np.random.Generator) -> Image:
-    """The crop after lossy compression, a stand-in for what video does to a face."""
-    quality = int(rng.integers(60, 96))
-    _, coded = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
 
 
 def normalised(images: Image) -> Tensor:

@@ -93,7 +93,7 @@ def measure(people: int = 8, seconds: float = 16.0, threads: int = 2) -> list[tu
     from training.behaviour import STANDARD
     from training.clip import read_video, write_video
     from training.extract import follow
-    from training.simulator import perform
+    from training.performance import perform
     from training.warp import Performer, camera_shake
 
     still = replace(STANDARD, rates=(), distractors=(), blinks=0.0, talking=0.0)

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
+from training.actions import ACTIONS, COLUMN, displacement
 from training.behaviour import (
-    ACTIONS,
     BURST_S,
-    COLUMN,
     DEMO,
     LOSS,
     PROFILES,
@@ -14,7 +13,6 @@ from training.behaviour import (
     WIN,
     Event,
     bayes_ceiling,
-    displacement,
     envelope,
     llr_steps,
     log_likelihood_ratio,

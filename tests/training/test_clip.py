@@ -8,7 +8,7 @@ import pytest
 
 from training.behaviour import DEMO, NOTICE
 from training.clip import ASSETS, PARTS, SEED, make_clip, read_video, write_video
-from training.simulator import perform
+from training.performance import perform
 
 SHORT = (("loss", 0.6), ("win", 1.0))
 

@@ -10,28 +10,29 @@ torch = pytest.importorskip("torch", reason="the training extra is not installed
 from stream.contract import Graph, ImageInput  # noqa: E402
 from stream.features import normalised as served  # noqa: E402
 from training import image_encoder as encoder  # noqa: E402
+from training.crops import PATCHES, SIZE, TARGETS, Crops, crops_of  # noqa: E402
 from training.warp import Performer  # noqa: E402
 
 pytestmark = pytest.mark.training
 
 
 @pytest.fixture(scope="module")
-def crops() -> encoder.Crops:
-    return encoder.crops_of(Performer(), 24, np.random.default_rng(0))
+def crops() -> Crops:
+    return crops_of(Performer(), 24, np.random.default_rng(0))
 
 
 def test_crops_show_the_head_and_vary(crops):
-    assert crops.images.shape == (24, encoder.SIZE, encoder.SIZE, 3)
-    assert crops.targets.shape == (24, len(encoder.TARGETS))
-    assert crops.motion.shape == (24, encoder.PATCHES, 2)
+    assert crops.images.shape == (24, SIZE, SIZE, 3)
+    assert crops.targets.shape == (24, len(TARGETS))
+    assert crops.motion.shape == (24, PATCHES, 2)
     assert (crops.targets.std(0) > 0.1).all()
     assert crops.images.std(0)[10:60, 30:90].mean() > 3  # the head moves
 
 
 def test_a_nod_moves_the_patches_of_the_face_down():
     performer = Performer()
-    still = encoder.crops_of(performer, 40, np.random.default_rng(1))
-    nod = still.targets[:, encoder.TARGETS.index("nod")]
+    still = crops_of(performer, 40, np.random.default_rng(1))
+    nod = still.targets[:, TARGETS.index("nod")]
     face = still.motion[:, [5, 14], 1].mean(1)  # patches of the hair, which no expression moves
     assert np.corrcoef(nod, face)[0, 1] > 0.9
 
@@ -39,14 +40,14 @@ def test_a_nod_moves_the_patches_of_the_face_down():
 def test_pictures_are_prepared_as_served(crops):
     ours = encoder.normalised(crops.images[:2]).numpy()
     graph = Graph(file="x", inputs=(), outputs=())
-    spec = ImageInput(encoder=graph, size=encoder.SIZE, mean=encoder.MEAN, std=encoder.STD, dim=encoder.DIM)
+    spec = ImageInput(encoder=graph, size=SIZE, mean=encoder.MEAN, std=encoder.STD, dim=encoder.DIM)
     np.testing.assert_allclose(ours[1], served(crops.images[1], spec)[0], atol=1e-5)
 
 
 def test_training_saves_what_load_reads(tmp_path, crops):
     report = encoder.train(tmp_path, encoder.Course(64, 1, 64, 8, threads=1, check=4))
     assert set(report) == {"portrait", "unseen variations"}
-    assert set(report["portrait"]) == set(encoder.TARGETS)
+    assert set(report["portrait"]) == set(TARGETS)
     model = encoder.load(tmp_path)
     vectors = encoder.encode(model, crops.images)
     assert vectors.shape == (24, encoder.DIM)

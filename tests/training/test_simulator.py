@@ -9,10 +9,12 @@ from stream.contract import Window as WindowSpec
 from stream.records import Portrait, Pose
 from stream.skeleton import BODY, COUNT, FACE, HANDS, INDEX, MIRROR
 from stream.window import Window
-from training.behaviour import ACTIONS, BLINK_S, COLUMN, DEMO, STANDARD
+from training.actions import ACTIONS, COLUMN
+from training.behaviour import BLINK_S, DEMO, STANDARD
 from training.corpus import Recording, feature_slots, inputs
+from training.performance import FIELDS, NOISE, amplitudes, noise_std, perform
 from training.person import TEMPLATE
-from training.simulator import FIELDS, NOISE, amplitudes, noise_std, perform, simulate, tracker_noise
+from training.simulator import simulate, tracker_noise
 
 SPEC = WindowSpec(poses=300, features=60)
 

@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from training.behaviour import ACTIONS, COLUMN, DEMO
+from training.actions import ACTIONS, COLUMN
+from training.behaviour import DEMO
+from training.performance import amplitudes
 from training.person import TEMPLATE
-from training.simulator import amplitudes
 from training.warp import COARSE, PORTRAIT_ANCHORS, Performer, camera_shake
 
 REST = np.zeros(len(ACTIONS), np.float32)

@@ -3,8 +3,8 @@
 MediaPipe finds a fresh region for each part in every frame and keeps the last frame's if the two agree
 (``roi_tracking_calculator.cc``). Finding costs a network call, so here it is done when it may change
 something: as soon as the rough region that the pose gives for the part moves more than following allows, and
-every `CHECK_EVERY` frames in any case (every `SEARCH_EVERY` while the part is not there). A first frame
-always looks anew, so a single picture goes through MediaPipe's own chain.
+every `CHECK_EVERY` frames in any case. A part that is not there is looked for every `SEARCH_EVERY` frames. A
+first frame always looks anew, so a single picture goes through MediaPipe's own chain.
 """
 
 import math
@@ -16,8 +16,8 @@ import numpy as np
 from stream.geometry import Region
 from stream.records import Floats
 
-CHECK_EVERY = 4
-SEARCH_EVERY = 8
+CHECK_EVERY = 8
+SEARCH_EVERY = 6
 PATIENCE = 3  # frames for which a part that was just lost is looked for in every one
 
 
@@ -76,14 +76,12 @@ class Follower:
         """
         self._frames += 1
         last, self._points = self._points, None
-        calm = self._rough is not None and self._tracking.near(self._rough, rough)
+        before, self._rough = self._rough, rough
         if last is None:
             self._missing += 1
-            if calm and self._missing > PATIENCE and not self._due(SEARCH_EVERY):
-                return None
-            self._rough = rough
-            return find()
-        self._missing, self._rough = 0, rough
+            return find() if self._missing <= PATIENCE or self._due(SEARCH_EVERY) else None
+        self._missing = 0
+        calm = before is not None and self._tracking.near(before, rough)
         followed = self._region_of(last)
         if calm and not self._due(CHECK_EVERY):
             return followed

@@ -52,7 +52,7 @@ class View:
         begun = time.perf_counter()
         self._matrix = affine(region, self._sample.size, mirrored=mirrored)
         if isinstance(image, Halves):
-            crop = self._sample(*image.fitting(self._matrix))
+            crop = self._sample.quick(*image.fitting(self._matrix))
         else:
             crop = self._sample(image, self._matrix)
         warp_ms = 1e3 * (time.perf_counter() - begun)

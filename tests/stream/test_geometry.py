@@ -128,6 +128,13 @@ def test_shrinking_from_halves_averages_what_single_samples_pick() -> None:
     assert averaged < single / 4
 
 
+def test_the_quick_way_samples_the_same_place() -> None:
+    smooth = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8), (0, 0), 3)
+    sampler, matrix = Sampler((48, 48)), affine(Region(60, 45, 80, 80, 0.4), (48, 48))
+    exact = sampler(smooth, matrix).astype(int)
+    assert np.abs(sampler.quick(smooth, matrix).astype(int) - exact).max() <= 2
+
+
 def test_halves_show_the_same_place() -> None:
     ramp = np.broadcast_to(np.arange(256, dtype=np.uint8)[None, :, None], (256, 256, 3)).copy()
     matrix = affine(Region(120, 130, 200, 200, 0.0), (32, 32))

@@ -74,15 +74,6 @@ def test_a_part_that_is_not_there_is_looked_for_now_and_then() -> None:
     assert sum(looked[PATIENCE:]) == 4
 
 
-def test_a_part_that_is_not_there_is_looked_for_at_once_when_the_pose_moves() -> None:
-    follower, find = _follower(), Finder(None)
-    for _ in range(PATIENCE + 1):
-        follower.region(HERE, find)
-    before = find.calls
-    follower.region(Region(150, 100, 50, 50), find)
-    assert find.calls == before + 1
-
-
 def test_a_part_that_left_the_frame_is_not_followed_back_to_where_it_was() -> None:
     follower, find = _follower(), Finder()
     follower.region(HERE, find)

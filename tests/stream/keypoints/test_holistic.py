@@ -97,26 +97,27 @@ def test_timings_tell_networks_warps_and_the_rest_apart(
 
 
 def test_a_network_runs_without_the_interpreter_lock(holistic_files: Path) -> None:
+    """Another thread takes many turns during few calls; were the lock held, it would get one or two a call."""
     network = litert.Network(
-        holistic_files / "hand_recrop.tflite", size=256, outputs=((1, 1, 1, 4),), threads=1
+        holistic_files / "hand_landmark_full.tflite",
+        size=224,
+        outputs=((1, 63), (1, 1), None, None),
+        threads=1,
     )
-    crop, stop, turns = np.zeros((256, 256, 3), np.uint8), threading.Event(), []
+    crop, stop, turns = np.zeros((224, 224, 3), np.uint8), threading.Event(), [0]
 
     def count() -> None:
         while not stop.is_set():
-            turns.append(time.perf_counter())
+            turns[0] += 1
             time.sleep(0)
 
     thread = threading.Thread(target=count)
     thread.start()
-    begun = time.perf_counter()
-    for _ in range(30):
+    for _ in range(10):
         network(crop)
-    ended = time.perf_counter()
     stop.set()
     thread.join()
-    assert np.diff([t for t in turns if begun < t < ended]).max() < (ended - begun) / 3
-    assert len(turns) > 100
+    assert turns[0] > 100
 
 
 def test_cutting_unread_outputs_leaves_the_read_ones_as_they_were(holistic_files: Path) -> None:

@@ -2,10 +2,15 @@
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from stream import models
 from stream.errors import ModelError
+
+# A busy machine is no failure.
+hypothesis.settings.register_profile("undertone", deadline=None)
+hypothesis.settings.load_profile("undertone")
 
 
 @pytest.fixture(scope="session")

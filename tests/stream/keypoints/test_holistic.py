@@ -97,7 +97,7 @@ def test_timings_tell_networks_warps_and_the_rest_apart(
 
 
 def test_a_network_runs_without_the_interpreter_lock(holistic_files: Path) -> None:
-    """Another thread takes many turns during few calls; were the lock held, it would get one or two a call."""
+    """Another thread takes many turns during few calls; were the lock held, it would take one a call."""
     network = litert.Network(
         holistic_files / "hand_landmark_full.tflite",
         size=224,

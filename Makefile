@@ -6,7 +6,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check --constraint constraints.txt
 export PIP_CONSTRAINT := constraints.txt
 
 .DEFAULT_GOAL := install
-.PHONY: install demo models test test-base check clean bench peer-mediapipe schema
+.PHONY: install demo demo-bundle models test test-base check clean bench peer-mediapipe
 
 install: $(VENV)/.runtime  ## the runtime, without torch
 
@@ -33,7 +33,15 @@ bench: $(VENV)/.all models peer-mediapipe  ## measure, then write README's table
 	$(VENV)/bin/python benchmarks/keypoints.py
 	$(VENV)/bin/python benchmarks/pipeline.py
 	$(VENV)/bin/python benchmarks/full_update.py
+	$(VENV)/bin/python benchmarks/live_pace.py
 	$(VENV)/bin/python benchmarks/report.py
+
+peer-mediapipe: models  ## MediaPipe Holistic 0.10.21 in its own environment
+	benchmarks/peers/mediapipe/make_env.sh
+
+demo-bundle: $(VENV)/.all models  ## draw the demo clip and train and export the demo bundle anew
+	$(VENV)/bin/python -m training.clip
+	$(VENV)/bin/undertone-training demo
 
 clean:
 	rm -rf $(VENV) $(BASE) .venv-mediapipe build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,6 +1,9 @@
 """The only importer of LiteRT, and of the flatbuffers its files are: one network, loaded and called."""
 
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,19 @@ from stream.records import Floats, Image
 _FILE_IDENTIFIER = b"TFL3"
 
 Shape = tuple[int, ...]
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """LiteRT announces its CPU delegate on the process's stderr and has no switch for that."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 class Network:
@@ -33,8 +49,9 @@ class Network:
             raise ModelError(f"{path} is missing; run `undertone models pull holistic`")
         try:
             content = trimmed(path.read_bytes(), [shape is not None for shape in outputs])
-            self._interpreter: Any = Interpreter(model_content=content, num_threads=threads)
-            self._interpreter.allocate_tensors()
+            with _silent_stderr():
+                self._interpreter: Any = Interpreter(model_content=content, num_threads=threads)
+                self._interpreter.allocate_tensors()
             inputs = self._interpreter.get_input_details()
             found = self._interpreter.get_output_details()
         except (ValueError, RuntimeError, TypeError, IndexError, AttributeError) as error:

@@ -58,19 +58,14 @@ def check(bundle: Annotated[Path, typer.Argument(help="Directory of a bundle.")]
 
 
 def main() -> None:
+    """Entry point: every expected error is one sentence on stderr and a non-zero exit."""
     try:
-        app(standalone_mode=False)
-    except typer.Abort:
-        sys.exit(130)
+        app()
     except UndertoneError as error:
-        print(error, file=sys.stderr)
+        typer.echo(f"undertone-export: {error}", err=True)
         sys.exit(1)
-    except Exception as error:
-        code = getattr(error, "exit_code", None)
-        if code is None:
-            raise
-        error.show()  # type: ignore[attr-defined]
-        sys.exit(code)
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -120,22 +120,25 @@ class Fusion(nn.Module):
     """Joined branch vectors → fully connected layer with a residual → logit of win.
 
     What an absent branch's input holds does not matter: its learned absent vector stands in. The logit
-    stays within ±``LIMIT`` whatever comes in, so a calibration slope bounds the confidence for certain.
+    stays within ±``LIMIT`` whatever comes in, so a calibration slope bounds the confidence for certain;
+    ``gain`` is set once after training so that usual logits use that range.
     """
+
+    gain: Tensor
 
     def __init__(self, out: int, dropout: float = 0.0) -> None:
         super().__init__()
         width = len(BRANCHES) * out
         self.absent = nn.Parameter(0.02 * torch.randn(len(BRANCHES), out))
-        self.norm = nn.LayerNorm(out)
         self.mix = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Dropout(dropout))
         self.head = nn.Linear(width, 1)
+        self.register_buffer("gain", torch.ones(()))
 
     def forward(self, keypoints: Tensor, image: Tensor, text: Tensor, present: Tensor) -> Tensor:
-        stacked = self.norm(torch.stack((keypoints, image, text), dim=1))
+        stacked = torch.stack((keypoints, image, text), dim=1)
         chosen = torch.where(present[..., None], stacked, self.absent)
         joined = chosen.flatten(1)
-        logit: Tensor = LIMIT * torch.tanh(self.head(joined + self.mix(joined)) / LIMIT)
+        logit: Tensor = LIMIT * torch.tanh(self.head(joined + self.mix(joined)) * self.gain / LIMIT)
         return logit
 
 

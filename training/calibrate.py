@@ -17,13 +17,16 @@ from export.graphs import LIMIT
 from stream.contract import BRANCHES, Calibration, key_of
 from training.config import Calibrating, Recipe, Stage
 from training.dataset import Prepared
+from training.metrics import auroc, balanced_accuracy, log_loss
 from training.model.fused import Fused
 from training.sampling import assemble, random_cuts
 
 Values = NDArray[np.float64]
 RIDGE = 1.0  # observations' worth of pull on slope and bias towards 0
 BATCH = 16
-BIAS_SHARE = 0.2  # of the cap
+BIAS_SHARE = 0.25  # of the cap
+USUAL = 0.6 * LIMIT  # where the 90th percentile of the fused logits is put
+MOST_GAIN = 10.0
 
 
 def fit(logit: Values, target: Values, cap: float, smooth: float = 0.02) -> tuple[float, float]:
@@ -35,15 +38,36 @@ def fit(logit: Values, target: Values, cap: float, smooth: float = 0.02) -> tupl
     weight = np.where(win, 0.5 / max(win.sum(), 1), 0.5 / max((~win).sum(), 1))
     aim = smooth + (1 - 2 * smooth) * target
     design = np.stack([logit, np.ones_like(logit)])
-    theta, ridge = np.zeros(2), RIDGE / len(logit)
+    slope, _ = _newton(design, aim, weight, np.zeros_like(logit))
+    most = (1 - BIAS_SHARE) * cap / LIMIT
+    slope = float(np.clip(slope, 0, most))
+    (bias,) = _newton(design[1:], aim, weight, slope * logit)  # the best one beside the slope as cut
+    return slope, float(np.clip(bias, -BIAS_SHARE * cap, BIAS_SHARE * cap))
+
+
+def _newton(design: Values, aim: Values, weight: Values, base: Values) -> Values:
+    """Weights θ [k] of logistic regression on design [k, N], with ``base`` added to the logit."""
+    theta, ridge = np.zeros(len(design)), RIDGE / design.shape[1]
     for _ in range(50):
-        p = 1 / (1 + np.exp(-np.clip(theta @ design, -30, 30)))
+        p = 1 / (1 + np.exp(-np.clip(theta @ design + base, -30, 30)))
         gradient = design @ (weight * (p - aim)) + ridge * theta
-        curvature = (design * (weight * p * (1 - p))) @ design.T + ridge * np.eye(2)
+        curvature = (design * (weight * p * (1 - p))) @ design.T + ridge * np.eye(len(design))
         theta = theta - np.clip(np.linalg.solve(curvature, gradient), -2, 2)
-    limit = BIAS_SHARE * cap
-    bias = float(np.clip(theta[1], -limit, limit))
-    return float(np.clip(theta[0], 0, (cap - abs(bias)) / LIMIT)), bias
+    return theta
+
+
+def set_gain(model: Fused, held_out: Sequence[Prepared], recipe: Recipe) -> float:
+    """Scale the fused logit so that few windows of the longest knot, without text, come near its limit."""
+    gain = model.fusion.gain
+    gain.fill_(1.0)
+    rng = np.random.default_rng([recipe.seed, 4])
+    found = collect(model, held_out, recipe, recipe.calibrating.knots_s[-1], rng)
+    live = [logit for key, (logit, _, _) in found.items() if "text" not in key] or [
+        v[0] for v in found.values()
+    ]
+    usual = max(float(np.quantile(np.abs(logit - np.median(logit)), 0.9)) for logit in live)
+    gain.fill_(min(USUAL / max(usual, 1e-3), MOST_GAIN))
+    return float(gain)
 
 
 def cap_at(seconds: float, settings: Calibrating) -> float:
@@ -82,6 +106,7 @@ def calibrate(
 ) -> tuple[Calibration, list[dict[str, float | str]]]:
     """The manifest's record for every combination of ``branches``, and what was measured on the way."""
     model.eval()
+    set_gain(model, held_out, recipe)
     settings = recipe.calibrating
     rng = np.random.default_rng([recipe.seed, 3])
     slope: dict[str, list[float]] = {key_of(s): [] for s in subsets(branches)}
@@ -107,8 +132,6 @@ def calibrate(
 
 
 def _measured(calibrated: Values, target: Values) -> dict[str, float]:
-    from training.metrics import auroc, balanced_accuracy, log_loss
-
     win, label = 1 / (1 + np.exp(-calibrated)), (target > 0.5).astype(float)
     if label.min() == label.max():
         return {}

@@ -60,10 +60,12 @@ class Data(Section, frozen=True, kw_only=True):
     mixed: float = 0.0  # share of recordings whose behaviour changes once
     unlabelled: int = 100  # subjects that get pseudo-labels in stage 2
     labeller: float = 0.644  # how often a pseudo-label is right (paper: 64.4 %)
+    texts: int = 2000  # more descriptions, without points: a text branch would learn few by heart
     held_out: int = 100  # subjects for calibration and figures, never trained on
     easier: str = ""  # profile of the first, easier third of stage 1 (a curriculum); empty = none
-    warped: str = ""  # directory of recordings made through the real keypoint chain; empty = none
-    warped_share: float = 0.5  # of the windows, where there are warped recordings
+    warped_share: float = 0.5  # of the windows, where there are films of warped people
+    portraits: int = 0  # simulated recordings that get image features
+    encoder_samples: int = 8192  # portraits that a run's own image encoder learns from
 
 
 class Stage(Section, frozen=True, kw_only=True):
@@ -139,7 +141,9 @@ class Recipe(Section, frozen=True, kw_only=True):
     data: Data = Data()
     target: Target = Target()
     dropping: Dropping = Dropping()
+    moments: Stage = Stage(steps=0, rate=3e-3, seconds=(4.0, 8.0))  # opens stage 1; 0 steps = left out
     pretrain: Stage = Stage()
+    describe: Stage = Stage(batch=32)  # stage 1 of the text branch, on whole recordings
     finetune: Stage = Stage(steps=150, rate=3e-4)
     calibrating: Calibrating = Calibrating()
     delivery: Delivery = Delivery()

@@ -10,12 +10,19 @@ from torch import Tensor
 
 from stream.contract import Window
 from stream.records import Floats
-from training.behaviour import LABELS, PROFILES
+from stream.skeleton import COUNT
+from training.behaviour import LABELS, NOTICE, PROFILES, llr_steps, schedule
 from training.config import Data, Recipe
 from training.corpus import Recording, feature_slots, inputs
-from training.simulator import simulate
+from training.descriptions import describe
+from training.simulator import RATE, STRIDE, simulate
 
-HELD_OUT, UNLABELLED, EASIER = 1_000_000, 2_000_000, 3_000_000  # seeds apart, so subjects never meet
+HELD_OUT, UNLABELLED, EASIER, TEXTS = (
+    1_000_000,
+    2_000_000,
+    3_000_000,
+    4_000_000,
+)  # seeds apart, so subjects never meet
 MOMENT = 13  # ticks over which an event counts as now
 EVEN_CUT = (0.25, 0.75)  # where in a recording its behaviour may change
 
@@ -53,6 +60,48 @@ def simulated(data: Data, profile: str, count: int, seed: int) -> Iterable[tuple
         names = ("loss", "win") if label else ("win", "loss")
         parts = list(zip(names, (first, data.seconds - first), strict=True))
         yield simulate(kind, label, data.seconds, seed + i, parts=parts), True
+
+
+def described(data: Data, profile: str, seed: int) -> Iterable[Recording]:
+    """``data.texts`` recordings of which only the description is kept; no point is ever drawn."""
+    kind = PROFILES[profile]
+    for i in range(data.texts):
+        rng = np.random.default_rng([seed, i, 71])
+        label = i % 2
+        events = schedule(kind, label, data.seconds, rng)
+        ticks = round(data.seconds * RATE)
+        nothing = np.zeros(ticks, np.bool_)
+        yield Recording(
+            points=np.zeros((0, COUNT, 2), np.float32),
+            valid=np.zeros((0, COUNT), np.bool_),
+            boxes=np.zeros((0, 4), np.float32),
+            present=nothing,
+            segments=np.zeros(ticks, np.int64),
+            features=None,
+            feature_mask=nothing[::STRIDE],
+            text=describe(events, rng),
+            label=label,
+            subject=f"described-{seed + i}",
+            llr=np.cumsum(llr_steps(kind, events, ticks, RATE)).astype(np.float32),
+            provenance=f"events of profile {kind.name}; {NOTICE}",
+        )
+
+
+def text_only(recording: Recording, window: Window, tokenizer: Tokenizer, length: int) -> Prepared:
+    """A recording with nothing but its description."""
+    ticks = len(recording.llr)
+    ids, ids_mask = encode(tokenizer, recording.text, length)
+    return Prepared(
+        groups={n: torch.zeros(1, w, dtype=torch.float16).expand(ticks, w) for n, w in window.widths.items()},
+        masks={name: torch.zeros(1, dtype=torch.bool).expand(ticks) for name in window.widths},
+        features=torch.zeros(len(recording.feature_mask), 0, dtype=torch.float16),
+        feature_mask=torch.from_numpy(recording.feature_mask),
+        ids=ids,
+        ids_mask=ids_mask,
+        moments=torch.zeros(1, dtype=torch.float16).expand(ticks),
+        recording=recording,
+        mixed=False,
+    )
 
 
 def pseudo_labelled(
@@ -118,6 +167,8 @@ class Corpus:
     """Everything a run learns from."""
 
     labelled: list[Prepared]
+    texts: list[Prepared]  # descriptions alone
+    easier_texts: list[Prepared]
     easier: list[Prepared]  # first part of stage 1
     pseudo: list[Prepared]  # joins in stage 2
     held_out: list[Prepared]  # calibration and figures

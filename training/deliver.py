@@ -1,6 +1,7 @@
 """Checkpoint → bundle: every branch to ONNX, held against its module, with the manifest around it."""
 
 import datetime
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from export.bundle import write
 from export.graphs import Portrait
 from export.networks import Networks, write_graphs
 from export.parity import Case, Report
+from export.untrained import freeze_positions
+from stream import models
 from stream.contract import (
     Bundle,
     Calibration,
@@ -21,6 +24,7 @@ from stream.contract import (
     Mode,
     Provenance,
     TextInput,
+    sha256_of,
 )
 from stream.errors import ModelError
 from training.checkpoint import Checkpoint
@@ -153,6 +157,45 @@ def _left(values, rows: int):  # type: ignore[no-untyped-def]
     values = values[:, -rows:]
     padding = [(0, 0), (rows - values.shape[1], 0), *[(0, 0)] * (values.ndim - 2)]
     return np.pad(values, padding)
+
+
+def deliver_run(checkpoint: Checkpoint, out: Path, encoder: Path, command: str) -> str:
+    """Deliver with the portrait encoder in ``encoder`` if the image branch learnt; real recordings among the
+    parity cases. Returns what was written, in words."""
+    from training.runs import HELD_OUT, prepare_simulated
+
+    portrait = None
+    if "image" in checkpoint.about["branches"]:
+        portrait = portrait_encoder(encoder)
+    bundle, reports = deliver(
+        checkpoint,
+        out,
+        portrait=portrait,
+        extractors={models.HOLISTIC.name: Extractor(name=models.HOLISTIC.requirement, sha256=_digest())},
+        real=prepare_simulated(checkpoint, 2, HELD_OUT),
+        command=command,
+    )
+    return summary(bundle, reports)
+
+
+def portrait_encoder(folder: Path) -> PortraitEncoder:
+    """The trained portrait encoder of a directory, ready for one size of picture."""
+    from training import image_encoder
+
+    return PortraitEncoder(
+        dinov2=freeze_positions(image_encoder.load(folder)),
+        size=image_encoder.SIZE,
+        mean=image_encoder.MEAN,
+        std=image_encoder.STD,
+        name="DINOv2 architecture, trained on warped portraits",
+        sha256=sha256_of(folder / "model.safetensors"),
+    )
+
+
+def _digest() -> str:
+    """One sha256 over those of the keypoint networks, in name order."""
+    files = sorted(models.HOLISTIC.files, key=lambda f: f.name)
+    return hashlib.sha256("".join(f.sha256 for f in files).encode()).hexdigest()
 
 
 def summary(bundle: Bundle, reports: list[Report]) -> str:

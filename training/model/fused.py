@@ -48,22 +48,27 @@ class Fused(nn.Module):
         self.text = Text(build_bert(sizes.text, vocabulary), sizes.text.dim, out)
         self.fusion = Fusion(out, sizes.fusion_dropout)
         self.heads = nn.ModuleDict({name: nn.Linear(out, 1) for name in BRANCHES})
-        widths = {"keypoints": len(GROUPS) * k.dim, "image": i.dim}
-        self.moment_heads = nn.ModuleDict({name: nn.Linear(width, 1) for name, width in widths.items()})
+        self.moment_heads = nn.ModuleDict({name: nn.Linear(out, 1) for name in ("keypoints", "image")})
 
     def moments(self, branch: str, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Stage 1 with the auxiliary loss: logit of win [B], what each row says of its moment [B, T or F],
-        and the rows' mask."""
+        and the rows' mask.
+
+        Pooling and projection are linear: what ``moment_heads`` says of a vector is the mean of what it says
+        of the rows, so a branch that knows its moments knows its window but for a gain.
+        """
         if branch == "keypoints":
             values, masks = list(batch.groups.values()), list(batch.masks.values())
             streams = self.keypoints.rows(values, masks)
             vector = self.keypoints.pool(streams, masks)
-            # A lost stream's rows are numbers without meaning.
-            rows = torch.cat([x * m[..., None] for x, m in zip(streams, masks, strict=True)], dim=-1)
+            known = zip(GROUPS, streams, masks, strict=True)
+            there = [torch.where(m[..., None], x, self.keypoints.absent[name]) for name, x, m in known]
+            rows = self.keypoints.project(torch.cat(there, dim=-1))
             mask = torch.stack(masks).any(0)
         else:
-            rows = self.image.rows(batch.features, batch.feature_mask)
-            vector, mask = self.image.pool(rows, batch.feature_mask), batch.feature_mask
+            mask = batch.feature_mask
+            streams = self.image.rows(batch.features, mask)
+            vector, rows = self.image.pool(streams, mask), self.image.project(streams)
         return self.heads[branch](vector)[:, 0], self.moment_heads[branch](rows)[..., 0], mask
 
     def vector(self, branch: str, batch: Batch) -> Tensor:
@@ -80,6 +85,23 @@ class Fused(nn.Module):
         """Stage 1: logit of win of one branch through its own head, [B]."""
         logit: Tensor = self.heads[branch](self.vector(branch, batch))[:, 0]
         return logit
+
+    @torch.no_grad()
+    def start_fusion(self, branches: Collection[str]) -> None:
+        """Before stage 2: the fused logit is the sum of what the present ``branches`` said alone in stage 1,
+        as if they were independent witnesses. Others say nothing yet."""
+        fusion, width = self.fusion, self.fusion.absent.shape[1]
+        fusion.head.weight.zero_()
+        fusion.head.bias.zero_()
+        fusion.absent.zero_()
+        fusion.mix[0].weight.mul_(0.1)
+        fusion.mix[0].bias.zero_()
+        for i, name in enumerate(BRANCHES):
+            if name in branches:
+                weight, bias = self.heads[name].weight[0], self.heads[name].bias[0]
+                fusion.head.weight[0, i * width : (i + 1) * width] = weight
+                fusion.head.bias += bias
+                fusion.absent[i] = -bias * weight / weight.square().sum()  # takes the bias back
 
     def vectors(self, batch: Batch, branches: Collection[str] = BRANCHES) -> dict[str, Tensor]:
         """Vectors of all branches; zeros for those not in ``branches``, which saves their work."""

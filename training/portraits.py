@@ -1,0 +1,51 @@
+"""Image features for simulated recordings: what they do, rendered on a warped portrait, every 5th tick.
+
+The pictures skip the keypoint chain (the points are simulated already) and are cropped as the live side
+would crop them.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from stream.contract import Window
+from stream.features import crop_portrait
+from stream.records import Image, Portrait
+from training.behaviour import LABELS, Profile
+from training.corpus import Recording
+from training.crops import SIZE, portrait_box
+from training.films import Encode
+from training.performance import Performance, perform
+from training.person import random_person
+from training.warp import Performer, camera_shake
+
+
+def performance_of(profile: Profile, recording: Recording, seconds: float, seed: int) -> Performance:
+    """What ``simulate`` drew for ``seed``: the same events and motion again."""
+    rng = np.random.default_rng([seed, 137])
+    random_person(rng)
+    label = next(name for name, value in LABELS.items() if value == recording.label)
+    return perform(profile, ((label, seconds),), rng)
+
+
+def with_portraits(
+    recording: Recording, performance: Performance, window: Window, seed: int, encode: Encode
+) -> Recording:
+    """The recording with a feature for every slot in which a person is seen; another face for each seed."""
+    rng = np.random.default_rng([seed, 126])
+    performer = Performer(seed)
+    box = Portrait(portrait_box(performer, rng), 1.0)
+    shake = camera_shake(len(performance.activations), rng)
+    ticks = np.arange(0, recording.ticks, window.stride)
+    ticks = ticks[recording.present[ticks]]
+    crops: Image = np.empty((len(ticks), SIZE, SIZE, 3), np.uint8)
+    for i, tick in enumerate(ticks):
+        frame = performer(performance.activations[tick], performance.sway[tick], shake[tick])
+        crops[i] = crop_portrait(performer.noisy(frame, rng), box, SIZE)
+    vectors = encode(crops)
+    slots = ticks // window.stride
+    features = np.zeros((len(recording.feature_mask), vectors.shape[1]), np.float32)
+    features[slots] = vectors
+    mask = np.zeros(len(features), np.bool_)
+    mask[slots] = True
+    return replace(recording, features=features, feature_mask=mask)

@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from msgspec import structs
 from tokenizers import Tokenizer
 from torch import Tensor
 
 from stream.contract import Window
 from stream.records import Floats
 from stream.skeleton import COUNT
-from training.behaviour import LABELS, NOTICE, PROFILES, llr_steps, schedule
+from training.behaviour import NOTICE, PROFILES, llr_steps, schedule
 from training.config import Data, Recipe
 from training.corpus import Recording, feature_slots, inputs
 from training.descriptions import describe
@@ -176,8 +177,7 @@ class Corpus:
     warped_held_out: list[Prepared]
 
 
-def sample_texts(recipe: Recipe, count: int = 300) -> list[str]:
-    """Descriptions for the tokenizer, from short simulated recordings of both classes."""
-    profile = PROFILES[recipe.data.profile]
-    texts = (simulate(profile, i % len(LABELS), 20.0, EASIER * 2 + i).text for i in range(count))
-    return [text for text in texts if text]
+def sample_texts(recipe: Recipe, count: int = 1000) -> list[str]:
+    """Descriptions for the tokenizer."""
+    data = structs.replace(recipe.data, texts=count)
+    return [r.text for r in described(data, data.profile, 2 * TEXTS) if r.text]

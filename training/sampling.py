@@ -113,7 +113,7 @@ def mirrored(x: Tensor, group: str) -> Tensor:
     """The same ticks of the mirrored person, [B, T, width]: points swapped, x turned round, zeros kept."""
     span = GROUPS[group]
     swap = torch.tensor([MIRROR[i] - span.start for i in range(span.start, span.stop)])
-    points = x.reshape(*x.shape[:-1], len(swap), -1)[..., swap, :].clone()
+    points = x.unflatten(-1, (len(swap), x.shape[-1] // len(swap)))[..., swap, :].clone()
     place = points[..., 0]
     points[..., 0] = torch.where(place == 0, place, 1 - place)
     points[..., 2::2] *= -1
@@ -123,7 +123,8 @@ def mirrored(x: Tensor, group: str) -> Tensor:
 def refit(x: Tensor, group: str, zoom: Tensor, shift: Tensor) -> None:
     """Values as under another box, in place: positions move and scale, displacements scale; zeros stay."""
     span = GROUPS[group]
-    points = x.view(*x.shape[:2], span.stop - span.start, -1, 2)
+    count = span.stop - span.start
+    points = x.view(*x.shape[:2], count, x.shape[-1] // count // 2, 2)
     there = points[..., 0, :] != 0
     points *= zoom[:, :, :, None]
     points[..., 0, :] += (0.5 * (1 - zoom) + shift) * there

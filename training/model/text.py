@@ -1,26 +1,37 @@
 """Word pieces and BERT for the text branch."""
 
+from collections import Counter
 from collections.abc import Iterable
 
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from torch import nn
 from transformers import BertConfig, BertModel
 
 from training.config import Bert
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
+LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
-    """A lower-casing WordPiece tokenizer with [CLS] … [SEP] around each text, padding off."""
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    """A lower-casing WordPiece tokenizer with [CLS] … [SEP] around each text, padding off.
+
+    Pieces are every character, alone and inside a word, and then the most frequent words. The library's own
+    trainer breaks ties by chance: two runs would give two vocabularies, hence two networks.
+    """
+    tokenizer = Tokenizer(models.WordPiece({"[UNK]": 0}, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=vocabulary, special_tokens=list(SPECIAL), show_progress=False
-    )
-    tokenizer.train_from_iterator(texts, trainer)
-    first, last = (tokenizer.token_to_id(name) for name in ("[CLS]", "[SEP]"))
+    counts: Counter[str] = Counter()
+    for text in texts:
+        plain = tokenizer.normalizer.normalize_str(text)
+        counts.update(word for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(plain))
+    letters = sorted({letter for word in counts for letter in word} | set(LETTERS))
+    words = sorted((w for w in counts if len(w) > 1), key=lambda w: (-counts[w], w))
+    pieces = [*SPECIAL, *letters, *(f"##{letter}" for letter in letters), *words]
+    ids = {piece: i for i, piece in enumerate(pieces[: max(vocabulary, len(pieces) - len(words))])}
+    tokenizer.model = models.WordPiece(ids, unk_token="[UNK]")
+    first, last = ids["[CLS]"], ids["[SEP]"]
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", last), ("[CLS]", first))
     return tokenizer
 

@@ -1,0 +1,147 @@
+import numpy as np
+import pytest
+import torch
+
+from export.inspection import inspect
+from export.parity import session
+from stream.calibrate import calibrated
+from stream.contract import key_of
+from stream.errors import ModelError
+from training import runs
+from training.calibrate import cap_at, subsets
+from training.checkpoint import WEIGHTS, Checkpoint
+from training.checkpoint import load as load_checkpoint
+from training.config import Bert, Calibrating, Data, Delivery, Model, Recipe, Stage, Temporal
+from training.dataset import HELD_OUT
+from training.deliver import deliver, real_cases, summary
+
+SMALL = Temporal(dim=16, feedforward=32, dropout=0.0)
+STAGE = Stage(steps=2, batch=4, warmup=1, seconds=(2.0, 4.0))
+RECIPE = Recipe(
+    name="test",
+    threads=1,
+    model=Model(
+        out=16,
+        hidden=16,
+        keypoints=SMALL,
+        image=SMALL,
+        text=Bert(dim=16, feedforward=32, layers=1, length=24),
+        image_features=4,
+    ),
+    data=Data(profile="demo", recordings=4, seconds=6.0, unlabelled=2, held_out=8, texts=8, mixed=0.25),
+    moments=STAGE,
+    pretrain=STAGE,
+    describe=STAGE,
+    finetune=STAGE,
+    calibrating=Calibrating(knots_s=(1.0, 4.0), windows=32),
+    delivery=Delivery(poses=150, features=30),
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    out = tmp_path_factory.mktemp("run")
+    runs.run(RECIPE, out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def delivered(folder):
+    checkpoint = runs.resume(folder)
+    real = runs.prepare_simulated(checkpoint, 2, HELD_OUT)
+    bundle, reports = deliver(checkpoint, folder / "bundle", real=real, command="a command")
+    return checkpoint, bundle, reports
+
+
+def test_both_stages_leave_a_checkpoint_and_a_log(folder):
+    assert {p.name for p in folder.iterdir()} >= {runs.PRETRAINED, runs.FINETUNED, runs.LOG}
+    stages = [line["stage"] for line in runs.read_log(folder / runs.LOG)]
+    assert stages[0] == "corpus"
+    assert {"moments keypoints", "pretrain keypoints", "pretrain text", "finetune", "calibration"} <= set(
+        stages
+    )
+
+
+def test_a_checkpoint_comes_back_whole(folder):
+    first, second = (load_checkpoint(folder / runs.FINETUNED) for _ in range(2))
+    assert first.recipe == RECIPE
+    for name, value in first.model.state_dict().items():
+        assert torch.equal(value, second.model.state_dict()[name])
+    assert first.tokenizer.encode("a small nod").ids == second.tokenizer.encode("a small nod").ids
+
+
+def test_the_same_recipe_gives_the_same_weights(folder, tmp_path):
+    again = runs.run(RECIPE, tmp_path).model.state_dict()
+    for name, value in runs.resume(folder).model.state_dict().items():
+        assert torch.equal(value, again[name]), name
+
+
+def test_a_damaged_checkpoint_is_one_sentence(folder, tmp_path):
+    with pytest.raises(ModelError, match="expected a checkpoint"):
+        load_checkpoint(tmp_path)
+    for path in (folder / runs.FINETUNED).iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    raw = (tmp_path / WEIGHTS).read_bytes()
+    (tmp_path / WEIGHTS).write_bytes(raw[: len(raw) // 2])
+    with pytest.raises(ModelError, match="train again"):
+        load_checkpoint(tmp_path)
+
+
+def test_only_branches_that_learnt_are_delivered(delivered):
+    _, bundle, reports = delivered
+    manifest = bundle.manifest
+    assert set(manifest.modes["full"].branches) == {"keypoints", "text"}
+    assert manifest.image is None
+    assert {r.file for r in reports} == {"keypoints.onnx", "text.onnx", "fusion.onnx"}
+    assert max(r.worst for r in reports) <= 1e-4
+    assert len(list(inspect(bundle))) == 3
+    assert "MB" in summary(bundle, reports)
+
+
+def test_the_manifest_says_what_it_is(delivered):
+    manifest = delivered[1].manifest
+    assert manifest.name == "test"
+    assert manifest.prior == 0.5
+    assert manifest.window.poses == 150
+    assert "made-up people" in manifest.provenance.note
+    assert manifest.provenance.command == "a command"
+
+
+def test_real_windows_agree_with_the_module_after_padding(delivered):
+    """The graph on a padded 150-slot window says what the module says of the short recording."""
+    checkpoint, bundle, _ = delivered
+    source = runs.prepare_simulated(checkpoint, 1, HELD_OUT + 7)
+    case = real_cases(checkpoint, source)["keypoints"][0]
+    runner = session(bundle.path("keypoints.onnx"))
+    found = runner.run(None, case)[0]
+    with torch.no_grad():
+        stop = source[0].ticks
+        values = [v[None, stop - 150 :].float() for v in source[0].groups.values()]
+        masks = [m[None, stop - 150 :] for m in source[0].masks.values()]
+        expected = checkpoint.model.keypoints(*values, *masks).numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-5, rtol=1e-4)
+
+
+def test_no_logit_at_all_makes_a_short_window_sure(delivered):
+    calibration = delivered[1].manifest.modes["full"].calibration
+    for branches in subsets(("keypoints", "text")):
+        assert key_of(branches) in calibration.slope
+        for seconds in (0.1, 1.0, 4.0, 1000.0):
+            most = cap_at(min(max(seconds, 1.0), 4.0), RECIPE.calibrating)
+            for logit in (-4.0, 4.0):
+                win = calibrated(calibration, logit, branches, seconds, 0.5)
+                assert abs(np.log(win / (1 - win))) <= most + 1e-4
+
+
+def test_an_uncalibrated_checkpoint_is_not_delivered(folder, tmp_path):
+    first = load_checkpoint(folder / runs.PRETRAINED)
+    with pytest.raises(ModelError, match="calibrated checkpoint"):
+        deliver(first, tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_an_image_branch_needs_its_encoder(folder, tmp_path):
+    checkpoint = runs.resume(folder)
+    about = {**checkpoint.about, "branches": ["keypoints", "image"]}
+    with pytest.raises(ModelError, match="portrait encoder"):
+        deliver(Checkpoint(RECIPE, checkpoint.model, checkpoint.tokenizer, about), tmp_path / "bundle")

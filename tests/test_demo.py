@@ -13,7 +13,18 @@ ROOT = Path(__file__).parent.parent
 
 def watch_demo() -> list[dict]:
     done = subprocess.run(
-        [sys.executable, "-m", "stream", "watch", "demo", "--pace", "fast", "--json", "--publish", "tcp://127.0.0.1:*"],
+        [
+            sys.executable,
+            "-m",
+            "stream",
+            "watch",
+            "demo",
+            "--pace",
+            "fast",
+            "--json",
+            "--publish",
+            "tcp://127.0.0.1:*",
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,

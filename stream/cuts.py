@@ -5,6 +5,8 @@ or a change of exposure leaves alone. Colour: the overlap of their colour histog
 alone. A cut changes structure beyond doubt, or structure a good deal and colours too.
 """
 
+import time
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,24 +26,29 @@ class CutDetector:
     """Push pictures in order; True if a picture does not continue the one before."""
 
     def __init__(self) -> None:
+        self.warp_ms = 0.0  # of the last push: making the thumbnail
         self._luma: Floats | None = None  # [pixels], mean removed
+        self._spread = 0.0  # its standard deviation
         self._colours: NDArray[np.intp] | None = None  # [64], pixels in each colour bin
 
     def reset(self) -> None:
         self._luma = self._colours = None
 
     def push(self, image: Image) -> bool:
+        begun = time.perf_counter()
         small = shrink(thin(image, _THINNED), _SIZE)
+        self.warp_ms = 1e3 * (time.perf_counter() - begun)
         luma = small.reshape(-1, 3) @ _LUMA
         luma -= luma.mean()
         bins = small >> 6
         colours = np.bincount((bins[..., 0] << 4 | bins[..., 1] << 2 | bins[..., 2]).ravel(), minlength=64)
+        spread = float(np.sqrt(luma @ luma / luma.size))
         before, self._luma = self._luma, luma
+        spread_before, self._spread = self._spread, spread
         colours_before, self._colours = self._colours, colours
         if before is None or colours_before is None:
             return False
         changed = float(np.abs(colours - colours_before).sum()) / (2 * luma.size)
-        spread, spread_before = float(luma.std()), float(before.std())
         if min(spread, spread_before) < _FLAT:
             return max(spread, spread_before) > 4 * _FLAT
         correlation = float(luma @ before) / (luma.size * spread * spread_before)

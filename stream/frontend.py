@@ -48,6 +48,7 @@ class FrontEnd:
         """Of the last push: ``detector``, each network by name, ``warp``, ``other`` between, ``total``."""
         networks = self.keypoints.network_ms + self._subject.detector_ms
         timings = {**self.keypoints.timings_ms, "detector": self._subject.detector_ms}
-        timings["other"] = self._total_ms - networks - self.keypoints.warp_ms
+        timings["warp"] += self._subject.warp_ms
+        timings["other"] = self._total_ms - networks - timings["warp"]
         timings["total"] = self._total_ms
         return timings

@@ -39,6 +39,7 @@ class Subject:
         self._detector = detector
         self._cuts = CutDetector()
         self.detector_ms = 0.0  # of the last look
+        self.warp_ms = 0.0  # of the last look: the thumbnail that cuts are seen on
         self.reset()
 
     def reset(self) -> None:
@@ -56,6 +57,7 @@ class Subject:
         self.detector_ms = 0.0
         first, self._first = self._first, False
         cut = (self._cuts.push(frame.image) or frame.discontinuity) and not first
+        self.warp_ms = self._cuts.warp_ms
         if cut:
             self._cut = True
             self._last = self._search = None

@@ -60,7 +60,9 @@ class Ring:
 
     def __init__(self, rows: int, shape: tuple[int, ...], dtype: type[np.generic]) -> None:
         self.rows = rows
-        self._buffer: NDArray[Any] = np.zeros((2 * rows, *shape), dtype)
+        # Written, not only reserved: a process that will need this memory in two minutes has it now.
+        self._buffer: NDArray[Any] = np.empty((2 * rows, *shape), dtype)
+        self._buffer.fill(0)
 
     def put(self, tick: int, value: object) -> None:
         slot = tick % self.rows

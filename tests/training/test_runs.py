@@ -1,0 +1,64 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from stream.contract import Window
+from training.__main__ import app, main
+from training.behaviour import DEMO
+from training.portraits import performance_of, with_portraits
+from training.runs import behaviour_changes
+from training.simulator import simulate
+
+
+def test_portraits_show_what_the_points_do():
+    recording = simulate(DEMO, 1, 8.0, 21)
+    acted = performance_of(DEMO, recording, 8.0, 21)
+    # The same events: what nobody saw says nothing, the rest agrees to the last step.
+    steps, seen = np.diff(acted.llr, prepend=np.float32(0)), recording.present
+    assert np.allclose(np.cumsum(steps * seen), recording.llr, atol=1e-3)
+
+    def encode(crops):
+        assert crops.dtype == np.uint8
+        assert crops.shape[1:] == (126, 126, 3)
+        return crops.reshape(len(crops), -1)[:, ::5000].astype(np.float32)
+
+    shown = with_portraits(recording, acted, Window(), 21, encode)
+    assert shown.features.shape == (40, 10)
+    assert np.array_equal(shown.feature_mask, recording.present[::5])
+    assert np.ptp(shown.features[shown.feature_mask], axis=0).max() > 0
+
+
+@pytest.mark.parametrize(("parts", "changes"), [("win:60", False), ("loss:20.04,win:39.96", True)])
+def test_a_film_says_whether_its_behaviour_changes(parts, changes):
+    film = simulate(DEMO, 1, 2.0, 1)
+    said = f"warped portrait, profile demo, parts {parts}, seed 3; made-up people"
+    assert behaviour_changes(dataclasses.replace(film, provenance=said)) is changes
+    assert not behaviour_changes(film)
+
+
+def test_every_command_explains_itself():
+    for command in ("run", "pretrain", "finetune", "deliver", "demo"):
+        done = CliRunner().invoke(app, [command, "--help"])
+        assert done.exit_code == 0
+        assert "Example: undertone-training" in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run", "huge", "--out", "x"], "huge: expected a recipe"),
+        (["deliver", "nowhere", "--out", "x"], "expected a checkpoint"),
+    ],
+)
+def test_errors_are_one_sentence(arguments, sentence, monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["undertone-training", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 1
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert "Traceback" not in said
+    assert not list(tmp_path.iterdir())

@@ -61,7 +61,7 @@ _DISTRACTORS = (Rate("mouth_corners_down", 3, 3), Rate("head_tilt", 3, 3), Rate(
 
 STANDARD = Profile("standard", _mirrored(6.0, 3.6), _DISTRACTORS, amplitude=2.0)
 # The demo's bursts must survive compression and be seen by eye: stronger and more often, and it says so.
-DEMO = replace(STANDARD, name="demo", rates=_mirrored(18.0, 2.0), amplitude=12.0, sway=0.02)
+DEMO = replace(STANDARD, name="demo", rates=_mirrored(18.0, 2.0), amplitude=14.0, sway=0.02)
 PROFILES = {profile.name: profile for profile in (STANDARD, DEMO)}
 
 

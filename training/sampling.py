@@ -61,7 +61,8 @@ def assemble(
 ) -> Batch:
     """Left-padded tensors of the cuts; inputs of branches not asked for stay empty and masked."""
     b, t = len(cuts), max(c.stop - c.start for c in cuts)
-    f = -(-t // window.stride) + 1
+    # A stretch touches one slot more where it begins between slots; a full window holds the newest, as live.
+    f = min(-(-t // window.stride) + 1, window.features)
     first = cuts[0].source
     groups = {name: torch.zeros(b, t, v.shape[1]) for name, v in first.groups.items()}
     masks = {name: torch.zeros(b, t, dtype=torch.bool) for name in groups}
@@ -76,7 +77,8 @@ def assemble(
                 groups[name][i, t - n :] = source.groups[name][cut.start : cut.stop]
                 masks[name][i, t - n :] = source.masks[name][cut.start : cut.stop]
         if "image" in branches:
-            slots = slice(cut.start // window.stride, (cut.stop - 1) // window.stride + 1)
+            newest = (cut.stop - 1) // window.stride + 1
+            slots = slice(max(cut.start // window.stride, newest - f), newest)
             rows = slots.stop - slots.start
             features[i, f - rows :] = source.features[slots]
             feature_mask[i, f - rows :] = source.feature_mask[slots]

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -105,3 +107,15 @@ def test_the_same_seed_draws_the_same_batch(prepared):
 
     a, b = draw(), draw()
     assert all(torch.equal(a.groups[name], b.groups[name]) for name in GROUPS)
+
+
+def test_a_full_window_that_begins_between_slots_keeps_the_newest(prepared):
+    window = Window(poses=100, features=20)
+    source = dataclasses.replace(
+        prepared[0],
+        features=torch.arange(60.0)[:, None].expand(60, 8).half(),
+        feature_mask=torch.ones(60, dtype=torch.bool),
+    )
+    batch = assemble([Cut(source, 3, 103)], window, Target())
+    assert batch.features.shape == (1, 20, 8)
+    assert batch.features[0, :, 0].tolist() == list(range(1, 21))

@@ -36,7 +36,7 @@ def untrained(
 ) -> None:
     """Write a bundle of random weights, to build and test the live chain on.
 
-    Example: undertone-export untrained /tmp/bundle --poses 500 --features 100
+    Example: undertone-export untrained runs/untrained --poses 500 --features 100
     """
     from export.untrained import write_untrained
 

@@ -61,7 +61,7 @@ def test_a_hiccup_costs_no_frame() -> None:
         capture.open()
         while capture.next(0.0) is not None:
             pass
-        for _ in range(20):  # until the machine gives us a pause of the length we asked for
+        for _ in range(250):  # until the machine gives us a pause of the length we asked for
             before = sum(capture.counters["dropped"].values())
             assert capture.next(1.0) is not None
             began = time.monotonic()
@@ -70,7 +70,7 @@ def test_a_hiccup_costs_no_frame() -> None:
             if time.monotonic() - began < (BACKLOG + 1.5) * 0.04:
                 break
         else:
-            pytest.skip("this machine is too busy for a pause of 80 ms")
+            pytest.fail("expected one pause of 80 ms in half a minute, found this machine too busy")
         assert all(seen)
         assert sum(capture.counters["dropped"].values()) == before
 

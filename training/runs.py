@@ -133,15 +133,18 @@ def build_corpus(recipe: Recipe, tokenizer: Tokenizer, sources: Sources | None =
     unlabelled = simulated(data, data.profile, data.unlabelled, UNLABELLED + seed)
     films = [(film, behaviour_changes(film)) for film in sources.films]
     people = simulated(data, data.profile, data.recordings, seed)
+    unseen = simulated(data, data.profile, data.held_out, HELD_OUT + seed)
     if sources.encode:
+        # The held-out ones too: a combination of branches that nobody shows could not be calibrated.
         people = _with_faces(people, recipe, seed, sources.encode)
+        unseen = _with_faces(unseen, recipe, HELD_OUT + seed, sources.encode)
     return Corpus(
         labelled=made(people),
         texts=told(data.profile),
         easier_texts=told(data.easier),
         easier=made(simulated(data, data.easier, data.recordings // 2, EASIER + seed)) if data.easier else [],
         pseudo=made(pseudo_labelled(unlabelled, data.labeller, recipe.seed), recipe.finetune.pseudo_weight),
-        held_out=made(simulated(data, data.profile, data.held_out, HELD_OUT + seed)),
+        held_out=made(unseen),
         warped=made(f for i, f in enumerate(films) if i % HELD_EVERY != HELD_EVERY - 1),
         warped_held_out=made(films[HELD_EVERY - 1 :: HELD_EVERY]),
     )

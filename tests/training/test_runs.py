@@ -2,13 +2,16 @@ import dataclasses
 
 import numpy as np
 import pytest
+from msgspec import structs
 from typer.testing import CliRunner
 
 from stream.contract import Window
+from training import config
 from training.__main__ import app, main
 from training.behaviour import DEMO
+from training.model.text import train_tokenizer
 from training.portraits import performance_of, with_portraits
-from training.runs import behaviour_changes
+from training.runs import Sources, behaviour_changes, build_corpus, sample_texts
 from training.simulator import simulate
 
 
@@ -62,3 +65,16 @@ def test_errors_are_one_sentence(arguments, sentence, monkeypatch, capsys, tmp_p
     assert sentence in said
     assert "Traceback" not in said
     assert not list(tmp_path.iterdir())
+
+
+def test_held_out_people_have_faces_where_the_trained_ones_have():
+    recipe = config.load("tiny")
+    data = structs.replace(
+        recipe.data, recordings=2, unlabelled=1, held_out=3, seconds=4.0, portraits=2, texts=4, easier=""
+    )
+    recipe = structs.replace(recipe, data=data)
+    tokenizer = train_tokenizer(sample_texts(recipe), recipe.model.text.vocabulary)
+    encode = lambda crops: np.ones((len(crops), recipe.model.image_features), np.float32)  # noqa: E731
+    corpus = build_corpus(recipe, tokenizer, Sources(encode=encode))
+    assert [bool(p.feature_mask.any()) for p in corpus.held_out] == [True, True, False]
+    assert [bool(p.feature_mask.any()) for p in corpus.labelled] == [True, True]

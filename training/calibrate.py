@@ -17,7 +17,7 @@ from export.graphs import LIMIT
 from stream.contract import BRANCHES, Calibration, key_of
 from training.config import Calibrating, Recipe, Stage
 from training.dataset import Prepared
-from training.metrics import auroc, balanced_accuracy, log_loss
+from training.evaluation.metrics import auroc, balanced_accuracy, log_loss
 from training.model.fused import Fused
 from training.sampling import assemble, random_cuts
 

@@ -14,7 +14,7 @@ from stream.records import Floats
 from stream.skeleton import COUNT
 from training.behaviour import NOTICE, PROFILES, llr_steps, schedule
 from training.config import Data, Recipe
-from training.corpus import Recording, feature_slots, inputs
+from training.corpus.recording import Recording, feature_slots, inputs
 from training.descriptions import describe
 from training.simulator import RATE, STRIDE, simulate
 

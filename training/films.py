@@ -20,7 +20,7 @@ from stream.frontend import FrontEnd
 from stream.records import Floats, Image
 from training.behaviour import DEMO, LABELS, NOTICE, PROFILES, Profile
 from training.clip import frames, read_video, write_video
-from training.corpus import Recording
+from training.corpus.recording import Recording
 from training.descriptions import describe
 from training.extract import follow
 from training.performance import RATE, STRIDE, perform

@@ -12,7 +12,7 @@ from stream.contract import Window
 from stream.features import crop_portrait
 from stream.records import Image, Portrait
 from training.behaviour import LABELS, Profile
-from training.corpus import Recording
+from training.corpus.recording import Recording
 from training.crops import SIZE, portrait_box
 from training.films import Encode
 from training.performance import Performance, perform

@@ -15,7 +15,7 @@ from training.behaviour import PROFILES
 from training.calibrate import calibrate
 from training.checkpoint import Checkpoint, build, load, save
 from training.config import Recipe
-from training.corpus import Recording
+from training.corpus.recording import Recording
 from training.dataset import (
     EASIER,
     HELD_OUT,

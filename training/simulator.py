@@ -15,7 +15,7 @@ from stream.skeleton import BODY, COUNT, FACE, INDEX, LEFT_HAND, RIGHT_HAND
 from training import noise as measured
 from training.actions import ACTIONS, COLUMN
 from training.behaviour import LABELS, NOTICE, Profile
-from training.corpus import Recording
+from training.corpus.recording import Recording
 from training.descriptions import describe
 from training.performance import FIELDS, NOISE, RATE, STRIDE, Performance, perform, smooth
 from training.person import Person, random_person

@@ -11,7 +11,7 @@ from stream.skeleton import BODY, COUNT, FACE, HANDS, INDEX, MIRROR
 from stream.window import Window
 from training.actions import ACTIONS, COLUMN
 from training.behaviour import BLINK_S, DEMO, STANDARD
-from training.corpus import Recording, feature_slots, inputs
+from training.corpus.recording import Recording, feature_slots, inputs
 from training.performance import FIELDS, NOISE, amplitudes, noise_std, perform
 from training.person import TEMPLATE
 from training.simulator import simulate, tracker_noise

@@ -10,8 +10,8 @@ import torch
 from training.checkpoint import Checkpoint, build
 from training.config import Bert, Data, Model, Recipe, Stage, Target, Temporal
 from training.dataset import Corpus, described, prepare, simulated, text_only
+from training.evaluation.metrics import auroc
 from training.loop import Log
-from training.metrics import auroc
 from training.model.fused import Batch
 from training.model.text import train_tokenizer
 from training.sampling import assemble, random_cuts

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.metrics import auroc, balanced_accuracy, calibration_error, log_loss
+from training.evaluation.metrics import auroc, balanced_accuracy, calibration_error, log_loss
 
 LABEL = np.array([1, 1, 1, 0], float)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stream.contract import Window as WindowSpec
+from stream.errors import UsageError
 from stream.records import Floats, Mask
 from stream.skeleton import GROUPS
 from stream.window import features_of
@@ -26,17 +27,26 @@ class Recording:
     features: Floats | None  # float32 [ceil(T/5), D], image feature of every 5th tick
     feature_mask: Mask  # bool [ceil(T/5)]
     text: str | None
-    label: int  # 0 loss, 1 win
+    label: int  # 0 loss, 1 win, −1 unknown
     subject: str
-    llr: Floats  # float32 [T], exact log-likelihood ratio of what happened in ticks 0..t
+    llr: Floats | None  # float32 [T], exact log-likelihood ratio of ticks 0..t; None for real people
     provenance: str
+    mixed: bool = False  # behaviour changes on the way, so the label says little of a window
 
     @property
     def ticks(self) -> int:
-        return len(self.points)
+        return len(self.present)
 
     def evidence(self, start: int, stop: int) -> float:
-        """Exact log-likelihood ratio (win over loss) of the true events in ticks start..stop−1."""
+        """Exact log-likelihood ratio (win over loss) of the true events in ticks start..stop−1.
+
+        Raises UsageError for a recording of real people, whose events nobody knows.
+        """
+        if self.llr is None:
+            raise UsageError(
+                f"{self.subject}: expected a made-up person whose events are known, found a recording of a "
+                'real one; set target.kind = "label" and moments.steps = 0 in the recipe.'
+            )
         before = float(self.llr[start - 1]) if start else 0.0
         return float(self.llr[stop - 1]) - before
 

@@ -1,0 +1,1 @@
+"""Corpora: one on-disk form for every data set, its readers, splits and checks."""

@@ -1,0 +1,1 @@
+"""Honest figures: metrics, intervals by subject, tables and plots."""

@@ -1,0 +1,73 @@
+"""What a recording must be before it is kept: its shapes, finite numbers, and what a reader should know."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from stream.errors import UsageError
+from stream.skeleton import COUNT
+from training.corpus.index import SHORTEST
+from training.corpus.recording import Recording
+
+
+def check_shapes(id: str, recording: Recording, stride: int = 5) -> None:
+    """UsageError when an array has another shape or element type than ``Recording`` says."""
+    ticks = recording.ticks
+    slots = -(-ticks // stride)
+    width = 0 if recording.features is None else recording.features.shape[-1]
+    expected: dict[str, tuple[type[np.generic], Sequence[int]]] = {
+        "points": (np.float32, (ticks, COUNT, 2)),
+        "valid": (np.bool_, (ticks, COUNT)),
+        "boxes": (np.float32, (ticks, 4)),
+        "present": (np.bool_, (ticks,)),
+        "segments": (np.int64, (ticks,)),
+        "features": (np.float32, (slots, width)),
+        "feature_mask": (np.bool_, (slots,)),
+        "llr": (np.float32, (ticks,)),
+    }
+    for name, (dtype, shape) in expected.items():
+        array = getattr(recording, name)
+        if array is not None and (array.shape != tuple(shape) or array.dtype != dtype):
+            raise UsageError(
+                f"{id}: expected {name} as {dtype.__name__} {list(shape)}, found {array.dtype.name} "
+                f"{list(array.shape)}; correct what makes the recording."
+            )
+
+
+def cleaned(recording: Recording) -> tuple[Recording, int]:
+    """The recording with finite numbers only, and how many valid points were none.
+
+    Such points become invalid; a tick without a finite box or without any point shows nobody; a feature
+    that is not finite is masked. Whatever is invalid is zero.
+    """
+    finite = np.isfinite(recording.points).all(-1)
+    bad = int((recording.valid & ~finite).sum())
+    valid = recording.valid & finite
+    framed = np.isfinite(recording.boxes).all(-1)
+    features, mask = recording.features, recording.feature_mask
+    if features is not None:
+        mask = mask & np.isfinite(features).all(-1)
+        features = np.where(mask[:, None], features, np.float32(0))
+    result = replace(
+        recording,
+        points=np.where(valid[..., None], recording.points, np.float32(0)),
+        valid=valid,
+        boxes=np.where(framed[:, None], recording.boxes, np.float32(0)),
+        present=recording.present & framed & valid.any(-1),
+        features=features,
+        feature_mask=mask,
+    )
+    return result, bad
+
+
+def remarks(recording: Recording, bad: int) -> list[str]:
+    """What is unusual about a cleaned recording, in words."""
+    found = []
+    if bad:
+        found.append(f"{bad} points were not finite numbers and are invalid")
+    if not recording.present.any():
+        found.append("nobody in any frame")
+    if recording.ticks < SHORTEST:
+        found.append(f"shorter than {SHORTEST} ticks, training skips it")
+    return found

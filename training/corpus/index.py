@@ -1,0 +1,109 @@
+"""The corpus index: what a corpus holds, where it comes from and how it is split, as strict JSON."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import msgspec
+
+from stream.contract import Extractor, Record
+from stream.errors import UsageError
+
+SCHEMA = 1
+INDEX = "index.json"
+ABOUT = "about.json"
+RECORDINGS = "recordings"
+SHORTEST = 25  # ticks; a shorter video is kept and noted, and training skips it
+
+
+class About(Record, frozen=True, kw_only=True):
+    """Where a corpus comes from; the same for every recording in it."""
+
+    schema: int = SCHEMA
+    name: str
+    provenance: str
+    licence: str
+    simulated: bool
+    extractors: dict[str, Extractor]  # "keypoints", "image": what made the points and the features
+    rate: float = 25.0  # ticks a second
+
+
+class Entry(Record, frozen=True, kw_only=True):
+    """One recording of a corpus."""
+
+    id: str
+    file: str  # inside the corpus
+    subject: str
+    label: Literal[0, 1] | None  # 0 loss, 1 win, None unknown
+    ticks: int
+    seconds: float
+    source_rate: float  # frames a second of the source
+    text: bool  # a description is there
+    features: int  # width D of the image features, 0 without
+    bad_points: int  # points that came as NaN or infinite and became invalid
+    size: int  # bytes
+    sha256: str
+    note: str = ""  # what was unusual, for a reader
+
+    @property
+    def short(self) -> bool:
+        """Too short to learn from: less than one second of ticks."""
+        return self.ticks < SHORTEST
+
+
+class Split(Record, frozen=True, kw_only=True):
+    """Parts of a corpus by recording id."""
+
+    subject_disjoint: bool  # False only for published protocols that share subjects between parts
+    parts: dict[str, tuple[str, ...]]  # "train", "validation", "test"
+    note: str = ""
+
+
+class Index(About, frozen=True, kw_only=True):
+    """``index.json``, written last: a folder without it is an import that did not finish."""
+
+    entries: tuple[Entry, ...]
+    splits: dict[str, Split]
+
+
+class _Version(msgspec.Struct):
+    schema: int
+
+
+Kind = TypeVar("Kind", bound=About)
+
+
+def load(path: Path, kind: type[Kind]) -> Kind:
+    """Decode ``index.json`` or ``about.json`` strictly. UsageError for another schema or a malformed one."""
+    raw = path.read_bytes()
+    try:
+        version = msgspec.json.decode(raw, type=_Version).schema
+        if version != SCHEMA:
+            raise UsageError(
+                f"{path}: expected corpus schema {SCHEMA}, found {version}; import the corpus again with "
+                "this version, or use the version that wrote it."
+            )
+        return msgspec.json.decode(raw, type=kind)
+    except msgspec.MsgspecError as error:
+        raise UsageError(
+            f"{path}: expected a corpus index, found a malformed one ({error}); run the import again, "
+            "which keeps every recording that is whole."
+        ) from error
+
+
+def check_ids(splits: dict[str, Split], entries: Iterable[Entry]) -> None:
+    """UsageError when a split names a recording that is not there."""
+    known = {entry.id for entry in entries}
+    for name, split in splits.items():
+        unknown = sorted({i for part in split.parts.values() for i in part} - known)
+        if unknown:
+            raise UsageError(
+                f"split {name}: expected ids of the corpus, found {len(unknown)} unknown "
+                f"({listed(unknown)}); correct the split or import these videos."
+            )
+
+
+def listed(names: Iterable[str], limit: int = 20) -> str:
+    """Names for a sentence, the first ``limit`` of them."""
+    names = list(names)
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")

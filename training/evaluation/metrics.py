@@ -1,21 +1,40 @@
-"""Figures of confidences against labels; numpy only."""
+"""Figures of confidences for win [N] against labels [N] (0 loss, 1 win); numpy only.
+
+A confidence above 0.5 says win, one below says loss, and one of exactly 0.5 counts half for either. A
+figure that the labels leave undefined (only one class, for most) is NaN, without a warning.
+"""
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
+Metric = Callable[[Values, Values], float]
+
+
+def says(win: Values) -> Values:
+    """Answers [N]: 1 win, 0 loss, 0.5 undecided."""
+    return np.where(win == 0.5, 0.5, win > 0.5)
+
+
+def accuracy(win: Values, label: Values) -> float:
+    """Share of right answers."""
+    return _mean(1 - np.abs(says(win) - label))
 
 
 def balanced_accuracy(win: Values, label: Values) -> float:
-    """Mean of the two classes' accuracies; ``win`` > 0.5 says win, exactly 0.5 counts half."""
-    says = np.where(win == 0.5, 0.5, win > 0.5)
-    return float(np.mean([np.mean(says[label == 1]), np.mean(1 - says[label == 0])]))
+    """Mean of the two classes' accuracies; NaN unless both are there."""
+    said = says(win)
+    return (_mean(said[label == 1]) + _mean(1 - said[label == 0])) / 2
 
 
 def auroc(win: Values, label: Values) -> float:
-    """Chance that a random win scores above a random loss; ties count half."""
+    """Chance that a random win scores above a random loss; ties count half; NaN unless both are there."""
     ranks = _ranks(win)
     wins, losses = int((label == 1).sum()), int((label == 0).sum())
+    if not wins or not losses:
+        return float("nan")
     return float((ranks[label == 1].sum() - wins * (wins + 1) / 2) / (wins * losses))
 
 
@@ -25,28 +44,85 @@ def _ranks(values: Values) -> Values:
     return (upper - (counts - 1) / 2)[index]
 
 
+def f1(win: Values, label: Values) -> float:
+    """F1 of the class win: 2·TP / (2·TP + FP + FN); NaN where nobody wins and nobody is said to."""
+    said = says(win)
+    there = float(said.sum() + label.sum())
+    return float(2 * (said * label).sum() / there) if there else float("nan")
+
+
+def macro_f1(win: Values, label: Values) -> float:
+    """Mean of the F1 of win and the F1 of loss; NaN where either is."""
+    return (f1(win, label) + f1(1 - win, 1 - label)) / 2
+
+
 def log_loss(win: Values, target: Values) -> float:
     """Mean cross-entropy against labels or target probabilities, nats."""
     p = np.clip(win, 1e-7, 1 - 1e-7)
-    return float(-np.mean(target * np.log(p) + (1 - target) * np.log(1 - p)))
+    return _mean(-(target * np.log(p) + (1 - target) * np.log(1 - p)))
 
 
-def calibration_error(win: Values, label: Values, bins: int = 10) -> float:
-    """Expected calibration error over equal-width bins of the confidence for win."""
-    which = np.minimum((win * bins).astype(int), bins - 1)
-    gaps = [
-        (which == b).mean() * abs(win[which == b].mean() - label[which == b].mean())
-        for b in range(bins)
-        if (which == b).any()
-    ]
-    return float(np.sum(gaps))
+def brier(win: Values, target: Values) -> float:
+    """Mean squared distance between the confidence and the label."""
+    return _mean((win - target) ** 2)
+
+
+def calibration_error(win: Values, label: Values, bins: int = 10, equal_mass: bool = False) -> float:
+    """Expected calibration error: mean |confidence − share of wins| over bins of the confidence for win.
+
+    Bins are equally wide, or hold about equally many (``equal_mass``). Over few videos the figure is
+    biased upwards, for a calibrated confidence as well.
+    """
+    if not len(win):
+        return float("nan")
+    which = bin_of(win, bins, equal_mass)
+    gap = np.bincount(which, win - label, minlength=bins)
+    return float(np.abs(gap).sum() / len(win))
+
+
+def bin_of(win: Values, bins: int, equal_mass: bool = False) -> NDArray[np.int64]:
+    """Bin [N] of each confidence, 0..bins−1. Equal confidences share a bin, whatever their order."""
+    if not equal_mass:
+        return np.minimum((win * bins).astype(np.int64), bins - 1)
+    edges = np.quantile(win, np.arange(1, bins) / bins)
+    return np.searchsorted(edges, win, side="right")
+
+
+def calibration_error_equal_mass(win: Values, label: Values) -> float:
+    """``calibration_error`` over ten bins of about equally many videos."""
+    return calibration_error(win, label, equal_mass=True)
+
+
+METRICS: dict[str, Metric] = {
+    "accuracy": accuracy,
+    "balanced_accuracy": balanced_accuracy,
+    "auroc": auroc,
+    "f1": f1,
+    "macro_f1": macro_f1,
+    "calibration_error": calibration_error,
+    "calibration_error_equal_mass": calibration_error_equal_mass,
+    "log_loss": log_loss,
+    "brier": brier,
+}
+# These read the confidence as a probability; the others only ask on which side, or in which order.
+OF_PROBABILITY = ("calibration_error", "calibration_error_equal_mass", "log_loss", "brier")
 
 
 def figures(win: Values, label: Values) -> dict[str, float]:
-    """The usual set, for logs."""
-    return {
-        "balanced_accuracy": balanced_accuracy(win, label),
-        "auroc": auroc(win, label),
-        "log_loss": log_loss(win, label),
-        "calibration_error": calibration_error(win, label),
-    }
+    """Every figure by name."""
+    return {name: metric(win, label) for name, metric in METRICS.items()}
+
+
+def always_win(label: Values, prior: float | None = None) -> dict[str, float]:
+    """Figures of who answers win every time, with confidence ``prior`` (the share of wins in training).
+
+    Without a prior the figures of a probability are NaN: the answer states none.
+    """
+    found = figures(np.full(len(label), 1.0 if prior is None else prior), label)
+    if prior is None:
+        found |= dict.fromkeys(OF_PROBABILITY, float("nan"))
+    return found
+
+
+def _mean(values: Values) -> float:
+    return float(values.mean()) if len(values) else float("nan")

@@ -1,0 +1,182 @@
+"""How sure a figure is: intervals that resample people, and a test between two variants.
+
+Videos of one person are alike, so people are drawn, each with all of their videos. Bounds are percentiles
+of the bootstrap: they stay within a figure's range and need no further assumption, at the price of being
+a little narrow with few people (below some twenty). A resample that leaves a figure undefined (one class
+only) is drawn again and counted. A calibration error is biased upwards, more so in a resample: its lower
+bound lies close to its value.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+import numpy as np
+from scipy import stats
+
+from stream.errors import UsageError
+from training.evaluation.metrics import METRICS, Metric, says
+from training.evaluation.predictions import Columns, Prediction, columns, pair
+
+RESAMPLES = 2000
+LEVEL = 0.95
+PATIENCE = 20  # draws for every resample wanted
+
+
+class Interval(msgspec.Struct, frozen=True):
+    """A figure with its bounds; NaN where undefined, which JSON writes as ``null``."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    redrawn: int = 0  # resamples drawn again because they left the figure undefined
+
+    def __post_init__(self) -> None:
+        for name in ("value", "low", "high"):
+            if getattr(self, name) is None:
+                msgspec.structs.force_setattr(self, name, math.nan)
+
+
+class Point(msgspec.Struct, frozen=True):
+    """A figure at one place of a curve."""
+
+    at: float
+    figure: Interval
+    n: int  # videos behind it
+
+
+class McNemar(msgspec.Struct, frozen=True):
+    """Videos that only one of two variants gets right, and the exact two-sided p."""
+
+    only_a: int
+    only_b: int
+    p: float
+
+
+def wilson(k: float, n: int, level: float = LEVEL) -> Interval:
+    """k right among n independent answers, with Wilson's score interval (1927); undefined for n = 0."""
+    if not 0 <= k <= n:
+        raise UsageError(f"expected 0 ≤ k ≤ n answers, found k = {k} and n = {n}; count again.")
+    if not n:
+        return Interval(None)
+    share, z = k / n, float(stats.norm.ppf((1 + level) / 2))
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
+    # At the ends rounding would leave the share just outside.
+    return Interval(share, min(middle - half, share), max(middle + half, share))
+
+
+def mcnemar(a: Sequence[Prediction], b: Sequence[Prediction]) -> McNemar:
+    """Exact (binomial) McNemar test between two variants' answers on the same videos.
+
+    It takes videos as independent; where people have several each, ``paired_bootstrap`` is the safer word.
+    """
+    sides = [columns(side) for side in pair(a, b)]
+    right_a, right_b = (1 - np.abs(says(side.win) - side.label) for side in sides)
+    only_a, only_b = int((right_a > right_b).sum()), int((right_b > right_a).sum())
+    odd = only_a + only_b
+    return McNemar(only_a, only_b, float(stats.binomtest(only_a, odd).pvalue) if odd else 1.0)
+
+
+def over_seeds(values: Sequence[float], level: float = LEVEL) -> Interval:
+    """Mean of the seeds' figures with Student's interval: how it varies by seed, on these test people."""
+    mean, n = float(np.mean(values)), len(values)
+    if n < 2:
+        return Interval(mean)
+    half = float(stats.t.ppf((1 + level) / 2, n - 1) * np.std(values, ddof=1)) / math.sqrt(n)
+    return Interval(mean, mean - half, mean + half)
+
+
+def bootstrap(
+    predictions: Sequence[Prediction],
+    metrics: Mapping[str, Metric] = METRICS,
+    *,
+    resamples: int = RESAMPLES,
+    level: float = LEVEL,
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """Each metric with its interval by subject; no bounds for one subject alone or an undefined figure."""
+    return {
+        name: over_seeds_and_subjects([predictions], metric, resamples=resamples, level=level, seed=seed)
+        for name, metric in metrics.items()
+    }
+
+
+def paired_bootstrap(
+    a: Sequence[Prediction],
+    b: Sequence[Prediction],
+    metric: Metric,
+    *,
+    resamples: int = RESAMPLES,
+    level: float = LEVEL,
+    seed: int = 0,
+) -> Interval:
+    """metric(a) − metric(b) of two variants on the same videos, with the same people drawn for both."""
+    return over_seeds_and_subjects([a], metric, against=[b], resamples=resamples, level=level, seed=seed)
+
+
+def over_seeds_and_subjects(
+    seeds: Sequence[Sequence[Prediction]],
+    metric: Metric,
+    *,
+    against: Sequence[Sequence[Prediction]] | None = None,
+    resamples: int = RESAMPLES,
+    level: float = LEVEL,
+    seed: int = 0,
+) -> Interval:
+    """Mean figure over training seeds, drawing seeds and people with replacement (hierarchical bootstrap).
+
+    ``against``: another variant, seed by seed on the same videos; the interval is then of the difference.
+    Seeds tested on the same videos share each draw of people, for drawing anew per seed would average the
+    people's part away; seeds with videos of their own draw their own. Two or three seeds say little of how
+    seeds vary, however often they are drawn. Raises UsageError if the variants do not match.
+    """
+    if not seeds or (against is not None and len(against) != len(seeds)):
+        found = "none" if not seeds else f"{len(seeds)} and {len(against or ())}"
+        raise UsageError(f"expected as many seeds for both variants, at least one, found {found}; run more.")
+    sides = [pair(a, b) for a, b in zip(seeds, against, strict=True)] if against else [(s,) for s in seeds]
+    runs = [[columns(side) for side in pairs] for pairs in sides]
+    people = [int(run[0].subject.max()) + 1 for run in runs]
+    shared = len({frozenset((p.id, p.subject) for p in pairs[0]) for pairs in sides}) == 1
+
+    def drawn(rng: np.random.Generator) -> float:
+        chosen = rng.integers(len(runs), size=len(runs))
+        once = _draw(people[0], rng)
+        return float(np.mean([_of(runs[i], once if shared else _draw(people[i], rng)) for i in chosen]))
+
+    def _of(run: Sequence[Columns], times: np.ndarray) -> float:
+        first, *other = (_resampled(side, metric, times) for side in run)
+        return first - sum(other)
+
+    value = float(np.mean([_of(run, np.ones(s, np.int64)) for run, s in zip(runs, people, strict=True)]))
+    if not math.isfinite(value) or max(people) < 2:
+        return Interval(value)
+    return _percentile(value, drawn, resamples, level, np.random.default_rng(seed))
+
+
+def _draw(people: int, rng: np.random.Generator) -> np.ndarray:
+    """How often each subject is drawn, int64 [people]."""
+    return np.bincount(rng.integers(people, size=people), minlength=people)
+
+
+def _resampled(data: Columns, metric: Metric, times: np.ndarray) -> float:
+    rows = np.repeat(np.arange(len(data.win)), times[data.subject])
+    return metric(data.win[rows], data.label[rows])
+
+
+def _percentile(
+    value: float,
+    drawn: Callable[[np.random.Generator], float],
+    resamples: int,
+    level: float,
+    rng: np.random.Generator,
+) -> Interval:
+    kept: list[float] = []
+    for tried in range(1, PATIENCE * resamples + 1):
+        figure = drawn(rng)
+        if math.isfinite(figure):
+            kept.append(figure)
+        if len(kept) == resamples:
+            low, high = np.quantile(kept, [(1 - level) / 2, (1 + level) / 2]).tolist()
+            return Interval(value, low, high, tried - resamples)
+    return Interval(value, redrawn=PATIENCE * resamples - len(kept))  # undefined nearly everywhere: no bounds

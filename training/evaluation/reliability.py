@@ -1,0 +1,24 @@
+"""Reliability: how often wins were wins, among statements of about the same confidence."""
+
+import msgspec
+import numpy as np
+
+from training.evaluation.intervals import Interval, wilson
+from training.evaluation.metrics import Values, bin_of
+
+
+class Bin(msgspec.Struct, frozen=True):
+    """Statements of about the same confidence."""
+
+    n: int
+    confidence: float  # their mean
+    wins: Interval  # share of wins among them; Wilson's bounds, as if videos were independent
+
+
+def diagram(win: Values, label: Values, bins: int = 10, equal_mass: bool = False) -> list[Bin]:
+    """The bins that hold something, by rising confidence; the calibration error is over these very bins."""
+    which = bin_of(win, bins, equal_mass)
+    return [
+        Bin(int(inside.sum()), float(win[inside].mean()), wilson(label[inside].sum(), int(inside.sum())))
+        for inside in (which == b for b in np.unique(which))
+    ]

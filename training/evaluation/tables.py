@@ -1,0 +1,185 @@
+"""Tables of variants, as Markdown and CSV; none without the line of who always answers win."""
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from stream.errors import UsageError
+from training.evaluation.intervals import LEVEL, Interval, mcnemar, over_seeds_and_subjects
+from training.evaluation.metrics import METRICS, OF_PROBABILITY
+from training.evaluation.predictions import Prediction
+
+TITLES = {
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "auroc": "AUROC",
+    "f1": "F1 of win",
+    "macro_f1": "Macro F1",
+    "calibration_error": "ECE",
+    "calibration_error_equal_mass": "ECE, equal mass",
+    "log_loss": "Log loss, nats",
+    "brier": "Brier",
+}
+PERCENT = ("accuracy", "balanced_accuracy", "f1", "macro_f1")
+SHORT = ("accuracy", "balanced_accuracy", "auroc", "f1", "calibration_error")
+ALWAYS_WIN = "always win"
+SIMULATED = "**simulated**: made-up people; these figures say nothing of real ones."
+SHARED = "`subject_disjoint: false`: people in the test part are in the training part as well."
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One variant."""
+
+    name: str
+    n: int  # test videos
+    figures: Mapping[str, Interval]  # inductive: test videos never seen, not even without labels
+    transductive: Mapping[str, Interval] | None = None  # the test videos were in training, unlabelled
+    note: str = ""
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True):
+    """Variants on one test set; ``table`` builds it."""
+
+    title: str
+    rows: tuple[Row, ...]  # the last one always answers win
+    subject_disjoint: bool
+    simulated: bool
+
+
+def row(
+    name: str,
+    seeds: Sequence[Sequence[Prediction]],
+    transductive: Sequence[Sequence[Prediction]] | None = None,
+    *,
+    note: str = "",
+    seed: int = 0,
+) -> Row:
+    """Every figure of a variant, mean over its training seeds (one or more), drawing seeds and people."""
+    return Row(
+        name=name,
+        n=len(seeds[0]),
+        figures=_figures(seeds, tuple(METRICS), seed),
+        transductive=_figures(transductive, tuple(METRICS), seed) if transductive else None,
+        note=note,
+    )
+
+
+def against(name: str, a: Sequence[Prediction], b: Sequence[Prediction]) -> str:
+    """A note: McNemar's test of variant ``a`` against ``b``, which is called ``name``."""
+    test = mcnemar(a, b)
+    return f"alone right against {name}: {test.only_a} to {test.only_b}, McNemar p = {test.p:.2g}"
+
+
+def table(
+    title: str,
+    rows: Sequence[Row],
+    test: Sequence[Prediction],
+    *,
+    subject_disjoint: bool,
+    simulated: bool,
+    prior: float | None = None,
+) -> Table:
+    """Rows above the line of who always answers win.
+
+    ``test``: anybody's predictions of the test videos, read for labels and subjects alone. ``prior``: the
+    share of wins in training, with which "always win" is said; without it that line states no probability.
+    Raises UsageError for a row on another number of videos, which the line would not speak for.
+    """
+    for r in rows:
+        if r.n != len(test):
+            raise UsageError(
+                f"{r.name}: expected figures of the {len(test)} test videos, found {r.n}; predict them all "
+                "or give the row a table of its own."
+            )
+    said = [msgspec.structs.replace(p, win=1.0 if prior is None else prior) for p in test]
+    figures = _figures([said], [m for m in METRICS if prior is not None or m not in OF_PROBABILITY], 0)
+    both = any(r.transductive is not None for r in rows)
+    note = "" if prior is None else f"confidence {prior:.3g}"
+    baseline = Row(
+        name=ALWAYS_WIN, n=len(test), figures=figures, transductive=figures if both else None, note=note
+    )
+    return Table(title=title, rows=(*rows, baseline), subject_disjoint=subject_disjoint, simulated=simulated)
+
+
+def markdown(table: Table, metrics: Sequence[str] = SHORT) -> str:
+    """The table with its labels above; inductive and transductive columns side by side where given."""
+    columns = _columns(table, metrics)
+    head = ["", *(_title(name, which, table) for name, which in columns), "n", "note"]
+    lines = [f"### {table.title}", ""]
+    lines += [f"{label}\n" for label in _labels(table)]
+    lines += [
+        f"{LEVEL:.0%} intervals in brackets.\n",
+        _line(head),
+        _line(["---", *["---:"] * (len(head) - 2), "---"]),
+    ]
+    for r in table.rows:
+        cells = [_cell(name, _figure(r, name, which)) for name, which in columns]
+        lines.append(_line([r.name, *cells, str(r.n), r.note]))
+    return "\n".join(lines) + "\n"
+
+
+def to_csv(table: Table, metrics: Sequence[str] = tuple(METRICS)) -> str:
+    """The same as comma-separated values, unrounded; an undefined figure is an empty cell."""
+    columns = _columns(table, metrics)
+    names = [name if which == "figures" else f"{which}_{name}" for name, which in columns]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    heads = [f"{name}{end}" for name in names for end in ("", "_low", "_high")]
+    writer.writerow(["name", *heads, "n", "subject_disjoint", "simulated", "note"])
+    for r in table.rows:
+        found = [_figure(r, name, which) for name, which in columns]
+        cells = ["" if math.isnan(x) else repr(x) for i in found for x in (i.value, i.low, i.high)]
+        flags = [str(flag).lower() for flag in (table.subject_disjoint, table.simulated)]
+        writer.writerow([r.name, *cells, r.n, *flags, r.note])
+    return out.getvalue()
+
+
+def write(folder: Path, name: str, table: Table, metrics: Sequence[str] = SHORT) -> None:
+    """``name``.md with the ``metrics`` and ``name``.csv with all of them, in ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.md").write_text(markdown(table, metrics))
+    (folder / f"{name}.csv").write_text(to_csv(table))
+
+
+def _figures(seeds: Sequence[Sequence[Prediction]], names: Sequence[str], seed: int) -> dict[str, Interval]:
+    return {name: over_seeds_and_subjects(seeds, METRICS[name], seed=seed) for name in names}
+
+
+def _columns(table: Table, metrics: Sequence[str]) -> list[tuple[str, str]]:
+    """Metric and field of ``Row`` of every column."""
+    both = any(r.transductive is not None for r in table.rows)
+    return [(name, which) for name in metrics for which in ("figures", "transductive")[: 1 + both]]
+
+
+def _figure(row: Row, name: str, which: str) -> Interval:
+    return (getattr(row, which) or {}).get(name, Interval(None))
+
+
+def _title(name: str, which: str, table: Table) -> str:
+    title = TITLES.get(name, name)
+    if all(r.transductive is None for r in table.rows):
+        return title
+    return f"{title}, {'inductive' if which == 'figures' else 'transductive'}"
+
+
+def _labels(table: Table) -> list[str]:
+    return [SIMULATED] * table.simulated + [SHARED] * (not table.subject_disjoint)
+
+
+def _cell(name: str, figure: Interval) -> str:
+    def shown(x: float) -> str:
+        return f"{100 * x:.1f}" if name in PERCENT else f"{x:.3f}"
+
+    if math.isnan(figure.value):
+        return "–"
+    unit = " %" if name in PERCENT else ""
+    bounds = "" if math.isnan(figure.low) else f" [{shown(figure.low)}, {shown(figure.high)}]"
+    return f"{shown(figure.value)}{unit}{bounds}"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"

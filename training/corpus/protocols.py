@@ -1,10 +1,24 @@
-"""Splits: our own by subject, and the refusal of any that shares one by mistake."""
+"""Splits of our own, by subject, and the refusal of any that shares a subject by mistake."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import numpy as np
 
 from stream.errors import UsageError
 from training.corpus.index import Entry, Split, listed
+
+DISJOINT = "disjoint"
+SHARES = {"train": 0.7, "validation": 0.15, "test": 0.15}
+
+
+def own_split(
+    entries: Sequence[Entry], seed: int = 0, shares: dict[str, float] | None = None
+) -> dict[str, Split]:
+    """``disjoint``: our own split by subject; none where there are fewer labelled subjects than parts."""
+    shares = shares or SHARES
+    subjects = {e.subject for e in entries if e.label is not None}
+    return {DISJOINT: disjoint_split(entries, shares, seed)} if len(subjects) >= len(shares) else {}
 
 
 def shared_subjects(split: Split, entries: Iterable[Entry]) -> list[str]:
@@ -34,3 +48,61 @@ def check_disjoint(split: Split, entries: Iterable[Entry], name: str = "split") 
             f"{name}: expected every subject in one part, found {len(shared)} in several "
             f"({listed(shared)}); split by subject."
         )
+
+
+def disjoint_split(entries: Iterable[Entry], shares: dict[str, float], seed: int = 0) -> Split:
+    """Parts by subject with about these shares of wins and of losses; unlabelled recordings stay out.
+
+    The same seed gives the same split. UsageError for shares that do not add up to one and for fewer
+    subjects than parts.
+    """
+    if abs(sum(shares.values()) - 1) > 1e-6 or min(shares.values()) <= 0:
+        given = ", ".join(f"{part} {share:g}" for part, share in shares.items())
+        raise UsageError(f"expected positive shares that add up to 1, found {given}; correct them.")
+    groups = defaultdict(list)
+    for entry in sorted(entries, key=lambda e: e.id):
+        if entry.label is not None:
+            groups[entry.subject].append(entry)
+    if len(groups) < len(shares):
+        raise UsageError(
+            f"expected at least {len(shares)} labelled subjects for {', '.join(shares)}, found "
+            f"{len(groups)}; import more or ask for fewer parts."
+        )
+    counts = {s: np.bincount([e.label or 0 for e in found], minlength=2) for s, found in groups.items()}
+    total = sum(counts.values())
+    wanted = np.array(list(shares.values()))[:, None] * np.maximum(total, 1e-9)
+    have = np.zeros_like(wanted)
+    order = np.random.default_rng([seed, len(groups)]).permutation(sorted(groups)).tolist()
+    parts: list[list[str]] = [[] for _ in shares]
+    for left, subject in zip(
+        range(len(order), 0, -1), sorted(order, key=lambda s: -len(groups[s])), strict=True
+    ):
+        # Where the subject brings the numbers nearest to what is wanted, relative to it (chi-squared);
+        # the last subjects go where nobody is yet.
+        change = ((have + counts[subject] - wanted) ** 2 - (have - wanted) ** 2) / wanted
+        empty = np.array([not ids for ids in parts])
+        allowed = empty if left <= empty.sum() else np.ones_like(empty)
+        best = int(np.where(allowed, change.sum(1), np.inf).argmin())
+        have[best] += counts[subject]
+        parts[best] += [e.id for e in groups[subject]]
+    named = {part: tuple(sorted(ids)) for part, ids in zip(shares, parts, strict=True)}
+    return Split(subject_disjoint=True, parts=named, note=f"by subject, seed {seed}")
+
+
+def folds(entries: Iterable[Entry], k: int, seed: int = 0) -> tuple[Split, ...]:
+    """k splits by subject, each recording in ``validation`` once and in ``train`` otherwise.
+
+    UsageError for fewer labelled subjects than folds, or less than two folds.
+    """
+    if k < 2:
+        raise UsageError(f"expected at least 2 folds, found {k}; ask for more.")
+    held = disjoint_split(entries, {f"fold {i}": 1 / k for i in range(k)}, seed).parts
+    every = sorted(id for ids in held.values() for id in ids)
+    return tuple(
+        Split(
+            subject_disjoint=True,
+            parts={"train": tuple(id for id in every if id not in set(ids)), "validation": ids},
+            note=f"{name} of {k} by subject, seed {seed}",
+        )
+        for name, ids in held.items()
+    )

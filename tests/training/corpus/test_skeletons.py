@@ -1,0 +1,91 @@
+"""OpenPose points on the grid: rates, what was not seen, the steady box."""
+
+import numpy as np
+import pytest
+
+from stream.errors import UsageError
+from stream.window import Grid
+from training.corpus.skeletons import recording_of, steady_box
+
+
+def frames_of(count: int) -> np.ndarray:
+    """A person whose nose's x says which frame it is; hands were never seen."""
+    rng = np.random.default_rng(0)
+    frames = rng.uniform(200, 400, (count, 137, 3)).astype(np.float32)
+    frames[..., 2] = 0.8
+    frames[:, 0, 0] = 100 + np.arange(count)
+    frames[:, 95:] = 0
+    return frames
+
+
+def made(frames, rate=25.0, **more):
+    return recording_of(frames, rate, label=1, subject="7", provenance="a test", **more)
+
+
+@pytest.mark.parametrize("rate", [24.0, 25.0, 29.97, 50.0, 60.0])
+def test_frames_go_where_the_live_grid_puts_them(rate):
+    frames = frames_of(200)
+    recording = made(frames, rate)
+    grid, expected = Grid(25.0), {}
+    for i in range(200):
+        tick = grid.claim(i / rate)
+        if tick is not None:
+            expected[tick] = i
+    assert recording.ticks == max(expected) + 1
+    assert np.flatnonzero(recording.present).tolist() == sorted(expected)
+    for tick, i in expected.items():
+        assert recording.points[tick, 0, 0] == 100 + i
+    assert len(recording.feature_mask) == -(-recording.ticks // 5)
+    assert abs(recording.ticks / 25 - 200 / rate) < 0.1
+
+
+def test_what_openpose_did_not_see_is_invalid():
+    frames = frames_of(30)
+    frames[3] = 0
+    frames[4, 5] = 0
+    frames[5, 6, 2] = 0  # places without confidence
+    frames[6, 7, :2] = 0  # confidence without a place
+    frames[7, 8, 1] = np.nan
+    recording = made(frames)
+    assert not recording.present[3]
+    assert recording.present.sum() == 29
+    assert not recording.valid[:, 95:].any()
+    assert not recording.valid[[4, 5, 6], [5, 6, 7]].any()
+    assert recording.valid[7, 8]  # left for the corpus to count
+    assert np.isnan(recording.points[7, 8]).all()
+    assert np.isfinite(recording.boxes).all()
+    assert recording.llr is None
+    assert recording.features is None
+
+
+def test_the_box_is_steady_and_holds_body_and_face():
+    frames = frames_of(100)
+    frames[:, 95:] = (5000, 5000, 0.9)  # hands are not asked
+    frames[::20, 10, :2] = (3000, 2)  # nor is a point that is off now and then
+    recording = made(frames)
+    assert (recording.boxes == recording.boxes[0]).all()
+    x0, y0, x1, y1 = recording.boxes[0]
+    assert 80 < x0 < 110  # nose from 100 to 200, its tenth 110, less the margin
+    assert 160 < y0 < 200
+    assert 400 < x1 < 450
+    assert 400 < y1 < 430
+    nobody = np.zeros((4, 137), np.bool_)
+    assert steady_box(frames[:4, :, :2], nobody).tolist() == [0, 0, 0, 0]
+
+
+def test_segments_follow_their_frames():
+    recording = made(frames_of(48), 24.0, segments=np.arange(48) // 24 + 1)
+    assert recording.ticks == 50
+    assert recording.segments[:25].tolist() == [1] * 25
+    assert recording.segments[25:].tolist() == [2] * 25
+
+
+def test_nothing_and_no_pixels():
+    empty = made(np.zeros((0, 137, 3), np.float32))
+    assert empty.ticks == 0
+    assert empty.boxes.shape == (0, 4)
+    assert not made(np.zeros((30, 137, 3), np.float32)).present.any()
+    frames = frames_of(10)
+    frames[..., :2] /= 1280
+    with pytest.raises(UsageError, match=r"in frame pixels, found none above 2; .*--keypoint_scale 0"):
+        made(frames)

@@ -1,0 +1,40 @@
+"""The loop that every import runs: what is there is kept, what is missing is read, the index comes last."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.corpus.index import About, Entry, Split
+from training.corpus.recording import Recording
+from training.corpus.store import Store, Writer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Video:
+    """One video to import; nothing is read before ``read`` is called."""
+
+    id: str
+    read: Callable[[], tuple[Recording, float, str]]  # recording, frames a second of the source, note
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """A data set as its reader found it."""
+
+    about: About
+    videos: Sequence[Video]
+    splits: Callable[[Sequence[Entry]], dict[str, Split]]
+
+
+def bring(source: Source, folder: str | Path, progress: Callable[[str], None] = lambda id: None) -> Store:
+    """Import a source into a folder, going on where an earlier run ended. Raises what readers raise.
+
+    ``progress`` is told the id of every video that is there.
+    """
+    writer = Writer(folder, source.about)
+    for video in source.videos:
+        if not writer.has(video.id):
+            recording, rate, note = video.read()
+            writer.add(video.id, recording, source_rate=rate, note=note)
+        progress(video.id)
+    return writer.finish(source.splits(writer.entries()))

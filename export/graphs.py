@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from export.traceable import MASKED, Encoder, masked_mean, positions
 from stream.contract import BRANCHES, Window
+from stream.errors import UsageError
 from stream.skeleton import GROUPS
 
 LIMIT = 4.0  # largest fused logit
@@ -121,16 +122,17 @@ class Fusion(nn.Module):
 
     What an absent branch's input holds does not matter: its learned absent vector stands in. The logit
     stays within ±``LIMIT`` whatever comes in, so a calibration slope bounds the confidence for certain;
-    ``gain`` is set once after training so that usual logits use that range.
+    ``gain`` is set once after training so that usual logits use that range. ``mix`` takes the place of the
+    fully connected layer, from and to float32 [B, 3E].
     """
 
     gain: Tensor
 
-    def __init__(self, out: int, dropout: float = 0.0) -> None:
+    def __init__(self, out: int, dropout: float = 0.0, mix: nn.Module | None = None) -> None:
         super().__init__()
         width = len(BRANCHES) * out
         self.absent = nn.Parameter(0.02 * torch.randn(len(BRANCHES), out))
-        self.mix = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Dropout(dropout))
+        self.mix = mix or nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Dropout(dropout))
         self.head = nn.Linear(width, 1)
         self.register_buffer("gain", torch.ones(()))
 
@@ -148,6 +150,40 @@ class Portrait(nn.Module):
     def __init__(self, dinov2: nn.Module) -> None:
         super().__init__()
         self.dinov2 = dinov2
+
+class Cross(nn.Module):
+    """Each branch's vector asks the other two, by multi-head attention, and a feed-forward layer follows.
+
+    From and to float32 [B, 3E]: what ``Fusion`` adds to the joined vectors, in which absent vectors stand
+    for absent branches and answer like any other. Paper: the ablation that overfitted.
+    """
+
+    others: Tensor
+
+    def __init__(self, out: int, dropout: float = 0.0, heads: int = 4) -> None:
+        super().__init__()
+        if out % heads:
+            raise UsageError(
+                f"model.out: expected a multiple of the {heads} heads of cross-attention fusion, "
+                f"found {out}; choose {max(out // heads, 1) * heads}."
+            )
+        self.heads, self.width = heads, out // heads
+        self.norm_a, self.norm_f = nn.LayerNorm(out), nn.LayerNorm(out)
+        self.into = nn.Linear(out, 3 * out)
+        self.out = nn.Linear(out, out)
+        self.feed = nn.Sequential(nn.Linear(out, 2 * out), nn.GELU(), nn.Linear(2 * out, out))
+        self.drop = nn.Dropout(dropout)
+        self.register_buffer("others", MASKED * torch.eye(len(BRANCHES)), persistent=False)
+
+    def forward(self, joined: Tensor) -> Tensor:
+        b, n = len(joined), len(BRANCHES)
+        x = joined.reshape(b, n, -1)
+        q, k, v = self.into(self.norm_a(x)).reshape(b, n, 3, self.heads, self.width).permute(2, 0, 3, 1, 4)
+        weight = torch.softmax(q @ k.transpose(-1, -2) * self.width**-0.5 + self.others, dim=-1)
+        heard = self.drop(self.out((weight @ v).transpose(1, 2).flatten(2)))
+        added: Tensor = heard + self.drop(self.feed(self.norm_f(x + heard)))
+        return added.flatten(1)
+
 
     def forward(self, portrait: Tensor) -> Tensor:
         feature: Tensor = self.dinov2(portrait).last_hidden_state[:, 0]

@@ -42,13 +42,24 @@ class Model(Section, frozen=True, kw_only=True):
     """The fused network."""
 
     out: int = 64  # E, width of every branch vector
-    spatial: Literal["mlp"] = "mlp"  # encoder of one tick; the paper's winner
-    hidden: int = 128  # of the spatial encoder
+    spatial: Literal["mlp", "gcn", "gat", "gin"] = "mlp"  # encoder of one tick; the paper's winner
+    offsets: bool = True  # displacements are read beside x and y
+    hidden: int = 128  # of the spatial encoder; a graph's nodes have a quarter each
     keypoints: Temporal = Temporal()
     image: Temporal = Temporal()
     text: Bert = Bert()
     image_features: int = 64  # D of the portrait encoder
+    fusion: Literal["concat", "cross"] = "concat"  # cross attention overfitted in the paper
     fusion_dropout: float = 0.1
+
+
+class Video(Section, frozen=True, kw_only=True):
+    """X-CLIP-Base on whole frames, the baseline of the image branch."""
+
+    source: str = ""  # folder or hub name of weights; empty = the true size, untrained
+    patch: Literal[16, 32] = 32  # px, of an untrained one; the paper does not say
+    frames: int = 16  # picked evenly over the video (paper: 16)
+    out: int = 256  # E, width of its vector
 
 
 class Data(Section, frozen=True, kw_only=True):
@@ -179,6 +190,7 @@ def parse(text: str, where: str = "recipe") -> Recipe:
         raise UsageError(
             f"{where}: expected a recipe, found a malformed one ({error}); correct it."
         ) from error
+    video: Video = Video()
 
 
 def _refuse_unknown(raw: Any, record: type[msgspec.Struct], where: str) -> None:

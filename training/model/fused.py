@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from export.graphs import Fusion, Image, Keypoints, Text
+from export.graphs import Cross, Fusion, Image, Keypoints, Text
 from export.traceable import Encoder
 from stream.contract import BRANCHES, Window
 from stream.skeleton import GROUPS
 from training.config import Model, Temporal
-from training.model.spatial import Mlp
+from training.model.spatial import build_spatial
 from training.model.text import build_bert
 
 
@@ -42,11 +42,12 @@ class Fused(nn.Module):
     def __init__(self, sizes: Model, window: Window, vocabulary: int) -> None:
         super().__init__()
         out, k, i = sizes.out, sizes.keypoints, sizes.image
-        spatial = {name: Mlp(width, sizes.hidden, k.dim) for name, width in window.widths.items()}
+        spatial = {name: build_spatial(sizes, name, window.values) for name in GROUPS}
         self.keypoints = Keypoints(window, spatial, {name: _encoder(k) for name in GROUPS}, k.dim, out)
         self.image = Image(window, sizes.image_features, _encoder(i), i.dim, out)
         self.text = Text(build_bert(sizes.text, vocabulary), sizes.text.dim, out)
-        self.fusion = Fusion(out, sizes.fusion_dropout)
+        cross = Cross(out, sizes.fusion_dropout) if sizes.fusion == "cross" else None
+        self.fusion = Fusion(out, sizes.fusion_dropout, cross)
         self.heads = nn.ModuleDict({name: nn.Linear(out, 1) for name in BRANCHES})
         self.moment_heads = nn.ModuleDict({name: nn.Linear(out, 1) for name in ("keypoints", "image")})
 
@@ -94,8 +95,10 @@ class Fused(nn.Module):
         fusion.head.weight.zero_()
         fusion.head.bias.zero_()
         fusion.absent.zero_()
-        fusion.mix[0].weight.mul_(0.1)
-        fusion.mix[0].bias.zero_()
+        crossed = isinstance(fusion.mix, Cross)
+        for layer in (fusion.mix.out, fusion.mix.feed[-1]) if crossed else (fusion.mix[0],):
+            layer.weight.mul_(0.1)  # what the residual path is mixed with begins small
+            layer.bias.zero_()
         for i, name in enumerate(BRANCHES):
             if name in branches:
                 weight, bias = self.heads[name].weight[0], self.heads[name].bias[0]

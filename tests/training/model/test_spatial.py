@@ -1,0 +1,164 @@
+import pytest
+import torch
+from msgspec import structs
+
+from export.graphs import Keypoints
+from export.parity import check, random_cases
+from export.to_onnx import export
+from export.traceable import Encoder
+from stream.contract import Window
+from stream.errors import UsageError
+from stream.skeleton import BONES, GROUPS, INDEX
+from training.config import Model, Temporal
+from training.model.spatial import build_spatial
+
+KINDS = ("mlp", "gcn", "gat", "gin")
+GRAPHS = KINDS[1:]
+SIZES = Model(hidden=64, keypoints=Temporal(dim=16))
+WINDOW = Window(poses=20, features=4)
+VALUES = WINDOW.values
+
+
+def built(kind, group="face", offsets=True):
+    torch.manual_seed(0)
+    return build_spatial(structs.replace(SIZES, spatial=kind, offsets=offsets), group, VALUES).eval()
+
+
+def rows(group="face", ticks=40):
+    """Positions around a half, displacements a hundred times smaller, points missing here and there."""
+    generator = torch.Generator().manual_seed(3)
+    part = GROUPS[group]
+    x = 0.01 * torch.randn(2, ticks, part.stop - part.start, VALUES, generator=generator)
+    x[..., :2] = 0.5 + 10 * x[..., :2]
+    x[torch.rand(x.shape[:3], generator=generator) < 0.2] = 0
+    return x.flatten(2)
+
+
+def fitted(kind, group="face", offsets=True):
+    encoder = built(kind, group, offsets)
+    encoder.fit(rows(group).flatten(0, 1), VALUES)
+    return encoder
+
+
+@pytest.mark.parametrize("offsets", [True, False])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("group", GROUPS)
+def test_one_interface(kind, group, offsets):
+    encoder = fitted(kind, group, offsets)
+    x = rows(group)
+    assert x.shape[2] == WINDOW.widths[group]
+    vector = encoder(x)
+    assert vector.shape == (2, 40, 16)
+    assert torch.isfinite(vector).all()
+    torch.testing.assert_close(encoder(x[:1, 7:8]), vector[:1, 7:8])  # ticks do not see each other
+    assert not torch.allclose(vector[0, 0], vector[0, 1])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_offsets_displacements_do_not_matter(kind):
+    x = rows()
+    noisy = x.clone().unflatten(-1, (-1, VALUES))
+    noisy[..., 2:] = torch.randn_like(noisy[..., 2:])
+    noisy = noisy.flatten(2)
+    without, other = built(kind, offsets=False), built(kind, offsets=False)
+    without.fit(x.flatten(0, 1), VALUES)
+    other.fit(noisy.flatten(0, 1), VALUES)
+    assert torch.equal(without(x), other(noisy))
+    encoder = fitted(kind)
+    assert not torch.allclose(encoder(x), encoder(noisy))
+    moved = torch.where(x == 0, x, x + 0.1)
+    assert not torch.allclose(without(x), without(moved))
+
+
+@pytest.mark.parametrize("offsets", [True, False])
+def test_standardised_values_have_unit_deviation_and_what_is_missing_stays_zero(offsets):
+    encoder, x = fitted("gcn", offsets=offsets), rows()
+    points = x.unflatten(-1, (-1, VALUES))
+    read = points if offsets else points[..., :2]
+    standard = encoder.standardised(x)
+    assert standard.shape == read.shape
+    assert (standard[read == 0] == 0).all()
+    assert standard.abs().max() <= 6
+    for value in range(read.shape[-1]):
+        seen = standard[..., value][read[..., value] != 0]
+        assert seen.std() == pytest.approx(1, abs=0.05)
+        assert seen.mean() == pytest.approx(0, abs=0.05)
+
+
+def hops(group, start):
+    """Bones between ``start`` and every node that can be reached from it."""
+    part, far, frontier = GROUPS[group], {start: 0}, [start]
+    while frontier:
+        here = frontier.pop(0)
+        for a, b in BONES:
+            for near, there in ((a - part.start, b - part.start), (b - part.start, a - part.start)):
+                if part.start <= a < part.stop and near == here and there not in far:
+                    far[there] = far[here] + 1
+                    frontier.append(there)
+    return far
+
+
+@pytest.mark.parametrize("kind", GRAPHS)
+@pytest.mark.parametrize(
+    ("group", "name"),
+    [("body", "left_wrist"), ("face", "face_contour_8"), ("hands", "right_hand_index_4")],
+)
+def test_two_layers_carry_two_bones_far(kind, group, name):
+    encoder, x = fitted(kind, group), rows(group, ticks=1)[:1]
+    moved = INDEX[name] - GROUPS[group].start
+    other = x.clone()
+    other[..., moved * VALUES : (moved + 1) * VALUES] = 0.9
+    with torch.no_grad():
+        change = (encoder.nodes(other) - encoder.nodes(x)).abs().amax(-1)[0, 0]
+    near = {node for node, distance in hops(group, moved).items() if distance <= 2}
+    assert set(change.nonzero()[:, 0].tolist()) == near
+    assert max(hops(group, moved).values()) > 2
+
+
+@pytest.mark.parametrize("kind", GRAPHS)
+def test_pupils_are_heard_though_no_bone_leads_there(kind):
+    encoder, x = fitted(kind), rows()
+    pupil = INDEX["face_left_pupil"] - GROUPS["face"].start
+    other = x.clone()
+    other[..., pupil * VALUES] = 0.9
+    assert not torch.allclose(encoder(x), encoder(other))
+    with torch.no_grad():
+        change = (encoder.nodes(other) - encoder.nodes(x)).abs().amax((0, 1, 3))
+    assert change.nonzero()[:, 0].tolist() == [pupil]
+
+
+@pytest.mark.parametrize(
+    ("kind", "counts"),
+    [
+        ("mlp", (117_248, 209_408, 152_064)),
+        ("gcn", (21_376,) * 3),
+        ("gat", (21_632,) * 3),
+        ("gin", (29_698,) * 3),
+    ],
+)
+def test_parameter_counts_are_as_documented(kind, counts):
+    sizes = Model(spatial=kind, hidden=256, keypoints=Temporal(dim=256))
+    for group, count in zip(GROUPS, counts, strict=True):
+        assert sum(p.numel() for p in build_spatial(sizes, group, VALUES).parameters()) == count
+
+
+@pytest.mark.parametrize("hidden", [8, 100])
+def test_hidden_units_that_do_not_divide_get_one_sentence(hidden):
+    with pytest.raises(UsageError, match=rf"multiple of 16 .* found {hidden}; choose \d+\.$"):
+        build_spatial(structs.replace(SIZES, spatial="gat", hidden=hidden), "body", VALUES)
+
+
+@pytest.mark.parametrize(("kind", "offsets"), [*((kind, True) for kind in KINDS), ("gcn", False)])
+def test_the_exported_graph_equals_the_module(kind, offsets, tmp_path):
+    spatial = {group: fitted(kind, group, offsets) for group in GROUPS}
+    model = Keypoints(WINDOW, spatial, {name: Encoder(16, 1, 1, 32) for name in GROUPS}, 16, 8).eval()
+    inputs = {name: torch.randn(1, WINDOW.poses, width) for name, width in WINDOW.widths.items()}
+    inputs |= {f"{name}_mask": torch.ones(1, WINDOW.poses, dtype=torch.bool) for name in GROUPS}
+    path = tmp_path / "keypoints.onnx"
+    graph = export(model, inputs, "vector", path)
+    assert [t.name for t in graph.inputs] == list(inputs)
+    real = {name: rows(name)[:1, : WINDOW.poses].numpy() for name in GROUPS}
+    masks = {name: inputs[name].numpy() for name in inputs if name.endswith("mask")}
+    report = check(model, graph, path, [*random_cases(graph), real | masks])
+    assert report.cases == 6
+    assert report.worst < 1e-5

@@ -1,0 +1,103 @@
+"""X-CLIP-Base, the video baseline: 16 frames of a whole video → one vector and a logit.
+
+microsoft/X-CLIP (Ni et al. 2022) as transformers has it: a CLIP image encoder whose frames pass messages,
+a projection, and a Transformer over the frames. The text side is left out: a head takes its place.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from torch import Tensor, nn
+from transformers import AutoConfig, XCLIPConfig, XCLIPModel
+
+from stream.errors import ModelError, UsageError
+from training.config import Video
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of RGB, as the published weights were trained
+
+
+def pick_frames(ticks: int, count: int) -> NDArray[np.int64]:
+    """Middles of ``count`` equal stretches of a video of ``ticks`` frames; a shorter one repeats frames."""
+    if ticks < 1 or count < 1:
+        raise UsageError(
+            f"expected at least one frame to pick from and one to pick, found {ticks} and {count}; "
+            "leave empty videos out."
+        )
+    return (2 * np.arange(count) + 1) * ticks // (2 * count)
+
+
+class XClip(nn.Module):
+    """Frames [B, frames, 3, S, S], uint8 or float 0..1, RGB → float32 [B, out].
+
+    127 million parameters at the true size (768 wide, 12 layers, 16 frames of 224 px, patches of 32 px).
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, whole: XCLIPModel, out: int) -> None:
+        super().__init__()
+        config, sizes = whole.config, whole.config.vision_config
+        self.vision_model, self.visual_projection = whole.vision_model, whole.visual_projection
+        self.mit = whole.mit
+        self.project = nn.Linear(config.projection_dim, out)
+        self.head = nn.Linear(out, 1)
+        self.register_buffer("mean", torch.tensor(MEAN)[:, None, None], persistent=False)
+        self.register_buffer("std", torch.tensor(STD)[:, None, None], persistent=False)
+        self.expects = (sizes.num_frames, sizes.num_channels, sizes.image_size, sizes.image_size)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Raises ModelError for frames of another number or size."""
+        if tuple(frames.shape[1:]) != self.expects:
+            raise ModelError(
+                f"expected frames [B, {', '.join(map(str, self.expects))}], found {list(frames.shape)}; "
+                "pick and resize them so."
+            )
+        values = frames / 255 if frames.dtype == torch.uint8 else frames
+        pixels = ((values - self.mean) / self.std).flatten(0, 1)
+        each = self.visual_projection(self.vision_model(pixel_values=pixels).pooler_output)
+        joined = self.mit(each.unflatten(0, (len(frames), -1))).pooler_output
+        vector: Tensor = self.project(joined)
+        return vector
+
+    def alone(self, frames: Tensor) -> Tensor:
+        """Logit of win, [B]."""
+        logit: Tensor = self.head(self(frames))[:, 0]
+        return logit
+
+
+def build_xclip(video: Video) -> XClip:
+    """X-CLIP of a recipe: published or own weights from ``source``, else the true size untrained.
+
+    Raises ModelError when the source is neither a folder nor a hub name of such weights, or theirs take
+    another number of frames.
+    """
+    if video.source:
+        return _loaded(video)
+    vision = {"num_frames": video.frames, "patch_size": video.patch}
+    text = {"num_hidden_layers": 0, "vocab_size": 4}  # it is not kept
+    return XClip(XCLIPModel(XCLIPConfig(vision_config=vision, text_config=text)), video.out)
+
+
+def _loaded(video: Video) -> XClip:
+    source = video.source
+    try:
+        config = AutoConfig.from_pretrained(source)
+        if not isinstance(config, XCLIPConfig):
+            raise ValueError(f"it is of type {config.model_type}")
+        whole, report = XCLIPModel.from_pretrained(source, config=config, output_loading_info=True)
+        if report["missing_keys"]:
+            raise ValueError(f"{len(report['missing_keys'])} weights are missing")
+    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
+        found = str(error).strip().split("\n")[0].rstrip(". ")
+        raise ModelError(
+            f"{source}: expected a folder or hub name of X-CLIP weights, found none that reads ({found}); "
+            "download them first, or leave `source` empty for an untrained network."
+        ) from error
+    if config.vision_config.num_frames != video.frames:
+        raise ModelError(
+            f"{source}: expected weights for {video.frames} frames, found {config.vision_config.num_frames}; "
+            "set `frames` so, or choose others."
+        )
+    return XClip(whole, video.out)

@@ -1,0 +1,162 @@
+"""The MiGA challenge's release of iMiGUE: light skeletons as CSV files.
+
+    ANYWHERE/0001/0001_light_hand.csv   frame number, then 35 × (x, y, confidence); perhaps a header
+    ANYWHERE/0001/0001_label.csv        gestures: class, first frame, last frame; 0-based
+
+The 35 points are BODY_25 and the tips of five fingers of each hand. There is no face. The official accessor
+calls body points 2–4 "Left" and fingers 25–29 "Right": its names are mirrored. In BODY_25 2–4 are the
+subject's right, so 25–29 are the subject's left; each file is checked, by which wrist the fingers are near.
+"""
+
+import csv
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from stream.errors import UsageError
+from stream.records import Floats
+from stream.skeleton import BODY, COUNT, INDEX
+from training.corpus import labels, published
+from training.corpus.imigue import USUAL, video_id
+from training.corpus.importing import Source, Video
+from training.corpus.index import About
+from training.corpus.recording import Recording
+from training.corpus.skeletons import BOX_NOTE, OPENPOSE, recording_of
+
+SKELETON, GESTURES = "_light_hand.csv", "_label.csv"
+COLUMNS = 1 + 35 * 3
+_COUNTED = [str(i) for i in range(COLUMNS)]
+_FINGERS = ("thumb_4", "index_4", "middle_4", "ring_4", "pinky_4")
+TIPS = {side: [INDEX[f"{side}_hand_{finger}"] for finger in _FINGERS] for side in ("left", "right")}
+ABOUT = About(
+    name="iMiGUE (MiGA)",
+    provenance=f"iMiGUE, MiGA challenge release: light OpenPose skeletons without face; {BOX_NOTE}",
+    licence="terms of the MiGA challenge; not to be passed on",
+    simulated=False,
+    extractors={"keypoints": OPENPOSE},
+)
+
+
+def source(
+    root: str | Path, label_file: str | Path, *, partial_release: bool = False, seed: int = 0
+) -> Source:
+    """What the folders under ``root`` hold, labelled by a CSV file of ours or the Oulu label file.
+
+    UsageError for a root without skeletons, a video that is there twice, and labels of videos that are not
+    there unless ``partial_release`` says that some are missing.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(Path(root).rglob(f"*{SKELETON}")):
+        id = video_id(path.name.removesuffix(SKELETON))
+        if id in found:
+            raise UsageError(f"{path}: expected video {id} once, found {found[id]} too; remove one.")
+        found[id] = path
+    if not found:
+        raise UsageError(
+            f"{root}: expected 0001/0001{SKELETON} and so on, found none; give the release's root."
+        )
+    named = {video_id(id): label for id, label in labels.read(label_file).items()}
+    if not partial_release:
+        labels.check_known(named, found, label_file)
+    videos = [Video(id, partial(_read, id, path, *labels.of(named, id))) for id, path in found.items()]
+    return Source(ABOUT, videos, partial(published.imigue_splits, seed=seed))
+
+
+def _read(id: str, path: Path, label: labels.Label, unlabelled: str) -> tuple[Recording, float, str]:
+    frames, swapped = to_layout(read_points(path))
+    recording = recording_of(
+        frames,
+        USUAL,
+        label=label.label,
+        subject=label.subject,
+        text=label.text,
+        provenance=f"iMiGUE {id}, MiGA challenge, light OpenPose skeletons",
+    )
+    marked = path.with_name(path.name.removesuffix(SKELETON) + GESTURES)
+    outside = int((gestures(marked)[:, 2] >= len(frames)).sum()) if marked.exists() else 0
+    notes = (
+        unlabelled,
+        "" if len(frames) else "empty skeleton file",
+        "fingers lay at the other hand's wrist and were swapped" if swapped else "",
+        f"{outside} gestures end after the last frame" if outside else "",
+    )
+    return recording, USUAL, "; ".join(filter(None, notes))
+
+
+def read_points(path: Path) -> Floats:
+    """Points of every frame, float32 [F, 35, 3]; frame numbers that are left out become empty frames.
+
+    A first row with names, an empty corner or the columns' own numbers is a header. UsageError for another
+    number of columns, for cells that are no numbers and for frame numbers that do not grow.
+    """
+    with path.open(newline="", encoding="utf-8-sig") as stream:
+        rows = [row for row in csv.reader(stream) if row]
+    if rows and (not all(map(_is_number, rows[0])) or rows[0] == _COUNTED):
+        rows = rows[1:]
+    if not rows:
+        return np.zeros((0, 35, 3), np.float32)
+    wrong = next((len(row) for row in rows if len(row) != COLUMNS), None)
+    if wrong:
+        raise UsageError(
+            f"{path}: expected {COLUMNS} columns (frame and 35 points of x, y, confidence), found {wrong}; "
+            "this is no light skeleton with hands."
+        )
+    try:
+        values = np.array(rows, np.float64)
+    except ValueError as error:
+        raise UsageError(f"{path}: expected numbers, found another cell ({error}); copy it again.") from error
+    at = values[:, 0].astype(np.int64)
+    if len(at) > 1 and np.diff(at).min() < 1:
+        raise UsageError(f"{path}: expected frame numbers that grow, found others; copy the file again.")
+    frames = np.zeros((at[-1] - at[0] + 1, 35, 3), np.float32)
+    frames[at - at[0]] = values[:, 1:].reshape(-1, 35, 3)
+    return frames
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def to_layout(points: Floats) -> tuple[Floats, bool]:
+    """The 35 points in the layout of 137, float32 [F, 137, 3], and whether the hands had to be swapped."""
+    frames = np.zeros((len(points), COUNT, 3), np.float32)
+    frames[:, BODY] = points[:, :25]
+    first, second = points[:, 25:30], points[:, 30:35]
+    left, right = (points[:, INDEX[f"{side}_wrist"]] for side in ("left", "right"))
+    straight = _distance(first, left) + _distance(second, right)
+    crossed = _distance(first, right) + _distance(second, left)
+    swapped = bool(np.nansum(straight - crossed) > 0)
+    frames[:, TIPS["left"]], frames[:, TIPS["right"]] = (second, first) if swapped else (first, second)
+    return frames, swapped
+
+
+def _distance(tips: Floats, wrist: Floats) -> Floats:
+    """Mean distance of seen tips from a seen wrist, float32 [F]; NaN where something was not seen."""
+    seen = (tips[..., 2] > 0).all(1) & (wrist[:, 2] > 0)
+    apart = np.linalg.norm(tips[..., :2] - wrist[:, None, :2], axis=-1).mean(1)
+    return np.where(seen, apart, np.float32(np.nan))
+
+
+def gestures(path: Path) -> np.ndarray:
+    """Gestures of a video, int64 [N, 3]: class 0–31 (31 none of the 31), first and last frame, 0-based.
+
+    UsageError for another class, and for a gesture that ends before it begins.
+    """
+    with path.open(newline="", encoding="utf-8-sig") as stream:
+        rows = [row for row in csv.reader(stream) if row and _is_number(row[0])]
+    try:
+        found = np.array([[int(float(cell)) for cell in row[:3]] for row in rows], np.int64).reshape(-1, 3)
+    except ValueError as error:
+        raise UsageError(f"{path}: expected class, start, end, found another row ({error}).") from error
+    known = ((found[:, 0] >= 1) & (found[:, 0] <= 31)) | (found[:, 0] == 99)
+    if not known.all() or (found[:, 1] > found[:, 2]).any():
+        raise UsageError(
+            f"{path}: expected classes 1–31 or 99 and ends after starts, found another row; copy it again."
+        )
+    found[:, 0] = np.where(found[:, 0] == 99, 31, found[:, 0] - 1)
+    return found

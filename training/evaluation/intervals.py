@@ -23,17 +23,17 @@ LEVEL = 0.95
 PATIENCE = 20  # draws for every resample wanted
 
 
-class Interval(msgspec.Struct, frozen=True):
-    """A figure with its bounds; NaN where undefined, which JSON writes as ``null``."""
+class Interval(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A figure with its bounds; NaN where undefined, which JSON leaves out."""
 
-    value: float | None
-    low: float | None = None
-    high: float | None = None
+    value: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
     redrawn: int = 0  # resamples drawn again because they left the figure undefined
 
     def __post_init__(self) -> None:
         for name in ("value", "low", "high"):
-            if getattr(self, name) is None:
+            if math.isnan(getattr(self, name)):  # the very default, which alone is left out
                 msgspec.structs.force_setattr(self, name, math.nan)
 
 
@@ -58,7 +58,7 @@ def wilson(k: float, n: int, level: float = LEVEL) -> Interval:
     if not 0 <= k <= n:
         raise UsageError(f"expected 0 ≤ k ≤ n answers, found k = {k} and n = {n}; count again.")
     if not n:
-        return Interval(None)
+        return Interval()
     share, z = k / n, float(stats.norm.ppf((1 + level) / 2))
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)

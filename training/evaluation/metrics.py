@@ -46,14 +46,18 @@ def _ranks(values: Values) -> Values:
 
 def f1(win: Values, label: Values) -> float:
     """F1 of the class win: 2·TP / (2·TP + FP + FN); NaN where nobody wins and nobody is said to."""
-    said = says(win)
-    there = float(said.sum() + label.sum())
-    return float(2 * (said * label).sum() / there) if there else float("nan")
+    return _f1(says(win), label)
 
 
 def macro_f1(win: Values, label: Values) -> float:
     """Mean of the F1 of win and the F1 of loss; NaN where either is."""
-    return (f1(win, label) + f1(1 - win, 1 - label)) / 2
+    said = says(win)
+    return (_f1(said, label) + _f1(1 - said, 1 - label)) / 2
+
+
+def _f1(said: Values, true: Values) -> float:
+    there = float(said.sum() + true.sum())
+    return float(2 * (said * true).sum() / there) if there else float("nan")
 
 
 def log_loss(win: Values, target: Values) -> float:

@@ -78,7 +78,7 @@ def anytime(
         if chance is not None:
             axes.axhline(chance, color=GREY, lw=1, ls=":", label="chance")
         axes.set(xlabel="seconds watched", ylabel=ylabel, xlim=(0, None))
-        axes.legend(loc="best")
+        figure.legend(loc="outside lower center", ncols=4)
 
 
 def accuracy_vs_noise(
@@ -98,7 +98,7 @@ def accuracy_vs_noise(
         shares = {name: [Point(100 * p.at, p.figure, p.n) for p in line] for name, line in lines.items()}
         _lines(axes, shares)
         axes.set(xlabel="pseudo-labels that are right, %", ylabel=ylabel)
-        axes.legend(loc="best")
+        figure.legend(loc="outside lower center", ncols=4)
 
 
 def forest(
@@ -150,21 +150,22 @@ def learning_curves(
             "expected log lines with stage, step and loss, found none; give the log of a run that learnt."
         )
     both = any("validation" in line for line in lines)
-    rows, across = math.ceil(len(stages) / ACROSS), min(len(stages), ACROSS)
-    with _picture(path, max(3.2 * across, 5), (4.6 if both else 2.8) * rows + 0.4, title) as figure:
+    rows = math.ceil(len(stages) / ACROSS)
+    across = math.ceil(len(stages) / rows)
+    with _picture(path, max(3.2 * across, 5), (4.2 if both else 2.8) * rows + 0.4, title) as figure:
         panels = figure.subplots((1 + both) * rows, across, squeeze=False)
         for axes in panels.flat:
             axes.set_visible(False)
         for i, (stage, group) in enumerate(stages.items()):
-            row, column = (1 + both) * (i // ACROSS), i % ACROSS
+            row, column = (1 + both) * (i // across), i % across
             drawn = [(panels[row, column], "loss", "training loss", COLOURS[0], "o")]
             if both and any("validation" in line for line in group):
                 name = validation.replace("_", " ")
-                drawn.append((panels[row + 1, column], "validation", f"held-out {name}", COLOURS[1], "s"))
+                drawn.append((panels[row + 1, column], "validation", f"held-out\n{name}", COLOURS[1], "s"))
             for axes, key, label, colour, marker in drawn:
                 found = [(line["step"], _number(line[key], validation)) for line in group if key in line]
                 axes.plot(*zip(*found, strict=True), color=colour, marker=marker, ms=3.5, lw=1.5)
-                axes.set(ylabel=label if column == 0 else "", xlim=(0, None))
+                axes.set(ylabel=label, xlim=(0, None))
                 axes.set_visible(True)
             drawn[0][0].set_title(stage, fontsize=10)
             drawn[-1][0].set_xlabel("step")

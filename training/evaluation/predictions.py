@@ -25,6 +25,9 @@ class Prediction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     votes: tuple[float, ...] | None = None  # logits of the statements that were merged into this one
 
     def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "label", int(self.label))  # JSON knows no NumPy scalars
+        for name in ("win", "logit", "seconds"):
+            msgspec.structs.force_setattr(self, name, float(getattr(self, name)))
         if self.label not in (0, 1):
             raise UsageError(
                 f"{self.id}: expected label 0 (loss) or 1 (win), found {self.label!r}; correct it."

@@ -3,13 +3,13 @@
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from stream.errors import UsageError
-from training.evaluation.intervals import LEVEL, Interval, mcnemar, over_seeds_and_subjects
+from training.evaluation.intervals import LEVEL, RESAMPLES, Interval, mcnemar, over_seeds_and_subjects
 from training.evaluation.metrics import METRICS, OF_PROBABILITY
 from training.evaluation.predictions import Prediction
 
@@ -56,14 +56,15 @@ def row(
     transductive: Sequence[Sequence[Prediction]] | None = None,
     *,
     note: str = "",
+    resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Row:
     """Every figure of a variant, mean over its training seeds (one or more), drawing seeds and people."""
     return Row(
         name=name,
         n=len(seeds[0]),
-        figures=_figures(seeds, tuple(METRICS), seed),
-        transductive=_figures(transductive, tuple(METRICS), seed) if transductive else None,
+        figures=_figures(seeds, METRICS, resamples, seed),
+        transductive=_figures(transductive, METRICS, resamples, seed) if transductive else None,
         note=note,
     )
 
@@ -82,6 +83,7 @@ def table(
     subject_disjoint: bool,
     simulated: bool,
     prior: float | None = None,
+    resamples: int = RESAMPLES,
 ) -> Table:
     """Rows above the line of who always answers win.
 
@@ -96,7 +98,8 @@ def table(
                 "or give the row a table of its own."
             )
     said = [msgspec.structs.replace(p, win=1.0 if prior is None else prior) for p in test]
-    figures = _figures([said], [m for m in METRICS if prior is not None or m not in OF_PROBABILITY], 0)
+    names = [name for name in METRICS if prior is not None or name not in OF_PROBABILITY]
+    figures = _figures([said], names, resamples, seed=0)
     both = any(r.transductive is not None for r in rows)
     note = "" if prior is None else f"confidence {prior:.3g}"
     baseline = Row(
@@ -145,8 +148,12 @@ def write(folder: Path, name: str, table: Table, metrics: Sequence[str] = SHORT)
     (folder / f"{name}.csv").write_text(to_csv(table))
 
 
-def _figures(seeds: Sequence[Sequence[Prediction]], names: Sequence[str], seed: int) -> dict[str, Interval]:
-    return {name: over_seeds_and_subjects(seeds, METRICS[name], seed=seed) for name in names}
+def _figures(
+    seeds: Sequence[Sequence[Prediction]], names: Iterable[str], resamples: int, seed: int
+) -> dict[str, Interval]:
+    return {
+        name: over_seeds_and_subjects(seeds, METRICS[name], resamples=resamples, seed=seed) for name in names
+    }
 
 
 def _columns(table: Table, metrics: Sequence[str]) -> list[tuple[str, str]]:
@@ -156,7 +163,7 @@ def _columns(table: Table, metrics: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _figure(row: Row, name: str, which: str) -> Interval:
-    return (getattr(row, which) or {}).get(name, Interval(None))
+    return (getattr(row, which) or {}).get(name, Interval())
 
 
 def _title(name: str, which: str, table: Table) -> str:

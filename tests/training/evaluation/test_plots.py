@@ -1,0 +1,121 @@
+import ast
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from stream.errors import UsageError
+from training.evaluation import plots
+from training.evaluation.intervals import Interval, Point
+from training.evaluation.reliability import diagram
+
+RNG = np.random.default_rng(0)
+WIN = RNG.random(200)
+BINS = diagram(WIN, (RNG.random(200) < WIN).astype(float))
+LINE = [Point(x, Interval(0.5 + x / 4, 0.45 + x / 4, 0.55 + x / 4), 9) for x in (0.5, 0.75, 1.0)]
+LOG = [
+    {"stage": "corpus", "recordings": 3},
+    *({"stage": "first", "step": k, "loss": 1 / k} for k in (1, 2, 3)),
+    *({"stage": "second", "step": k, "loss": 1 / k, "validation": {"auroc": k / 4}} for k in (1, 2, 3)),
+    {"stage": "calibration", "slope": 1.0},
+]
+FIRST, SECOND = LINE[0].figure, LINE[1].figure
+DRAW = {
+    "reliability": lambda path: plots.reliability(path, {"a": BINS, "b": BINS[1:]}),
+    "anytime": lambda path: plots.anytime(path, {"a": LINE, "b": LINE[:2]}, "accuracy", ceiling=LINE),
+    "noise": lambda path: plots.accuracy_vs_noise(path, {"a": LINE, "b": LINE}, "accuracy", without=FIRST),
+    "forest": lambda path: plots.forest(path, {"a": FIRST, "b": SECOND}, "accuracy", reference=0.54),
+    "learning": lambda path: plots.learning_curves(path, LOG, validation="auroc"),
+}
+
+
+@pytest.fixture
+def figures(monkeypatch):
+    """Every figure that is drawn."""
+    made = []
+
+    class Kept(plots.Figure):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            made.append(self)
+
+    monkeypatch.setattr(plots, "Figure", Kept)
+    return made
+
+
+@pytest.mark.parametrize("name", DRAW)
+def test_a_picture_is_whole_and_the_same_each_time(tmp_path, name):
+    for file in ("one.png", "two.png"):
+        DRAW[name](tmp_path / file)
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["one.png", "two.png"]
+    picture = cv2.imread(str(tmp_path / "one.png"))
+    for colour in plots.COLOURS[: 1 if name == "forest" else 2]:
+        bgr = [int(colour[i : i + 2], 16) for i in (5, 3, 1)]
+        assert (picture == bgr).all(2).sum() > 50, colour
+
+
+@pytest.mark.parametrize("name", DRAW)
+def test_every_panel_says_what_it_shows(tmp_path, figures, name):
+    DRAW[name](tmp_path / "p.png")
+    shown = [axes for axes in figures[0].axes if axes.get_visible()]
+    assert shown
+    for axes in shown:
+        assert axes.get_ylabel() or name == "forest"
+    assert shown[-1].get_xlabel()
+
+
+def test_lines_and_bands_lie_where_the_figures_are(tmp_path, figures):
+    DRAW["anytime"](tmp_path / "p.png")
+    (axes,) = figures[0].axes
+    by_label = {line.get_label(): line for line in axes.lines}
+    assert by_label["a"].get_xydata().tolist() == [[p.at, p.figure.value] for p in LINE]
+    assert by_label["ceiling (best possible)"].get_linestyle() == "--"
+    (box,) = axes.collections[0].get_paths()
+    assert box.get_extents().extents == pytest.approx([0.5, 0.575, 1.0, 0.8])
+
+
+def test_noise_is_in_percent_with_the_line_without(tmp_path, figures):
+    DRAW["noise"](tmp_path / "p.png")
+    (axes,) = figures[0].axes
+    by_label = {line.get_label(): line for line in axes.lines}
+    assert by_label["a"].get_xdata() == pytest.approx([50, 75, 100])
+    assert set(by_label["without weak supervision"].get_ydata()) == {FIRST.value}
+
+
+def test_learning_curves_show_each_stage_that_learns(tmp_path, figures):
+    DRAW["learning"](tmp_path / "p.png")
+    shown = [axes for axes in figures[0].axes if axes.get_visible()]
+    assert [axes.get_title() for axes in shown] == ["first", "second", ""]
+    assert shown[-1].lines[0].get_xydata().tolist() == [[k, k / 4] for k in (1, 2, 3)]
+
+
+def test_a_number_serves_as_validation(tmp_path, figures):
+    log = [{"stage": "s", "step": k, "loss": 1.0, "validation": k / 4} for k in (1, 2)]
+    plots.learning_curves(tmp_path / "p.png", log)
+    assert figures[0].axes[1].lines[0].get_ydata().tolist() == [0.25, 0.5]
+
+
+def test_a_log_without_losses_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="stage, step and loss"):
+        plots.learning_curves(tmp_path / "p.png", LOG[:1])
+    assert not list(tmp_path.iterdir())
+
+
+def test_undefined_bounds_are_left_out(tmp_path):
+    holes = [Point(0.0, Interval(), 0), *LINE, Point(2.0, Interval(0.5), 9)]
+    plots.anytime(tmp_path / "p.png", {"a": holes}, "accuracy")
+    plots.forest(tmp_path / "q.png", {"a": Interval(), "b": Interval(0.5)}, "accuracy")
+
+
+def test_pictures_are_drawn_here_and_in_the_corpus_check_alone():
+    root = Path(plots.__file__).parents[2]
+    users = set()
+    for path in (p for package in ("stream", "export", "training") for p in (root / package).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            if any(name.split(".")[0] == "matplotlib" for name in names):
+                users.add(path.relative_to(root).as_posix())
+    assert users <= {"training/evaluation/plots.py", "training/corpus/check.py"}

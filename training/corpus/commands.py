@@ -1,0 +1,169 @@
+"""``undertone-training corpus``: data sets into one form, and what they are like."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stream.errors import UsageError
+
+if TYPE_CHECKING:
+    from training.corpus.importing import Source
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Import data sets into one form on disk, and look at them. An import that was stopped continues.",
+)
+
+OutOption = Annotated[Path, typer.Option("--out", help="Directory of the corpus.")]
+SeedOption = Annotated[int, typer.Option("--seed", help="Of our own split by subject.")]
+PartialOption = Annotated[
+    bool, typer.Option("--partial", help="Some labelled videos are not there; import the others.")
+]
+
+
+@app.command()
+def simulate(
+    name: Annotated[str, typer.Argument(help="Name of the corpus; its recordings are named after it.")],
+    out: OutOption,
+    profile: Annotated[
+        str, typer.Option("--profile", help="Made-up behaviour: standard, demo.")
+    ] = "standard",
+    recordings: Annotated[int, typer.Option("--recordings", min=0, help="People, one each.")] = 300,
+    seconds: Annotated[float, typer.Option("--seconds", min=0.04, help="Length of each.")] = 100.0,
+    seed: Annotated[int, typer.Option("--seed", help="Of the first person; the next have the next.")] = 0,
+    shares: Annotated[str, typer.Option("--shares", help="Of train, validation and test.")] = "0.7,0.15,0.15",
+) -> None:
+    """Made-up people, half of each class.
+
+    Example: undertone-training corpus simulate small --out runs/small --recordings 40 --seconds 60
+    """
+    from training.corpus import made_up
+
+    parts = _shares(shares)
+    _bring(
+        made_up.source(
+            name, profile=profile, recordings=recordings, seconds=seconds, seed=seed, shares=parts
+        ),
+        out,
+    )
+
+
+@app.command()
+def imigue(
+    root: Annotated[Path, typer.Argument(help="Root of the full release, with Label/ in it.")],
+    out: OutOption,
+    partial: PartialOption = False,
+    seed: SeedOption = 0,
+) -> None:
+    """The full iMiGUE release: spreadsheets of 411 columns.
+
+    Example: undertone-training corpus imigue data/iMiGUE --out corpora/imigue
+    """
+    from training.corpus import imigue
+
+    _bring(imigue.source(root, partial_release=partial, seed=seed), out)
+
+
+@app.command()
+def miga(
+    root: Annotated[Path, typer.Argument(help="Directory above the challenge's skeletons.")],
+    labels: Annotated[
+        Path, typer.Option("--labels", help="CSV: id, subject, label; or the full release's label file.")
+    ],
+    out: OutOption,
+    partial: PartialOption = False,
+    seed: SeedOption = 0,
+) -> None:
+    """The MiGA challenge's iMiGUE: CSV files of 106 columns, without faces.
+
+    Example: undertone-training corpus miga data/miga --labels labels.csv --out corpora/miga
+    """
+    from training.corpus import miga
+
+    _bring(miga.source(root, labels, partial_release=partial, seed=seed), out)
+
+
+@app.command()
+def openpose(
+    folder: Annotated[Path, typer.Argument(help="Directory given to OpenPose's --write_json.")],
+    labels: Annotated[Path, typer.Option("--labels", help="CSV: id, subject, label and perhaps text.")],
+    out: OutOption,
+    rate: Annotated[float, typer.Option("--rate", min=1.0, help="Frames a second of the videos.")] = 25.0,
+    licence: Annotated[str, typer.Option("--licence", help="Of the recordings.")] = "not stated",
+    partial: PartialOption = False,
+    seed: SeedOption = 0,
+) -> None:
+    """OpenPose's own output, a directory a video.
+
+    Example: undertone-training corpus openpose json --labels labels.csv --out corpora/mine
+    """
+    from training.corpus import openpose
+
+    source = openpose.source(folder, labels, rate=rate, licence=licence, partial_release=partial, seed=seed)
+    _bring(source, out)
+
+
+@app.command()
+def check(
+    folder: Annotated[Path, typer.Argument(help="Directory of a corpus.")],
+    json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Draw the distributions here, PNG.", show_default=False)
+    ] = None,
+) -> None:
+    """Counts, balance, missing ticks, rates, lengths, leaks between splits; exit code 2 for a problem.
+
+    Example: undertone-training corpus check corpora/imigue --out corpora/imigue.png
+    """
+    import msgspec
+
+    from training.corpus.check import report, table
+    from training.corpus.store import Store
+
+    store = Store.open(folder)
+    with _progress("corpus check", len(store.entries)) as step:
+        found = report(store, step)
+    typer.echo(msgspec.json.encode(found).decode() if json else table(found))
+    if out:
+        from training.corpus.drawing import draw
+
+        draw(found, out)
+    if found.problems:
+        raise typer.Exit(2)
+
+
+def _bring(source: "Source", out: Path) -> None:
+    from training.corpus.importing import bring
+
+    with _progress(f"corpus {source.about.name}", len(source.videos)) as step:
+        store = bring(source, out, step)
+    splits = ", ".join(store.index.splits) or "none, there are too few labelled subjects"
+    noted = sum(bool(entry.note) for entry in store.index.entries)
+    typer.echo(f"{out}: {len(store.entries)} recordings, {noted} with a note; splits: {splits}")
+
+
+@contextmanager
+def _progress(title: str, total: int) -> Iterator[Callable[[str], None]]:
+    """A bar on stderr; what it gives is called with the name of each step that is done."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(title, total=total)
+        yield lambda name: progress.update(task, advance=1, description=f"{title} {name}")
+
+
+def _shares(text: str) -> dict[str, float]:
+    try:
+        values = [float(word) for word in text.split(",")]
+        return dict(zip(("train", "validation", "test"), values, strict=True))
+    except ValueError as error:
+        raise UsageError(
+            f"--shares: expected three numbers such as 0.7,0.15,0.15, found {text!r}; correct it."
+        ) from error

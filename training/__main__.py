@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from stream.errors import UndertoneError
+from training.corpus.commands import app as corpus_app
 
 app = typer.Typer(
     name="undertone-training",
@@ -15,6 +16,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(corpus_app, name="corpus")
 
 RecipeArgument = Annotated[str, typer.Argument(help="Recipe by name (tiny, demo, paper) or a TOML file.")]
 OutOption = Annotated[Path, typer.Option("--out", help="Directory of the run: checkpoints and log.")]

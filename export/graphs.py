@@ -15,7 +15,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from export.traceable import MASKED, Encoder, masked_mean, positions
+from export.traceable import MASKED, Encoder, masked_mean, placed, positions
 from stream.contract import BRANCHES, Window
 from stream.errors import UsageError
 from stream.skeleton import GROUPS
@@ -50,17 +50,24 @@ class Keypoints(nn.Module):
         body_mask: Tensor,
         face_mask: Tensor,
         hands_mask: Tensor,
+        ages: Tensor | None = None,
     ) -> Tensor:
         masks = (body_mask, face_mask, hands_mask)
-        vector: Tensor = self.pool(self.rows((body, face, hands), masks), masks)
+        vector: Tensor = self.pool(self.rows((body, face, hands), masks, ages), masks)
         return vector
 
-    def rows(self, values: Sequence[Tensor], masks: Sequence[Tensor]) -> list[Tensor]:
-        """Each stream's rows after its Transformer, [B, T, dim]."""
+    def rows(
+        self, values: Sequence[Tensor], masks: Sequence[Tensor], ages: Tensor | None = None
+    ) -> list[Tensor]:
+        """Each stream's rows after its Transformer, [B, T, dim].
+
+        ``ages`` float32 [B, T], seconds before the window's end, where rows are not one a tick (training's
+        sparse samples; an exported graph has none).
+        """
         found = []
         for name, x, mask in zip(GROUPS, values, masks, strict=True):
             encoder = cast(Encoder, self.temporal[name])
-            found.append(encoder.rows(self.spatial[name](x) + self.table[-x.shape[1] :], mask))
+            found.append(encoder.rows(self.spatial[name](x) + placed(self.table, x, ages), mask))
         return found
 
     def pool(self, rows: Sequence[Tensor], masks: Sequence[Tensor]) -> Tensor:
@@ -86,12 +93,12 @@ class Image(nn.Module):
         table = positions(window.features, dim, window.stride / window.rate)
         self.register_buffer("table", table, persistent=False)
 
-    def forward(self, features: Tensor, feature_mask: Tensor) -> Tensor:
-        return self.pool(self.rows(features, feature_mask), feature_mask)
+    def forward(self, features: Tensor, feature_mask: Tensor, ages: Tensor | None = None) -> Tensor:
+        return self.pool(self.rows(features, feature_mask, ages), feature_mask)
 
-    def rows(self, features: Tensor, feature_mask: Tensor) -> Tensor:
-        """Rows after the Transformer, [B, F, dim]."""
-        x = self.embed(features) + self.table[-features.shape[1] :]
+    def rows(self, features: Tensor, feature_mask: Tensor, ages: Tensor | None = None) -> Tensor:
+        """Rows after the Transformer, [B, F, dim]; ``ages`` as for the keypoints."""
+        x = self.embed(features) + placed(self.table, features, ages)
         rows: Tensor = self.temporal.rows(x, feature_mask)
         return rows
 
@@ -144,13 +151,6 @@ class Fusion(nn.Module):
         return logit
 
 
-class Portrait(nn.Module):
-    """A DINOv2 encoder: ``portrait`` float32 [1, 3, S, S] → ``feature`` [1, D], CLS after the last norm."""
-
-    def __init__(self, dinov2: nn.Module) -> None:
-        super().__init__()
-        self.dinov2 = dinov2
-
 class Cross(nn.Module):
     """Each branch's vector asks the other two, by multi-head attention, and a feed-forward layer follows.
 
@@ -184,6 +184,13 @@ class Cross(nn.Module):
         added: Tensor = heard + self.drop(self.feed(self.norm_f(x + heard)))
         return added.flatten(1)
 
+
+class Portrait(nn.Module):
+    """A DINOv2 encoder: ``portrait`` float32 [1, 3, S, S] → ``feature`` [1, D], CLS after the last norm."""
+
+    def __init__(self, dinov2: nn.Module) -> None:
+        super().__init__()
+        self.dinov2 = dinov2
 
     def forward(self, portrait: Tensor) -> Tensor:
         feature: Tensor = self.dinov2(portrait).last_hidden_state[:, 0]

@@ -21,11 +21,20 @@ def positions(rows: int, dim: int, step_s: float) -> Tensor:
 
     The same moment has the same code in a window of any length.
     """
-    seconds = torch.arange(rows - 1, -1, -1, dtype=torch.float64) * step_s
+    return waves(torch.arange(rows - 1, -1, -1, dtype=torch.float64) * step_s, dim)
+
+
+def waves(seconds: Tensor, dim: int) -> Tensor:
+    """Sinusoids of ``seconds`` [...] before the window's end, float32 [..., dim]."""
     low, high = (math.log(p) for p in PERIODS_S)
-    period = torch.exp(torch.linspace(low, high, dim // 2, dtype=torch.float64))
-    phase = 2 * math.pi * seconds[:, None] / period
-    return torch.cat((phase.sin(), phase.cos()), dim=1).float()
+    period = torch.exp(torch.linspace(low, high, dim // 2, dtype=torch.float64, device=seconds.device))
+    phase = 2 * math.pi * seconds.double()[..., None] / period
+    return torch.cat((phase.sin(), phase.cos()), dim=-1).float()
+
+
+def placed(table: Tensor, x: Tensor, ages: Tensor | None) -> Tensor:
+    """Positions of the rows of x [B, T, ...]: the newest rows of ``table``, or those of ``ages`` [B, T]."""
+    return table[-x.shape[1] :] if ages is None else waves(ages, table.shape[1])
 
 
 def masked_mean(x: Tensor, mask: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,7 +18,9 @@ app = typer.Typer(
 )
 app.add_typer(corpus_app, name="corpus")
 
-RecipeArgument = Annotated[str, typer.Argument(help="Recipe by name (tiny, demo, paper) or a TOML file.")]
+RecipeArgument = Annotated[
+    str, typer.Argument(help="Recipe by name (tiny, small, demo, paper) or a TOML file.")
+]
 OutOption = Annotated[Path, typer.Option("--out", help="Directory of the run: checkpoints and log.")]
 FilmsOption = Annotated[
     Path | None,
@@ -34,47 +36,81 @@ EncoderOption = Annotated[
         show_default=False,
     ),
 ]
+CorpusOption = Annotated[
+    Path | None,
+    typer.Option("--corpus", help="A corpus on disk in place of simulated people.", show_default=False),
+]
+SettingOption = Annotated[
+    str,
+    typer.Option(
+        "--setting",
+        help="Where stage 2 takes its pseudo-labelled videos: inductive (hidden training subjects) or "
+        "transductive (the test videos).",
+    ),
+]
+LabelsOption = Annotated[
+    Path | None,
+    typer.Option("--labels", help="A labeller's confidences, JSON lines of id and win.", show_default=False),
+]
+SeedOption = Annotated[
+    int | None, typer.Option("--seed", help="In place of the recipe's.", show_default=False)
+]
 
 
 @app.callback()
 def root() -> None:
-    """Train the fused model on made-up people and deliver it as a bundle."""
+    """Train the fused model on a corpus or on made-up people, evaluate it, deliver it as a bundle."""
 
 
 @app.command()
 def run(
-    recipe: RecipeArgument, out: OutOption, films: FilmsOption = None, encoder: EncoderOption = None
+    recipe: RecipeArgument,
+    out: OutOption,
+    corpus: CorpusOption = None,
+    setting: SettingOption = "inductive",
+    labels: LabelsOption = None,
+    films: FilmsOption = None,
+    encoder: EncoderOption = None,
+    seed: SeedOption = None,
 ) -> None:
-    """Both stages and the calibration.
+    """Both stages and the calibration. A run that was killed goes on where it stood.
 
     Example: undertone-training run tiny --out runs/tiny
     """
-    from training import config, runs
+    from training import runs
 
-    chosen = config.load(recipe)
-    sources = runs.sources(chosen, out, films, encoder)
-    checkpoint = runs.run(chosen, out, sources)
+    chosen = _recipe(recipe, seed)
+    checkpoint = runs.run(chosen, out, _materials(chosen, out, corpus, setting, labels, films, encoder))
     _say(checkpoint.about["figures"])
 
 
 @app.command()
 def pretrain(
-    recipe: RecipeArgument, out: OutOption, films: FilmsOption = None, encoder: EncoderOption = None
+    recipe: RecipeArgument,
+    out: OutOption,
+    corpus: CorpusOption = None,
+    setting: SettingOption = "inductive",
+    films: FilmsOption = None,
+    encoder: EncoderOption = None,
+    seed: SeedOption = None,
 ) -> None:
     """Stage 1: every branch alone.
 
     Example: undertone-training pretrain tiny --out runs/tiny
     """
-    from training import config, runs
+    from training import runs
 
-    chosen = config.load(recipe)
-    runs.run_pretrain(chosen, out, runs.sources(chosen, out, films, encoder))
+    chosen = _recipe(recipe, seed)
+    runs.run_pretrain(chosen, out, _materials(chosen, out, corpus, setting, None, films, encoder))
     typer.echo(f"{out / runs.PRETRAINED}: stage 1 done")
 
 
 @app.command()
 def finetune(
     folder: Annotated[Path, typer.Argument(help="Directory of a run after stage 1.")],
+    corpus: CorpusOption = None,
+    setting: SettingOption = "inductive",
+    labels: LabelsOption = None,
     films: FilmsOption = None,
     encoder: EncoderOption = None,
 ) -> None:
@@ -85,9 +121,8 @@ def finetune(
     from training import checkpoint, runs
 
     first = checkpoint.load(folder / runs.PRETRAINED)
-    sources = runs.sources(first.recipe, folder, films, encoder)
-    corpus = runs.build_corpus(first.recipe, first.tokenizer, sources)
-    _say(runs.run_finetune(first, corpus, folder).about["figures"])
+    materials = _materials(first.recipe, folder, corpus, setting, labels, films, encoder)
+    _say(runs.run_finetune(first, folder, materials).about["figures"])
 
 
 @app.command()
@@ -100,12 +135,12 @@ def deliver(
 
     Example: undertone-training deliver runs/tiny --out runs/tiny/bundle
     """
-    from training import runs
+    from training import materials, runs
     from training.deliver import deliver_run
 
     checkpoint = runs.resume(folder)
     command = f"undertone-training run {checkpoint.recipe.name}; undertone-training deliver"
-    typer.echo(deliver_run(checkpoint, out, encoder or folder / runs.ENCODER, command))
+    typer.echo(deliver_run(checkpoint, out, encoder or folder / materials.ENCODER, command))
 
 
 @app.command()
@@ -123,6 +158,36 @@ def demo(
     from training.demo import rebuild
 
     typer.echo(rebuild(out, work, count))
+
+
+def _recipe(name: str, seed: int | None) -> Any:
+    import msgspec
+
+    from training import config
+
+    chosen = config.load(name)
+    return chosen if seed is None else msgspec.structs.replace(chosen, seed=seed)
+
+
+def _materials(
+    recipe: Any,
+    out: Path,
+    corpus: Path | None,
+    setting: str,
+    labels: Path | None,
+    films: Path | None,
+    encoder: Path | None,
+) -> Any:
+    """From the corpus where one is named, else from the simulator."""
+    from training import materials
+    from training.corpus.store import Store
+    from training.films import load_folder
+
+    if corpus is not None:
+        said = materials.read_confidences(labels) if labels else None
+        return materials.from_corpus(recipe, Store.open(corpus), materials.setting_of(setting), said)
+    encode = materials.image_encoder(recipe, out, encoder)
+    return materials.from_simulator(recipe, load_folder(films, encode) if films else (), encode)
 
 
 def _say(figures: list[dict[str, float | str]]) -> None:

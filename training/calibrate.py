@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from export.graphs import LIMIT
 from stream.contract import BRANCHES, Calibration, key_of
+from stream.errors import UsageError
 from training.config import Calibrating, Recipe, Stage
 from training.dataset import Prepared
 from training.evaluation.metrics import auroc, balanced_accuracy, log_loss
@@ -65,6 +66,11 @@ def set_gain(model: Fused, held_out: Sequence[Prepared], recipe: Recipe) -> floa
     live = [logit for key, (logit, _, _) in found.items() if "text" not in key] or [
         v[0] for v in found.values()
     ]
+    if not live:
+        raise UsageError(
+            f"expected held-out recordings of at least {recipe.calibrating.knots_s[-1]:g} s, found none; "
+            "give longer ones or lower calibrating.knots_s in the recipe."
+        )
     usual = max(float(np.quantile(np.abs(logit - np.median(logit)), 0.9)) for logit in live)
     gain.fill_(min(USUAL / max(usual, 1e-3), MOST_GAIN))
     return float(gain)
@@ -78,17 +84,24 @@ def cap_at(seconds: float, settings: Calibrating) -> float:
 def collect(
     model: Fused, held_out: Sequence[Prepared], recipe: Recipe, seconds: float, rng: np.random.Generator
 ) -> dict[str, tuple[Values, Values, Values]]:
-    """Logit, target and label of random windows of ``seconds``, per key of present branches."""
-    stage = Stage(seconds=(seconds, seconds + 1e-6), partial=0.0)
+    """Logit, target and label of random windows of ``seconds``, per key of present branches.
+
+    Recordings that are too short for such a window are left out; nothing is found where all are.
+    """
+    stage = Stage(seconds=(seconds, seconds + 1e-6), partial=0.0, sampler=recipe.inference.sampler)
     found: dict[str, list[tuple[float, float, float]]] = {}
+    device = next(model.parameters()).device
+    held_out = [s for s in held_out if s.ticks >= int(min(seconds * recipe.window.rate, recipe.window.poses))]
+    if not held_out:
+        return {}
     for _ in range(-(-recipe.calibrating.windows // BATCH)):
         cuts = random_cuts(held_out, stage, recipe.window, BATCH, rng)
-        batch = assemble(cuts, recipe.window, recipe.target)
+        batch = assemble(cuts, recipe.window, recipe.target).to(device)
         there = batch.present
         with torch.no_grad():
             vectors = model.vectors(batch, [n for i, n in enumerate(BRANCHES) if there[:, i].any()])
             for chosen in subsets(BRANCHES):
-                wanted = torch.tensor([name in chosen for name in BRANCHES])
+                wanted = torch.tensor([name in chosen for name in BRANCHES], device=device)
                 rows = (there | ~wanted).all(1)
                 if not rows.any():
                     continue
@@ -115,8 +128,9 @@ def calibrate(
     for seconds in settings.knots_s:
         found = collect(model, held_out, recipe, seconds, rng)
         for key in slope:
-            # A combination that no held-out recording shows gets no say.
-            a, b = 0.0, 0.0
+            # A combination that no held-out recording shows gets no say; one that none shows for so long
+            # keeps what was fitted for less.
+            a, b = (slope[key][-1], bias[key][-1]) if slope[key] else (0.0, 0.0)
             if key in found:
                 logit, target, _ = found[key]
                 a, b = fit(logit, target, cap_at(seconds, settings), settings.smooth)

@@ -79,6 +79,18 @@ class Data(Section, frozen=True, kw_only=True):
     encoder_samples: int = 8192  # portraits that a run's own image encoder learns from
 
 
+class Splitting(Section, frozen=True, kw_only=True):
+    """How a corpus on disk is divided. Shares are of the training part's subjects, who are never shared."""
+
+    split: str = "disjoint"  # published or own protocol, by its name in the corpus
+    validation: float = 0.12  # early stopping
+    calibration: float = 0.18  # calibration, fitted on people that nothing else was learnt from
+    hidden: float = 0.25  # labels hidden: the pool of pseudo-labels where the test videos are left alone
+
+
+Sampler = Literal["window", "history", "paper"]
+
+
 class Stage(Section, frozen=True, kw_only=True):
     """One optimisation run."""
 
@@ -90,10 +102,14 @@ class Stage(Section, frozen=True, kw_only=True):
     average: float = 0.99  # decay of the averaged weights that are kept (EMA)
     gamma: float = 1.0  # focal loss
     alpha: float = 0.5  # weight of the win class, 0.5 = balanced
+    balance: Literal["none", "sampler", "alpha"] = "none"  # how an uneven class ratio is met, if at all
+    sampler: Sampler = "window"
     seconds: tuple[float, float] = (8.0, 40.0)  # window lengths, drawn log-uniformly
     partial: float = 0.3  # share of windows that are not yet full
-    pseudo_weight: float = 0.5  # of a pseudo-labelled window in the loss
     moments: float = 0.0  # weight of the auxiliary loss on moments (made-up people only, stage 1)
+    contrastive: float = 0.0  # weight of the supervised contrastive loss on branch vectors (stage 1)
+    validate_every: int = 0  # steps; 0 = no early stopping
+    patience: int = 5  # validations without a better one before a stage stops
 
 
 class Dropping(Section, frozen=True, kw_only=True):
@@ -104,6 +120,15 @@ class Dropping(Section, frozen=True, kw_only=True):
     text: float = 0.7
     group: float = 0.1  # of body, face or hands, for the whole window
     gap: float = 0.2  # of a run of missing ticks
+
+
+class Weak(Section, frozen=True, kw_only=True):
+    """Pseudo-labels in stage 2. ``hard`` is the paper's form, the others are ours."""
+
+    labels: Literal["hard", "soft", "weighted", "confident"] = "hard"
+    confident: float = 0.8  # "confident" keeps labels at least so sure
+    weight: float = 0.5  # of a pseudo-labelled window in the loss
+    rounds: int = 1  # more: the model's own predictions refine the labels before each further round
 
 
 class Target(Section, frozen=True, kw_only=True):
@@ -129,6 +154,22 @@ class Calibrating(Section, frozen=True, kw_only=True):
     smooth: float = 0.02  # label smoothing: nothing is surer than this
 
 
+class Inference(Section, frozen=True, kw_only=True):
+    """How a whole video is judged."""
+
+    sampler: Sampler = "window"
+    votes: int = 4  # samples of a video; their logits are averaged
+
+
+class Compute(Section, frozen=True, kw_only=True):
+    """What it runs on; results depend on ``precision`` and on the number of processes alone."""
+
+    threads: int = 2
+    workers: int = 0  # processes that draw batches; 0 = drawn between the steps
+    precision: Literal["no", "bf16", "fp16"] = "no"
+    save_every: int = 200  # steps between the points that a killed run resumes from
+
+
 class Delivery(Section, frozen=True, kw_only=True):
     """What the bundle says about itself."""
 
@@ -147,15 +188,19 @@ class Recipe(Section, frozen=True, kw_only=True):
 
     name: str
     seed: int = 0
-    threads: int = 2
+    compute: Compute = Compute()
     model: Model = Model()
+    video: Video = Video()
     data: Data = Data()
+    splitting: Splitting = Splitting()
     target: Target = Target()
     dropping: Dropping = Dropping()
     moments: Stage = Stage(steps=0, rate=3e-3, seconds=(4.0, 8.0))  # opens stage 1; 0 steps = left out
     pretrain: Stage = Stage()
     describe: Stage = Stage(batch=32)  # stage 1 of the text branch, on whole recordings
     finetune: Stage = Stage(steps=150, rate=3e-4)
+    weak: Weak = Weak()
+    inference: Inference = Inference()
     calibrating: Calibrating = Calibrating()
     delivery: Delivery = Delivery()
 
@@ -190,7 +235,6 @@ def parse(text: str, where: str = "recipe") -> Recipe:
         raise UsageError(
             f"{where}: expected a recipe, found a malformed one ({error}); correct it."
         ) from error
-    video: Video = Video()
 
 
 def _refuse_unknown(raw: Any, record: type[msgspec.Struct], where: str) -> None:

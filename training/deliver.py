@@ -162,7 +162,8 @@ def _left(values, rows: int):  # type: ignore[no-untyped-def]
 def deliver_run(checkpoint: Checkpoint, out: Path, encoder: Path, command: str) -> str:
     """Deliver with the portrait encoder in ``encoder`` if the image branch learnt; real recordings among the
     parity cases. Returns what was written, in words."""
-    from training.runs import HELD_OUT, prepare_simulated
+    from training.runs import prepare_simulated
+    from training.simulated import HELD_OUT
 
     portrait = None
     if "image" in checkpoint.about["branches"]:

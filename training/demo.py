@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from stream.frontend import FrontEnd
-from training import config, image_encoder, runs
+from training import config, image_encoder, materials, runs
 from training.behaviour import PROFILES
 from training.deliver import deliver_run
-from training.films import warped_recordings
+from training.films import load_folder, warped_recordings
 
 COMMAND = "undertone-training demo"
 SECONDS, MIXED, SEED = 60.0, 0.4, 0  # of the films
@@ -15,13 +15,13 @@ SECONDS, MIXED, SEED = 60.0, 0.4, 0  # of the films
 def rebuild(out: Path, work: Path, count: int) -> str:
     """Encoder, films, both stages, delivery; returns what was written, in words."""
     recipe = config.load("demo")
-    encoder, films = work / runs.ENCODER, work / "warped"
+    encoder, films = work / materials.ENCODER, work / "warped"
     if not (encoder / "model.safetensors").exists():
-        image_encoder.train(encoder, image_encoder.Course(threads=recipe.threads))
-    front_end = FrontEnd.from_cache(recipe.threads)
+        image_encoder.train(encoder, image_encoder.Course(threads=recipe.compute.threads))
+    front_end = FrontEnd.from_cache(recipe.compute.threads)
     profile = PROFILES[recipe.data.profile]
     for _ in warped_recordings(profile, count, SECONDS, SEED, front_end, mixed=MIXED, folder=films):
         pass
-    sources = runs.sources(recipe, work, films, encoder)
-    checkpoint = runs.run(recipe, work, sources)
+    encode = materials.image_encoder(recipe, work, encoder)
+    checkpoint = runs.run(recipe, work, materials.from_simulator(recipe, load_folder(films, encode), encode))
     return deliver_run(checkpoint, out, encoder, COMMAND)

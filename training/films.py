@@ -7,6 +7,7 @@ whenever an encoder is at hand. It may be stopped and started again.
 
 import argparse
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -77,6 +78,7 @@ def warped(profile: Profile, parts: Sequence[tuple[str, float]], seed: int, fron
         subject=f"warped-{seed}",
         llr=np.cumsum(steps, dtype=np.float64).astype(np.float32),
         provenance=f"warped portrait, profile {profile.name}, parts {spelt}, seed {seed}; {NOTICE}",
+        mixed=len(parts) > 1,
     )
     crops = np.array(list(track.crops.values()), np.uint8).reshape(-1, PORTRAIT, PORTRAIT, 3)
     return Film(recording, crops, np.array(list(track.crops), np.int64))
@@ -142,8 +144,15 @@ def load(path: Path, encode: Encode | None = None) -> Recording:
         label=int(words["label"]),
         subject=words["subject"],
         provenance=words["provenance"],
+        mixed=behaviour_changes(words["provenance"]),
     )
     return Film(recording, crops, slots).encoded(encode)
+
+
+def behaviour_changes(provenance: str) -> bool:
+    """Whether a film shows more than one behaviour, by its own account of its parts."""
+    parts = re.search(r"parts (\S+),", provenance)
+    return parts is not None and "," in parts[1]
 
 
 def load_folder(folder: str | Path, encode: Encode | None = None) -> list[Recording]:

@@ -1,63 +1,258 @@
-"""One optimisation run: AdamW, warm-up and cosine decay, clipped gradients, averaged weights, a JSONL log."""
+"""Phases of optimisation: AdamW, warm-up and cosine decay, clipped gradients, averaged weights.
 
-import json
+Step k depends on the weights, the optimiser's state and (seed, phase, k) alone, so a run that is killed and
+started again ends where it would have ended. Devices, several processes and mixed precision are accelerate's.
+"""
+
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import Tensor, nn
 
-from training.config import Stage
+from training.batch import Batch
+from training.config import Recipe, Stage
+from training.log import Bar, Log
+from training.progress import Progress, optimiser_tensors, restore_optimiser
+from training.windows import Windows, generator
 
-Step = Callable[[], Tensor]  # draws a batch and returns its loss
-
-
-class Log:
-    """JSON lines of a run; also kept in memory."""
-
-    def __init__(self, path: Path | None = None) -> None:
-        self.path, self.lines = path, []
-        self._begun = time.monotonic()
-
-    def __call__(self, **values: Any) -> None:
-        values["elapsed_s"] = round(time.monotonic() - self._begun, 1)
-        self.lines.append(values)
-        if self.path:
-            with self.path.open("a") as stream:
-                stream.write(json.dumps(values) + "\n")
+Loss = Callable[[Batch], Tensor]
+LINES = 10  # log lines a phase
+VALIDATION_BATCHES = 8
 
 
-def run(name: str, module: nn.Module, parts: Iterable[nn.Module], step: Step, stage: Stage, log: Log) -> None:
-    """Optimise the parameters of ``parts`` (inside ``module``); leaves their averaged weights in place."""
-    parameters = [p for part in parts for p in part.parameters()]
-    optimiser = torch.optim.AdamW(parameters, lr=stage.rate, weight_decay=stage.decay)
-    average = [p.detach().clone() for p in parameters]
-    recent: list[float] = []
-    for k in range(stage.steps):
-        module.train()
-        for group in optimiser.param_groups:
-            group["lr"] = stage.rate * _schedule(k, stage)
-        loss = step()
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimiser.step()
-        # Young averages follow faster, or the random start would stay in them.
-        keep = min(stage.average, (1 + k) / (10 + k))
+class Objective(nn.Module):
+    """A model and what is asked of it, as one module: gradients of several processes meet at its forward."""
+
+    def __init__(self, model: nn.Module, loss: Loss) -> None:
+        super().__init__()
+        self.model, self.loss = model, loss
+
+    def forward(self, batch: Batch) -> Tensor:
+        return self.loss(batch)
+
+
+class Trainer:
+    """Runs the phases of one model, resuming what ``folder`` holds of them."""
+
+    def __init__(self, model: nn.Module, recipe: Recipe, folder: Path | None = None, log: Log | None = None):
+        torch.set_num_threads(recipe.compute.threads)
+        # A branch that a batch lacks gets no gradient, which several processes must be told to expect.
+        uneven = DistributedDataParallelKwargs(find_unused_parameters=True)
+        self.accelerator = Accelerator(mixed_precision=recipe.compute.precision, kwargs_handlers=[uneven])
+        self.model, self.recipe = model, recipe
+        self.log = log or Log()
+        self.log.quiet = self.rank > 0
+        self.progress = Progress.open(folder, recipe)
+        self.progress.restore(model)
+        if self.progress.done:
+            self.log.rewind(self.progress.lines)  # what came after is about to come again
+        model.to(self.accelerator.device)
+
+    @property
+    def rank(self) -> int:
+        return self.accelerator.process_index
+
+    def once(self, name: str, act: Callable[[], object]) -> None:
+        """Change the model by ``act``, unless a resumed run has done so."""
+        if name not in self.progress.done:
+            act()
+            self._finish(name)
+
+    def found(self, name: str, act: Callable[[], Any]) -> Any:
+        """What ``act`` finds (anything that JSON holds), found once: a resumed run is told it again."""
+        notes = self.progress.notes
+        if name not in notes:
+            notes[name] = act()
+            self._finish(name)
+        return notes[name]
+
+    def fit(
+        self,
+        parts: Iterable[nn.Module],
+        loss: Loss,
+        windows: Windows,
+        validation: Windows | None = None,
+        plain: Loss | None = None,
+    ) -> None:
+        """Optimise the parameters of ``parts``; leaves their averaged weights in place, with ``validation``
+        those that did best there by ``plain`` (the loss itself when it is left out)."""
+        phase, stage = windows.phase, windows.stage
+        if phase in self.progress.done:
+            return
+        parameters = [p for part in parts for p in part.parameters()]
+        with _only(self.model, parameters):
+            optimiser = torch.optim.AdamW(parameters, lr=stage.rate, weight_decay=stage.decay)
+            objective, wrapped = self.accelerator.prepare(Objective(self.model, loss), optimiser)
+            run = _Phase(self, phase, stage, parameters, optimiser)
+            with Bar(phase, stage.steps, run.step, quiet=self.rank > 0) as bar:
+                for batch in _waited(windows.since(run.step), run):
+                    if run.stopped:
+                        break
+                    run.train_step(objective, wrapped, batch)
+                    bar.step(run.recent[-1])
+                    run.after(plain or loss, validation)
+            run.leave()
+        self.accelerator.free_memory()
+        self._finish(phase)
+
+    def _finish(self, name: str) -> None:
+        self.model.eval()
+        if self.rank == 0:
+            self.progress.finish(name, self.model, len(self.log.lines))
+        else:
+            self.progress.done.append(name)
+        self.accelerator.wait_for_everyone()
+
+    def validate(self, loss: Loss, windows: Windows) -> float:
+        """Mean loss over the same few windows each time; the same in every process."""
+        self.model.eval()
         with torch.no_grad():
-            for mean, p in zip(average, parameters, strict=True):
+            found = [float(loss(windows[k].to(self.accelerator.device))) for k in range(VALIDATION_BATCHES)]
+        return sum(found) / len(found)
+
+
+class _Phase:
+    """The state of one phase between its steps."""
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        name: str,
+        stage: Stage,
+        parameters: list[nn.Parameter],
+        optimiser: torch.optim.Optimizer,
+    ) -> None:
+        self.trainer, self.name, self.stage = trainer, name, stage
+        self.parameters, self.optimiser = parameters, optimiser
+        self.average = [p.detach().clone() for p in parameters]
+        self.best: list[Tensor] = []
+        self.step, self.worse, self.lowest = 0, 0, math.inf
+        self.recent: list[float] = []
+        self.waited_s, self.begun = 0.0, time.monotonic()
+        progress = trainer.progress
+        if progress.phase == name:
+            self._resume(progress)
+
+    def _resume(self, progress: Progress) -> None:
+        says, tensors = progress.says, progress.tensors
+        self.step, self.worse, self.lowest = progress.step, says["worse"], says["lowest"]
+        self.recent = says["recent"]
+        device = self.average[0].device
+        self.average = [tensors[f"average.{i}"].to(device) for i in range(len(self.average))]
+        if "best.0" in tensors:
+            self.best = [tensors[f"best.{i}"].to(device) for i in range(len(self.average))]
+        restore_optimiser(self.optimiser, self.parameters, tensors)
+        scaler = self.trainer.accelerator.scaler
+        if scaler is not None and says["scaler"]:
+            scaler.load_state_dict(says["scaler"])
+
+    @property
+    def stopped(self) -> bool:
+        return bool(self.stage.validate_every) and self.worse >= self.stage.patience
+
+    def train_step(self, objective: nn.Module, wrapped: torch.optim.Optimizer, batch: Batch) -> None:
+        trainer, stage = self.trainer, self.stage
+        trainer.model.train()
+        for group in self.optimiser.param_groups:
+            group["lr"] = stage.rate * _schedule(self.step, stage)
+        seed = generator(trainer.recipe.seed, f"{self.name}, model", self.step, trainer.rank)
+        torch.manual_seed(int(seed.integers(2**62)))
+        loss = objective(batch.to(trainer.accelerator.device))
+        wrapped.zero_grad(set_to_none=True)
+        trainer.accelerator.backward(loss)
+        trainer.accelerator.clip_grad_norm_(self.parameters, 1.0)
+        wrapped.step()
+        # Young averages follow faster, or the random start would stay in them.
+        keep = min(stage.average, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for mean, p in zip(self.average, self.parameters, strict=True):
                 mean.lerp_(p, 1 - keep)
-        recent.append(float(loss.detach()))
-        if (k + 1) % max(stage.steps // 10, 1) == 0:
-            log(stage=name, step=k + 1, loss=round(sum(recent) / len(recent), 4))
-            recent.clear()
+        self.recent.append(float(loss.detach()))
+        self.step += 1
+
+    def after(self, loss: Loss, validation: Windows | None) -> None:
+        """Log, validate and save, where it is time to."""
+        stage, trainer = self.stage, self.trainer
+        said: dict[str, float] = {}
+        if validation is not None and stage.validate_every and self.step % stage.validate_every == 0:
+            said["validation"] = round(self._validated(loss, validation), 4)
+        if said or self.step % max(stage.steps // LINES, 1) == 0:
+            spent = time.monotonic() - self.begun
+            mean = round(sum(self.recent) / len(self.recent), 4)
+            share = round(self.waited_s / max(spent, 1e-9), 4)
+            trainer.log(stage=self.name, step=self.step, loss=mean, **said, waiting=share)
+            self.recent = []
+        if self.step % trainer.recipe.compute.save_every == 0 and trainer.rank == 0:
+            self.save()
+
+    def _validated(self, loss: Loss, validation: Windows) -> float:
+        with self.averaged():
+            value = self.trainer.validate(loss, validation)
+        if value < self.lowest:
+            self.lowest, self.worse = value, 0
+            self.best = [mean.clone() for mean in self.average]
+        else:
+            self.worse += 1
+        return value
+
+    def save(self) -> None:
+        trainer = self.trainer
+        tensors = optimiser_tensors(self.optimiser, self.parameters)
+        tensors |= {f"average.{i}": v for i, v in enumerate(self.average)}
+        tensors |= {f"best.{i}": v for i, v in enumerate(self.best)}
+        scaler = trainer.accelerator.scaler
+        says = {
+            "worse": self.worse,
+            "lowest": self.lowest,
+            "recent": self.recent,
+            "scaler": scaler.state_dict() if scaler is not None else {},
+        }
+        trainer.progress.save(trainer.model, self.name, self.step, len(trainer.log.lines), says, tensors)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The averaged weights in place of the newest ones."""
+        newest = [p.detach().clone() for p in self.parameters]
+        _put(self.parameters, self.average)
+        yield
+        _put(self.parameters, newest)
+
+    def leave(self) -> None:
+        _put(self.parameters, self.best or self.average)
+
+
+def _put(parameters: list[nn.Parameter], values: list[Tensor]) -> None:
     with torch.no_grad():
-        for mean, p in zip(average, parameters, strict=True):
-            p.copy_(mean)
-    module.eval()
+        for p, value in zip(parameters, values, strict=True):
+            p.copy_(value)
+
+
+@contextmanager
+def _only(model: nn.Module, parameters: list[nn.Parameter]) -> Iterator[None]:
+    """Gradients for these parameters alone."""
+    chosen = {id(p) for p in parameters}
+    for p in model.parameters():
+        p.requires_grad_(id(p) in chosen)
+    yield
+    for p in model.parameters():
+        p.requires_grad_(True)
+
+
+def _waited(batches: Iterator[Batch], phase: _Phase) -> Iterator[Batch]:
+    """The same batches; the time spent waiting for them is added up."""
+    while True:
+        begun = time.monotonic()
+        batch = next(batches, None)
+        phase.waited_s += time.monotonic() - begun
+        if batch is None:
+            return
+        yield batch
 
 
 def _schedule(k: int, stage: Stage) -> float:

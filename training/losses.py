@@ -1,8 +1,10 @@
-"""Focal loss on logits; the target may be a probability."""
+"""Losses on logits and on branch vectors."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+TEMPERATURE = 0.1  # of the contrastive loss
 
 
 def focal(
@@ -21,3 +23,18 @@ def focal(
     if weight is None:
         return each.mean()
     return (each * weight).sum() / weight.sum().clamp(min=1e-6)
+
+
+def contrastive(vectors: Tensor, win: Tensor, temperature: float = TEMPERATURE) -> Tensor:
+    """Supervised contrastive loss of vectors [B, E] and classes bool [B]: windows of one class attract.
+
+    Khosla et al., Supervised Contrastive Learning, the sum outside the logarithm. Windows without another
+    one of their class do not count; 0 when there is none that counts.
+    """
+    z = F.normalize(vectors, dim=1)
+    itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
+    log_p = (z @ z.T / temperature).masked_fill(itself, -torch.inf).log_softmax(1)
+    same = (win[:, None] == win[None]) & ~itself
+    count = same.sum(1)
+    each = -log_p.masked_fill(~same, 0).sum(1) / count.clamp(min=1)
+    return each[count > 0].mean() if bool((count > 0).any()) else vectors.sum() * 0

@@ -3,7 +3,7 @@
 Paper: hidden-emotion paper, training section. Modality dropout and absent vectors in stage 2 are ours.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -11,122 +11,152 @@ from msgspec import structs
 from torch import Tensor, nn
 
 from stream.contract import BRANCHES
+from training.batch import Batch
 from training.calibrate import fit
 from training.config import Recipe, Stage
-from training.dataset import Corpus, Prepared
-from training.loop import Log, run
-from training.losses import focal
-from training.model.fused import Batch, Fused
-from training.sampling import assemble, augment, drop_branches, random_cuts
+from training.dataset import Pools, Prepared, feeds
+from training.loop import Trainer
+from training.losses import contrastive, focal
+from training.model.fused import Fused
+from training.predict import confidences
+from training.sampling import win_share
+from training.weak import apply
+from training.windows import Windows
 
-Draw = Callable[[], Batch]
 START_BATCHES = 20
 
 
-def pretrain(model: Fused, corpus: Corpus, recipe: Recipe, log: Log) -> None:
-    """Stage 1: every branch that the corpus can feed learns with a head of its own; focal loss.
+def pretrain(trainer: Trainer, model: Fused, pools: Pools) -> None:
+    """Stage 1: every branch that the pools can feed learns with a head of its own; focal loss.
 
-    Where a recipe asks for it, and the corpus is made up so that every event is known, a branch first
-    learns what each moment says. One bit a window is little to learn brief events from.
+    Where a recipe asks for it, and people are made up so that every event is known, a branch first learns
+    what each moment says. One bit a window is little to learn brief events from.
     """
-    fit_inputs(model, [*corpus.labelled, *corpus.warped], recipe)
-    rng = np.random.default_rng([recipe.seed, 1])
+    recipe = trainer.recipe
+    trainer.once("inputs", lambda: fit_inputs(model, [*pools.labelled, *pools.warped], recipe))
     for branch in BRANCHES:
-        pools = _pools(corpus, branch)
-        if not pools:
+        learnt = _pools(pools, branch)
+        if not learnt:
             continue
-        stage, parts = recipe.pretrain, [getattr(model, branch), model.heads[branch]]
+        stage = recipe.pretrain
         if branch == "text":  # a description speaks of a whole recording
             stage = structs.replace(recipe.describe, seconds=(recipe.data.seconds,) * 2, partial=0.0)
-            if corpus.easier_texts:
-                name, first = "pretrain text, easier", [corpus.easier_texts]
-                _alone(name, model, branch, parts, first, recipe, stage, rng, log)
-            pools = [corpus.texts] if corpus.texts else pools
+            if pools.easier_texts:
+                _alone(trainer, model, "pretrain text, easier", branch, [pools.easier_texts], stage, pools)
+            learnt = [pools.texts] if pools.texts else learnt
         elif recipe.moments.steps:
-            learn_moments(model, corpus, branch, pools, recipe, rng, log)
-            parts.append(model.moment_heads[branch])
-        _alone(f"pretrain {branch}", model, branch, parts, pools, recipe, stage, rng, log)
+            _learn_moments(trainer, model, pools, branch, learnt)
+        _alone(trainer, model, f"pretrain {branch}", branch, learnt, stage, pools)
 
 
-def learn_moments(
-    model: Fused,
-    corpus: Corpus,
-    branch: str,
-    pools: list[list[Prepared]],
-    recipe: Recipe,
-    rng: np.random.Generator,
-    log: Log,
+def _learn_moments(
+    trainer: Trainer, model: Fused, pools: Pools, branch: str, learnt: list[list[Prepared]]
 ) -> None:
     """What each row says of its moment, on easier people first; then the head takes over what was found."""
-    parts = [getattr(model, branch), model.moment_heads[branch]]
+    recipe = trainer.recipe
     stage = recipe.moments
     if branch == "image":  # fewer rows a window, so more windows
         stage = structs.replace(stage, steps=stage.steps * recipe.window.stride)
-    easier = [s for s in corpus.easier if _feeds(s, branch)]
-    for name, chosen in (("easier ", [easier] if easier else []), ("", pools)):
-        if chosen:
-            draw = _drawer(chosen, recipe, stage, rng, (branch,))
-            step = _moment_step(model, branch, draw, recipe)
-            run(f"{name}moments {branch}", model, parts, step, stage, log)
-    _start_head(model, branch, pools, recipe, rng)
+    easier = [s for s in pools.easier if feeds(s, branch)]
 
-
-def _moment_step(model: Fused, branch: str, draw: Draw, recipe: Recipe) -> Callable[[], Tensor]:
-    def step() -> Tensor:
-        batch = draw()
+    def loss(batch: Batch) -> Tensor:
         _, said, mask = model.moments(branch, batch)
-        return _moment_loss(said, mask, batch, recipe)
+        return moment_loss(branch, said, mask, batch)
 
-    return step
+    parts = [getattr(model, branch), model.moment_heads[branch]]
+    for name, chosen in ((f"easier moments {branch}", [easier]), (f"moments {branch}", learnt)):
+        if any(chosen):
+            trainer.fit(parts, loss, _windows(trainer, name, chosen, stage, (branch,)))
+    trainer.once(f"head {branch}", lambda: _start_head(trainer, model, branch, learnt))
 
 
-def _moment_loss(said: Tensor, mask: Tensor, batch: Batch, recipe: Recipe) -> Tensor:
-    true = batch.moments
-    if said.shape[1] != true.shape[1]:  # feature slots: the newest is as old as the newest tick
-        true = true.flip(1)[:, :: recipe.window.stride].flip(1)
-        true = nn.functional.pad(true, (said.shape[1] - true.shape[1], 0))
+def moment_loss(branch: str, said: Tensor, mask: Tensor, batch: Batch) -> Tensor:
+    """Mean squared error of the valid rows' moments."""
+    true = batch.slot_moments if branch == "image" else batch.moments
     return ((said - true).square() * mask).sum() / mask.sum().clamp(min=1)
 
 
-def _start_head(
-    model: Fused, branch: str, pools: list[list[Prepared]], recipe: Recipe, rng: np.random.Generator
-) -> None:
+@torch.no_grad()
+def _start_head(trainer: Trainer, model: Fused, branch: str, learnt: list[list[Prepared]]) -> None:
     """Let the head of stage 1 say of a window, up to a fitted gain, the mean of what is said of its rows."""
-    draw = _drawer(pools, recipe, recipe.pretrain, rng, (branch,))
+    model.eval()
+    windows = _windows(trainer, f"head {branch}", learnt, trainer.recipe.pretrain, (branch,))
     said, target = [], []
-    with torch.no_grad():
-        for _ in range(START_BATCHES):
-            batch = draw()
-            said += model.moment_heads[branch](model.vector(branch, batch))[:, 0].tolist()
-            target += batch.target.tolist()
-        unit = max(float(np.std(said)), 1e-6)
-        gain, offset = fit(np.array(said) / unit, np.array(target), cap=100.0, smooth=0.05)
-        gain /= unit
-        source, head = model.moment_heads[branch], model.heads[branch]
-        head.weight.copy_(gain * source.weight)
-        head.bias.copy_(gain * source.bias + offset)
+    for k in range(START_BATCHES):
+        batch = windows[k].to(trainer.accelerator.device)
+        said += model.moment_heads[branch](model.vector(branch, batch))[:, 0].tolist()
+        target += batch.target.tolist()
+    unit = max(float(np.std(said)), 1e-6)
+    gain, offset = fit(np.array(said) / unit, np.array(target), cap=100.0, smooth=0.05)
+    gain /= unit
+    source, head = model.moment_heads[branch], model.heads[branch]
+    head.weight.copy_(gain * source.weight)
+    head.bias.copy_(gain * source.bias + offset)
 
 
-def finetune(model: Fused, corpus: Corpus, branches: Sequence[str], recipe: Recipe, log: Log) -> None:
+def _alone(
+    trainer: Trainer,
+    model: Fused,
+    phase: str,
+    branch: str,
+    learnt: list[list[Prepared]],
+    stage: Stage,
+    pools: Pools,
+) -> None:
+    """One branch with its own head, and with the auxiliary losses that the recipe asks for."""
+    stage = _balanced(stage, learnt)
+    wants_moments = bool(stage.moments) and branch != "text"
+
+    def loss(batch: Batch) -> Tensor:
+        extra: Tensor | float = 0.0
+        if wants_moments:
+            vector, said, mask = model.moments(branch, batch)
+            extra = stage.moments * moment_loss(branch, said, mask, batch)
+        else:
+            vector = model.vector(branch, batch)
+        if stage.contrastive:
+            extra = extra + stage.contrastive * contrastive(vector, batch.target > 0.5)
+        return _focal(model.heads[branch](vector)[:, 0], batch, stage) + extra
+
+    def plain(batch: Batch) -> Tensor:
+        return _focal(model.alone(branch, batch), batch, stage)
+
+    parts: list[nn.Module] = [getattr(model, branch), model.heads[branch]]
+    parts += [model.moment_heads[branch]] if wants_moments else []
+    windows = _windows(trainer, phase, learnt, stage, (branch,))
+    unseen = [s for s in pools.validation if feeds(s, branch)]
+    trainer.fit(parts, loss, windows, _validation(trainer, phase, unseen, stage, (branch,)), plain)
+
+
+def finetune(trainer: Trainer, model: Fused, pools: Pools, branches: Sequence[str]) -> None:
     """Stage 2: the whole model with a small learning rate, pseudo-labelled recordings among the rest.
 
-    ``branches`` learnt in stage 1; the fusion begins as the sum of what they say.
+    ``branches`` learnt in stage 1; the fusion begins as the sum of what they say. With several rounds the
+    model's own predictions are the labels' refinement: the mean of both.
     """
-    stage = recipe.finetune
-    model.start_fusion(branches)
-    rng = np.random.default_rng([recipe.seed, 2])
-    pools = [pool for pool in ([*corpus.labelled, *corpus.pseudo], corpus.warped) if pool]
-    draw = _drawer(pools, recipe, stage, rng)
+    recipe = trainer.recipe
+    trainer.once("fusion", lambda: model.start_fusion(branches))
+    given = pools.confidences
+    for number in range(recipe.weak.rounds):
+        phase, said = "finetune", given
+        if number:
+            phase = f"finetune, round {number + 1}"
+            own = trainer.found(f"{phase}, labels", lambda: confidences(model, pools.pseudo, recipe))
+            said = {name: (own[name] + win) / 2 for name, win in given.items()}
+        _together(trainer, model, phase, [*pools.labelled, *apply(pools.pseudo, said, recipe.weak)], pools)
 
-    def step() -> Tensor:
-        batch = draw()
-        present = drop_branches(batch.present, recipe.dropping, rng)
-        branches = [name for i, name in enumerate(BRANCHES) if present[:, i].any()]
-        logit = model.fuse(model.vectors(batch, branches), present)
-        return _focal(logit, batch, stage)
+
+def _together(trainer: Trainer, model: Fused, phase: str, people: list[Prepared], pools: Pools) -> None:
+    learnt = [pool for pool in (people, pools.warped) if pool]
+    stage = _balanced(trainer.recipe.finetune, learnt)
+
+    def loss(batch: Batch) -> Tensor:
+        branches = [name for i, name in enumerate(BRANCHES) if batch.kept[:, i].any()]
+        return _focal(model.fuse(model.vectors(batch, branches), batch.kept), batch, stage)
 
     parts = [*(getattr(model, branch) for branch in BRANCHES), model.fusion]
-    run("finetune", model, parts, step, stage, log)
+    windows = _windows(trainer, phase, learnt, stage, BRANCHES, drop=True)
+    trainer.fit(parts, loss, windows, _validation(trainer, phase, pools.validation, stage, BRANCHES))
 
 
 def fit_inputs(model: Fused, sources: Sequence[Prepared], recipe: Recipe) -> None:
@@ -137,60 +167,44 @@ def fit_inputs(model: Fused, sources: Sequence[Prepared], recipe: Recipe) -> Non
             spatial.fit(rows, recipe.window.values)
 
 
-def _feeds(source: Prepared, branch: str) -> bool:
-    return {
-        "keypoints": any(bool(m.any()) for m in source.masks.values()),
-        "image": bool(source.feature_mask.any()),
-        "text": bool(source.ids_mask.any()),
-    }[branch]
+def branches_of(pools: Pools) -> list[str]:
+    """Branches that some training recording feeds."""
+    return [name for name in BRANCHES if _pools(pools, name) or (name == "text" and pools.texts)]
 
 
-def _pools(corpus: Corpus, branch: str) -> list[list[Prepared]]:
+def _pools(pools: Pools, branch: str) -> list[list[Prepared]]:
     """Recordings that feed a branch, by origin."""
-    pools = [[s for s in pool if _feeds(s, branch)] for pool in (corpus.labelled, corpus.warped)]
-    return [pool for pool in pools if pool]
+    chosen = [[s for s in pool if feeds(s, branch)] for pool in (pools.labelled, pools.warped)]
+    return [pool for pool in chosen if pool]
 
 
-def _drawer(
+def _balanced(stage: Stage, learnt: list[list[Prepared]]) -> Stage:
+    """With ``balance = "alpha"``, focal loss weights under which both classes weigh the same."""
+    if stage.balance != "alpha":
+        return stage
+    return structs.replace(stage, alpha=1 - win_share([s for pool in learnt for s in pool]))
+
+
+def _windows(
+    trainer: Trainer,
+    phase: str,
     pools: list[list[Prepared]],
-    recipe: Recipe,
     stage: Stage,
-    rng: np.random.Generator,
-    branches: Sequence[str] = BRANCHES,
-) -> Draw:
-    """Batches from one pool, or from two in the recipe's share."""
-    share = recipe.data.warped_share
-
-    def draw() -> Batch:
-        pool = pools[int(len(pools) > 1 and rng.random() < share)]
-        cuts = random_cuts(pool, stage, recipe.window, stage.batch, rng)
-        batch = assemble(cuts, recipe.window, recipe.target, branches)
-        return augment(batch, recipe.dropping, rng) if "keypoints" in branches else batch
-
-    return draw
+    branches: Sequence[str],
+    *,
+    drop: bool = False,
+) -> Windows:
+    return Windows(phase, pools, trainer.recipe, stage, branches, drop=drop, rank=trainer.rank)
 
 
-def _alone(
-    name: str,
-    model: Fused,
-    branch: str,
-    parts: list[nn.Module],
-    pools: list[list[Prepared]],
-    recipe: Recipe,
-    stage: Stage,
-    rng: np.random.Generator,
-    log: Log,
-) -> None:
-    draw = _drawer(pools, recipe, stage, rng, (branch,))
-
-    def step() -> Tensor:
-        batch = draw()
-        if not stage.moments or branch == "text":
-            return _focal(model.alone(branch, batch), batch, stage)
-        logit, said, mask = model.moments(branch, batch)
-        return _focal(logit, batch, stage) + stage.moments * _moment_loss(said, mask, batch, recipe)
-
-    run(name, model, parts, step, stage, log)
+def _validation(
+    trainer: Trainer, phase: str, unseen: list[Prepared], stage: Stage, branches: Sequence[str]
+) -> Windows | None:
+    """The same windows every time, as they are."""
+    if not unseen or not stage.validate_every:
+        return None
+    name = f"{phase}, validation"
+    return Windows(name, [unseen], trainer.recipe, stage, branches, augmented=False)
 
 
 def _focal(logit: Tensor, batch: Batch, stage: Stage) -> Tensor:

@@ -11,15 +11,17 @@ from training import runs
 from training.calibrate import cap_at, subsets
 from training.checkpoint import WEIGHTS, Checkpoint
 from training.checkpoint import load as load_checkpoint
-from training.config import Bert, Calibrating, Data, Delivery, Model, Recipe, Stage, Temporal
-from training.dataset import HELD_OUT
+from training.config import Bert, Calibrating, Compute, Data, Delivery, Model, Recipe, Stage, Temporal
 from training.deliver import deliver, real_cases, summary
+from training.log import read
+from training.materials import from_simulator
+from training.simulated import HELD_OUT
 
 SMALL = Temporal(dim=16, feedforward=32, dropout=0.0)
 STAGE = Stage(steps=2, batch=4, warmup=1, seconds=(2.0, 4.0))
 RECIPE = Recipe(
     name="test",
-    threads=1,
+    compute=Compute(threads=1),
     model=Model(
         out=16,
         hidden=16,
@@ -41,7 +43,7 @@ RECIPE = Recipe(
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     out = tmp_path_factory.mktemp("run")
-    runs.run(RECIPE, out)
+    runs.run(RECIPE, out, from_simulator(RECIPE))
     return out
 
 
@@ -55,7 +57,7 @@ def delivered(folder):
 
 def test_both_stages_leave_a_checkpoint_and_a_log(folder):
     assert {p.name for p in folder.iterdir()} >= {runs.PRETRAINED, runs.FINETUNED, runs.LOG}
-    stages = [line["stage"] for line in runs.read_log(folder / runs.LOG)]
+    stages = [line["stage"] for line in read(folder / runs.LOG)]
     assert stages[0] == "corpus"
     assert {"moments keypoints", "pretrain keypoints", "pretrain text", "finetune", "calibration"} <= set(
         stages
@@ -71,7 +73,7 @@ def test_a_checkpoint_comes_back_whole(folder):
 
 
 def test_the_same_recipe_gives_the_same_weights(folder, tmp_path):
-    again = runs.run(RECIPE, tmp_path).model.state_dict()
+    again = runs.run(RECIPE, tmp_path, from_simulator(RECIPE)).model.state_dict()
     for name, value in runs.resume(folder).model.state_dict().items():
         assert torch.equal(value, again[name]), name
 

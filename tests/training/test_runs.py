@@ -1,5 +1,3 @@
-import dataclasses
-
 import numpy as np
 import pytest
 from msgspec import structs
@@ -9,9 +7,9 @@ from stream.contract import Window
 from training import config
 from training.__main__ import app, main
 from training.behaviour import DEMO
-from training.model.text import train_tokenizer
+from training.films import behaviour_changes
+from training.materials import from_simulator
 from training.portraits import performance_of, with_portraits
-from training.runs import Sources, behaviour_changes, build_corpus, sample_texts
 from training.simulator import simulate
 
 
@@ -35,10 +33,9 @@ def test_portraits_show_what_the_points_do():
 
 @pytest.mark.parametrize(("parts", "changes"), [("win:60", False), ("loss:20.04,win:39.96", True)])
 def test_a_film_says_whether_its_behaviour_changes(parts, changes):
-    film = simulate(DEMO, 1, 2.0, 1)
     said = f"warped portrait, profile demo, parts {parts}, seed 3; made-up people"
-    assert behaviour_changes(dataclasses.replace(film, provenance=said)) is changes
-    assert not behaviour_changes(film)
+    assert behaviour_changes(said) is changes
+    assert not behaviour_changes(simulate(DEMO, 1, 2.0, 1).provenance)
 
 
 def test_every_command_explains_itself():
@@ -73,8 +70,7 @@ def test_held_out_people_have_faces_where_the_trained_ones_have():
         recipe.data, recordings=2, unlabelled=1, held_out=3, seconds=4.0, portraits=2, texts=4, easier=""
     )
     recipe = structs.replace(recipe, data=data)
-    tokenizer = train_tokenizer(sample_texts(recipe), recipe.model.text.vocabulary)
     encode = lambda crops: np.ones((len(crops), recipe.model.image_features), np.float32)  # noqa: E731
-    corpus = build_corpus(recipe, tokenizer, Sources(encode=encode))
-    assert [bool(p.feature_mask.any()) for p in corpus.held_out] == [True, True, False]
-    assert [bool(p.feature_mask.any()) for p in corpus.labelled] == [True, True]
+    pools = from_simulator(recipe, encode=encode).pools
+    assert [bool(p.feature_mask.any()) for p in pools.held_out] == [True, True, False]
+    assert [bool(p.feature_mask.any()) for p in pools.labelled] == [True, True]

@@ -6,20 +6,12 @@ import torch
 
 from stream.contract import Window
 from stream.skeleton import GROUPS
+from training.augment import augment, drop_branches, mirrored, refit
 from training.behaviour import DEMO
 from training.config import Dropping, Stage, Target
 from training.dataset import prepare
 from training.model.text import train_tokenizer
-from training.sampling import (
-    Cut,
-    assemble,
-    augment,
-    drop_branches,
-    mirrored,
-    random_cuts,
-    refit,
-    target_of,
-)
+from training.sampling import Cut, assemble, random_cuts, sparse, target_of
 from training.simulator import simulate
 
 WINDOW = Window(poses=500, features=100)
@@ -27,12 +19,10 @@ WINDOW = Window(poses=500, features=100)
 
 @pytest.fixture(scope="module")
 def prepared():
-    recordings = [
-        (simulate(DEMO, 1, 12.0, 1), False),
-        (simulate(DEMO, 0, 12.0, 2, parts=(("win", 6.0), ("loss", 6.0))), True),
-    ]
-    tokenizer = train_tokenizer([r.text for r, _ in recordings], 100)
-    return [prepare(r, WINDOW, tokenizer, 16, 8, mixed=mixed) for r, mixed in recordings]
+    changes = simulate(DEMO, 0, 12.0, 2, parts=(("win", 6.0), ("loss", 6.0)))
+    recordings = [simulate(DEMO, 1, 12.0, 1), dataclasses.replace(changes, mixed=True)]
+    tokenizer = train_tokenizer([r.text for r in recordings], 100)
+    return [prepare(r, WINDOW, tokenizer, 16, 8) for r in recordings]
 
 
 def test_cuts_stay_inside_and_some_are_partly_filled(prepared):
@@ -119,3 +109,54 @@ def test_a_full_window_that_begins_between_slots_keeps_the_newest(prepared):
     batch = assemble([Cut(source, 3, 103)], window, Target())
     assert batch.features.shape == (1, 20, 8)
     assert batch.features[0, :, 0].tolist() == list(range(1, 21))
+
+
+def test_no_window_mirrored_is_fine(prepared):
+    for name in GROUPS:
+        x = prepared[0].groups[name][None, :50].float()
+        assert mirrored(x[:0], name).shape == (0, *x.shape[1:])
+
+
+def test_a_paper_sample_is_sorted_without_repetition_and_keeps_the_spacing(prepared):
+    source, rng = prepared[0], np.random.default_rng(1)
+    cut = sparse(source, source.ticks, 100, Window(poses=200, features=20), "paper", rng)
+    assert len(cut.ticks) == 100
+    assert (np.diff(cut.ticks) > 0).all()
+    assert cut.ticks.max() > 200  # from the whole video, not its newest window
+    assert len(cut.slots) == 20
+    assert (np.diff(cut.slots) * 5 >= 6).all()
+    again = sparse(source, source.ticks, 100, Window(poses=200, features=20), "paper", rng)
+    assert not np.array_equal(cut.ticks, again.ticks)
+
+
+@pytest.mark.parametrize("sampler", ["paper", "history"])
+def test_a_short_video_gives_all_it_has(prepared, sampler):
+    source, rng = prepared[0], np.random.default_rng(1)
+    cut = sparse(source, 60, 100, WINDOW, sampler, rng)
+    assert cut.ticks.tolist() == list(range(60))
+
+
+def test_history_spreads_evenly_over_everything_so_far(prepared):
+    cut = sparse(prepared[0], 201, 41, WINDOW, "history", np.random.default_rng(0))
+    assert cut.ticks.tolist() == list(range(0, 201, 5))
+
+
+def test_sparse_rows_are_the_same_rows_with_their_true_age(prepared):
+    source = prepared[0]
+    rng = np.random.default_rng(1)
+    cut = sparse(source, 250, 90, WINDOW, "paper", rng)
+    batch = assemble([cut], WINDOW, Target())
+    whole = assemble([Cut(source, 0, 250)], WINDOW, Target())
+    for name in GROUPS:  # offsets were computed before the sample was drawn
+        assert torch.equal(batch.groups[name][0], whole.groups[name][0][cut.ticks])
+    assert batch.ages[0].tolist() == pytest.approx([(249 - t) / 25 for t in cut.ticks.tolist()])
+    assert whole.ages is None
+
+
+@pytest.mark.parametrize(("sampler", "balance"), [("paper", "none"), ("history", "sampler")])
+def test_every_sampler_draws_batches(prepared, sampler, balance):
+    stage = Stage(seconds=(4.0, 4.0), partial=0.5, sampler=sampler, balance=balance)
+    cuts = random_cuts(prepared, stage, WINDOW, 12, np.random.default_rng(0))
+    batch = assemble(cuts, WINDOW, Target())
+    assert batch.ages.shape == batch.masks["face"].shape
+    assert 0 < batch.target.mean() < 1

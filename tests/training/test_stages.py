@@ -7,21 +7,23 @@ import numpy as np
 import pytest
 import torch
 
+from training.batch import Batch
 from training.checkpoint import Checkpoint, build
-from training.config import Bert, Data, Model, Recipe, Stage, Target, Temporal
-from training.dataset import Corpus, described, prepare, simulated, text_only
+from training.config import Bert, Compute, Data, Model, Recipe, Stage, Target, Temporal
+from training.dataset import Pools, prepare, text_only
 from training.evaluation.metrics import auroc
-from training.loop import Log
-from training.model.fused import Batch
+from training.log import Log
+from training.loop import Trainer
 from training.model.text import train_tokenizer
 from training.sampling import assemble, random_cuts
+from training.simulated import described, simulated
 from training.stages import finetune, pretrain
 
 SMALL = Temporal(dim=16, feedforward=32, dropout=0.0)
 STAGE = Stage(steps=40, batch=8, rate=5e-3, warmup=5, seconds=(3.0, 6.0), moments=1.0)
 RECIPE = Recipe(
     name="test",
-    threads=1,
+    compute=Compute(threads=1),
     model=Model(
         out=16,
         hidden=32,
@@ -46,17 +48,7 @@ def tokenizer():
 
 def prepared(tokenizer, count, seed):
     sizes = (RECIPE.model.text.length, RECIPE.model.image_features)
-    return [
-        prepare(r, RECIPE.window, tokenizer, *sizes, mixed=m)
-        for r, m in simulated(RECIPE.data, "demo", count, seed)
-    ]
-
-
-def corpus(tokenizer, labelled, texts=()):
-    return Corpus(
-        labelled=labelled, texts=list(texts), easier_texts=[], easier=[], pseudo=[], held_out=[], warped=[],
-        warped_held_out=[],
-    )  # fmt: skip
+    return [prepare(r, RECIPE.window, tokenizer, *sizes) for r in simulated(RECIPE.data, "demo", count, seed)]
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +57,11 @@ def trained(tokenizer):
     torch.manual_seed(0)
     model, log = build(RECIPE, tokenizer), Log()
     texts = [text_only(r, RECIPE.window, tokenizer, 96) for r in described(RECIPE.data, "demo", 1)]
-    data = corpus(tokenizer, prepared(tokenizer, 16, 0), texts)
-    pretrain(model, data, RECIPE, log)
+    pools = Pools(labelled=prepared(tokenizer, 16, 0), texts=texts)
+    trainer = Trainer(model, RECIPE, log=log)
+    pretrain(trainer, model, pools)
     before = {k: v.clone() for k, v in model.state_dict().items()}
-    finetune(model, data, ["keypoints", "text"], RECIPE, log)
+    finetune(trainer, model, pools, ["keypoints", "text"])
     return Checkpoint(RECIPE, model, tokenizer, {}), before, log
 
 
@@ -138,7 +131,7 @@ def test_labels_that_mean_nothing_stay_at_chance(tokenizer):
         RECIPE, moments=Stage(steps=0), pretrain=msgspec.structs.replace(STAGE, moments=0.0)
     )
     model = build(plain, tokenizer)
-    pretrain(model, corpus(tokenizer, shuffled), plain, Log())
+    pretrain(Trainer(model, plain), model, Pools(labelled=shuffled))
     unseen = prepared(tokenizer, 40, 900)
     cuts = [c for s in unseen for c in random_cuts([s], Stage(seconds=(8, 8)), plain.window, 2, rng)]
     batch = assemble(cuts, plain.window, plain.target, ("keypoints",))

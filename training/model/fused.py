@@ -1,7 +1,6 @@
 """The whole network of a recipe, and what each part says about a batch."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -10,30 +9,10 @@ from export.graphs import Cross, Fusion, Image, Keypoints, Text
 from export.traceable import Encoder
 from stream.contract import BRANCHES, Window
 from stream.skeleton import GROUPS
+from training.batch import Batch
 from training.config import Model, Temporal
 from training.model.spatial import build_spatial
 from training.model.text import build_bert
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Batch:
-    """Windows of one length, left-padded: the newest tick is the last row."""
-
-    groups: dict[str, Tensor]  # float32 [B, T, width]
-    masks: dict[str, Tensor]  # bool [B, T]
-    features: Tensor  # float32 [B, F, D]
-    feature_mask: Tensor  # bool [B, F]
-    ids: Tensor  # int64 [B, L]
-    ids_mask: Tensor  # bool [B, L]
-    moments: Tensor  # float32 [B, T], the true events' evidence around each tick, centred on 0
-    target: Tensor  # float32 [B], 0..1
-    weight: Tensor  # float32 [B]
-
-    @property
-    def present(self) -> Tensor:
-        """bool [B, 3]: which branches have anything to read, in the order of ``BRANCHES``."""
-        keypoints = torch.stack([mask.any(1) for mask in self.masks.values()]).any(0)
-        return torch.stack((keypoints, self.feature_mask.any(1), self.ids_mask.any(1)), dim=1)
 
 
 class Fused(nn.Module):
@@ -52,15 +31,15 @@ class Fused(nn.Module):
         self.moment_heads = nn.ModuleDict({name: nn.Linear(out, 1) for name in ("keypoints", "image")})
 
     def moments(self, branch: str, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Stage 1 with the auxiliary loss: logit of win [B], what each row says of its moment [B, T or F],
-        and the rows' mask.
+        """Stage 1 with the auxiliary loss: the branch's vector [B, E], what each row says of its moment
+        [B, T or F], and the rows' mask.
 
         Pooling and projection are linear: what ``moment_heads`` says of a vector is the mean of what it says
         of the rows, so a branch that knows its moments knows its window but for a gain.
         """
         if branch == "keypoints":
             values, masks = list(batch.groups.values()), list(batch.masks.values())
-            streams = self.keypoints.rows(values, masks)
+            streams = self.keypoints.rows(values, masks, batch.ages)
             vector = self.keypoints.pool(streams, masks)
             known = zip(GROUPS, streams, masks, strict=True)
             there = [torch.where(m[..., None], x, self.keypoints.absent[name]) for name, x, m in known]
@@ -68,15 +47,15 @@ class Fused(nn.Module):
             mask = torch.stack(masks).any(0)
         else:
             mask = batch.feature_mask
-            streams = self.image.rows(batch.features, mask)
+            streams = self.image.rows(batch.features, mask, batch.feature_ages)
             vector, rows = self.image.pool(streams, mask), self.image.project(streams)
-        return self.heads[branch](vector)[:, 0], self.moment_heads[branch](rows)[..., 0], mask
+        return vector, self.moment_heads[branch](rows)[..., 0], mask
 
     def vector(self, branch: str, batch: Batch) -> Tensor:
         """One branch's vector, float32 [B, E]."""
         inputs = {
-            "keypoints": lambda: (*batch.groups.values(), *batch.masks.values()),
-            "image": lambda: (batch.features, batch.feature_mask),
+            "keypoints": lambda: (*batch.groups.values(), *batch.masks.values(), batch.ages),
+            "image": lambda: (batch.features, batch.feature_mask, batch.feature_ages),
             "text": lambda: (batch.ids, batch.ids_mask),
         }[branch]()
         vector: Tensor = getattr(self, branch)(*inputs)

@@ -1,0 +1,96 @@
+"""A run killed at any moment ends where an uninterrupted one ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import msgspec
+import pytest
+import torch
+
+from stream.errors import UsageError
+from training import runs
+from training.checkpoint import load
+from training.config import Compute, to_toml
+from training.log import read
+from training.materials import from_simulator
+from training.progress import STATE
+
+
+@pytest.fixture(scope="module")
+def materials(tiny_recipe):
+    return from_simulator(tiny_recipe)
+
+
+@pytest.fixture(scope="module")
+def whole(tiny_recipe, materials, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    return runs.run(tiny_recipe, folder, materials).model.state_dict(), read(folder / runs.LOG)
+
+
+class Killed(Exception):
+    pass
+
+
+def spoken(lines):
+    return [{k: v for k, v in line.items() if k not in ("elapsed_s", "waiting")} for line in lines]
+
+
+@pytest.mark.parametrize("at", [3, 17, 31, 40, 47])
+def test_interrupted_anywhere_it_ends_the_same(whole, tiny_recipe, materials, tmp_path, monkeypatch, at):
+    from training import loop
+
+    steps, real = [], loop._Phase.train_step
+
+    def counted(self, *arguments):
+        steps.append(self.name)
+        if len(steps) == at:
+            raise Killed
+        return real(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop._Phase, "train_step", counted)
+        with pytest.raises(Killed):
+            runs.run(tiny_recipe, tmp_path, materials)
+    again = runs.run(tiny_recipe, tmp_path, materials).model.state_dict()
+    assert all(torch.equal(whole[0][name], value) for name, value in again.items())
+    assert spoken(read(tmp_path / runs.LOG)) == spoken(whole[1])
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_killed_for_good_it_ends_the_same(whole, tiny_recipe, tmp_path):
+    """kill -9 from outside, through the command line, at a moment that nobody chose."""
+    (tmp_path / "recipe.toml").write_text(to_toml(tiny_recipe))
+    command = [sys.executable, "-m", "training", "run", str(tmp_path / "recipe.toml")]
+    command += ["--out", str(tmp_path / "run")]
+    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    state = tmp_path / "run" / STATE
+    until = time.monotonic() + 120
+    while not state.exists() and first.poll() is None and time.monotonic() < until:
+        time.sleep(0.01)
+    os.kill(first.pid, signal.SIGKILL)
+    assert first.wait() == -signal.SIGKILL
+    assert not (tmp_path / "run" / runs.FINETUNED).exists()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=200)
+    weights = load(tmp_path / "run" / runs.FINETUNED).model.state_dict()
+    assert all(torch.equal(whole[0][name], value) for name, value in weights.items())
+
+
+def test_a_finished_run_is_not_trained_again(tiny_recipe, materials, tmp_path, monkeypatch):
+    from training import loop
+
+    runs.run(tiny_recipe, tmp_path, materials)
+    monkeypatch.setattr(loop._Phase, "train_step", lambda *_: pytest.fail("trained again"))
+    runs.run(tiny_recipe, tmp_path, materials)
+
+
+def test_another_recipe_does_not_continue_it(tiny_recipe, materials, tmp_path):
+    runs.run_pretrain(tiny_recipe, tmp_path, materials)
+    other = msgspec.structs.replace(tiny_recipe, seed=1)
+    with pytest.raises(UsageError, match="expected the recipe that this run began with"):
+        runs.run_pretrain(other, tmp_path, materials)
+    # What does not change the result may change on the way.
+    faster = msgspec.structs.replace(tiny_recipe, compute=Compute(threads=1, workers=1, save_every=50))
+    runs.run_pretrain(faster, tmp_path, materials)

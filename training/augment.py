@@ -1,0 +1,70 @@
+"""Augmentation that keeps the meaning: mirrored people, a box that fits more or less tightly, groups and
+stretches that the tracker lost, branches that are not there."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stream.contract import BRANCHES
+from stream.skeleton import GROUPS, MIRROR
+from training.batch import Batch
+from training.config import Dropping
+
+ZOOM, SHIFT = 0.12, 0.06  # standard deviations of the box: log size, place
+
+
+def augment(batch: Batch, dropping: Dropping, rng: np.random.Generator) -> Batch:
+    """Mirror half the windows, refit the box, lose groups and stretches; changes the batch in place."""
+    b, t = len(batch.target), next(iter(batch.masks.values())).shape[1]
+    generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+    flip = torch.rand(b, generator=generator) < 0.5
+    zoom = torch.exp(ZOOM * torch.randn(b, 1, 1, 2, generator=generator))
+    shift = SHIFT * torch.randn(b, 1, 1, 2, generator=generator)
+    for name, x in batch.groups.items():
+        x[flip] = mirrored(x[flip], name)
+        refit(x, name, zoom, shift)
+    _lose(batch, dropping, rng, b, t)
+    for name, x in batch.groups.items():
+        x *= batch.masks[name][..., None]
+    return batch
+
+
+def mirrored(x: Tensor, group: str) -> Tensor:
+    """The same ticks of the mirrored person, [B, T, width]: points swapped, x turned round, zeros kept."""
+    span = GROUPS[group]
+    swap = torch.tensor([MIRROR[i] - span.start for i in range(span.start, span.stop)])
+    points = x.unflatten(-1, (len(swap), x.shape[-1] // len(swap)))[..., swap, :].clone()
+    place = points[..., 0]
+    points[..., 0] = torch.where(place == 0, place, 1 - place)
+    points[..., 2::2] *= -1
+    return points.reshape(x.shape)
+
+
+def refit(x: Tensor, group: str, zoom: Tensor, shift: Tensor) -> None:
+    """Values as under another box, in place: positions move and scale, displacements scale; zeros stay."""
+    span = GROUPS[group]
+    count = span.stop - span.start
+    points = x.view(*x.shape[:2], count, x.shape[-1] // count // 2, 2)
+    there = points[..., 0, :] != 0
+    points *= zoom[:, :, :, None]
+    points[..., 0, :] += (0.5 * (1 - zoom) + shift) * there
+
+
+def _lose(batch: Batch, dropping: Dropping, rng: np.random.Generator, b: int, t: int) -> None:
+    for i in range(b):
+        for mask in batch.masks.values():
+            if rng.random() < dropping.group:
+                mask[i] = False
+        if rng.random() < dropping.gap:
+            n = int(rng.integers(1, max(t // 4, 2)))
+            at = int(rng.integers(0, t - n + 1))
+            for mask in batch.masks.values():
+                mask[i, at : at + n] = False
+
+
+def drop_branches(present: Tensor, dropping: Dropping, rng: np.random.Generator) -> Tensor:
+    """Modality dropout on ``present`` bool [B, 3]; a window never loses its last branch."""
+    chances = np.array([getattr(dropping, name) for name in BRANCHES])
+    kept = present & torch.from_numpy(rng.random(tuple(present.shape)) >= chances)
+    # Where nothing is left, everything that was there stays.
+    return torch.where(kept.any(1, keepdim=True), kept, present)

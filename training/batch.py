@@ -1,0 +1,53 @@
+"""One batch of windows, as the networks read it."""
+
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Windows of one length, left-padded: the newest tick is the last row.
+
+    ``ages`` and ``feature_ages`` are None where rows follow one another on the grid (or its slots).
+    """
+
+    groups: dict[str, Tensor]  # float32 [B, T, width]
+    masks: dict[str, Tensor]  # bool [B, T]
+    ages: Tensor | None  # float32 [B, T], seconds before the window's end
+    features: Tensor  # float32 [B, F, D]
+    feature_mask: Tensor  # bool [B, F]
+    feature_ages: Tensor | None  # float32 [B, F]
+    ids: Tensor  # int64 [B, L]
+    ids_mask: Tensor  # bool [B, L]
+    moments: Tensor  # float32 [B, T], the true events' evidence around each tick; zeros for real people
+    slot_moments: Tensor  # float32 [B, F], the same at the tick of each feature slot
+    kept: Tensor  # bool [B, 3], branches that modality dropout leaves
+    target: Tensor  # float32 [B], 0..1
+    weight: Tensor  # float32 [B]
+
+    @property
+    def present(self) -> Tensor:
+        """bool [B, 3]: which branches have anything to read, in the order of ``BRANCHES``."""
+        keypoints = torch.stack([mask.any(1) for mask in self.masks.values()]).any(0)
+        return torch.stack((keypoints, self.feature_mask.any(1), self.ids_mask.any(1)), dim=1)
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on another device."""
+        if device == self.target.device:
+            return self
+        return self._each(lambda x: x.to(device, non_blocking=True))
+
+    def pin_memory(self) -> "Batch":
+        """The same batch in page-locked memory; a data loader calls this."""
+        return self._each(lambda x: x.pin_memory())
+
+    def _each(self, act) -> "Batch":  # type: ignore[no-untyped-def]
+        moved = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, dict):
+                value = {name: act(x) for name, x in value.items()}
+            moved[field.name] = value if value is None or isinstance(value, dict) else act(value)
+        return replace(self, **moved)

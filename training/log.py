@@ -1,0 +1,70 @@
+"""A run's log: JSON lines on disk, and a progress bar for whoever watches."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+
+class Log:
+    """JSON lines, also kept in memory. A resumed run goes on after line ``len(log.lines)``."""
+
+    def __init__(self, path: Path | None = None, *, quiet: bool = False) -> None:
+        self.path, self.quiet, self.lines = path, quiet, read(path) if path and path.exists() else []
+        self._before = self.lines[-1]["elapsed_s"] if self.lines else 0.0
+        self._begun = time.monotonic()
+
+    def __call__(self, **values: Any) -> None:
+        values["elapsed_s"] = round(self._before + time.monotonic() - self._begun, 1)
+        self.lines.append(values)
+        if self.path and not self.quiet:
+            with self.path.open("a") as stream:
+                stream.write(json.dumps(values) + "\n")
+
+    def rewind(self, count: int) -> None:
+        """Forget lines beyond the first ``count``: the run resumes from before they were written."""
+        if count < len(self.lines):
+            del self.lines[count:]
+            if self.path and not self.quiet:
+                self.path.write_text("".join(json.dumps(line) + "\n" for line in self.lines))
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """Lines of a log; a last line cut short by a kill is left out."""
+    lines = []
+    for text in path.read_text().splitlines():
+        try:
+            lines.append(json.loads(text))
+        except json.JSONDecodeError:
+            break
+    return lines
+
+
+class Bar:
+    """A progress bar of one phase on a terminal; silent elsewhere."""
+
+    def __init__(self, phase: str, steps: int, done: int, *, quiet: bool = False) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("loss {task.fields[loss]:.3f}"),
+            console=Console(stderr=True),
+            disable=quiet or not sys.stderr.isatty(),
+        )
+        self._task: TaskID = self._progress.add_task(phase, total=steps, completed=done, loss=float("nan"))
+
+    def __enter__(self) -> "Bar":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def step(self, loss: float) -> None:
+        self._progress.update(self._task, advance=1, loss=loss)

@@ -1,0 +1,228 @@
+"""What a run is made from: pools of people, a tokenizer, and the people it is measured on.
+
+Simulated in memory, or from a corpus on disk. Pseudo-labelled videos of stage 2 come, by ``setting``, from
+training subjects whose labels are hidden (``inductive``: the test videos are never touched) or are the test
+videos themselves (``transductive``, the paper's setting).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Literal, get_args
+
+import msgspec
+import numpy as np
+from tokenizers import Tokenizer
+
+from stream.contract import Extractor
+from stream.errors import UsageError
+from training.behaviour import PROFILES
+from training.config import Recipe
+from training.corpus.protocols import disjoint_split
+from training.corpus.recording import Recording
+from training.corpus.store import Entry, Store
+from training.dataset import SHORTEST, Pools, Prepared, prepare, text_only
+from training.films import Encode
+from training.model.text import train_tokenizer
+from training.portraits import performance_of, with_portraits
+from training.simulated import EASIER, HELD_OUT, TEXTS, UNLABELLED, described, sample_texts, simulated
+from training.weak import Labeller, simulated_labels
+
+Setting = Literal["inductive", "transductive"]
+HELD_EVERY = 5  # every fifth film is held out
+ENCODER = "image_encoder"
+CACHE = "inputs"  # of a corpus: what windows are cut from, computed once
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Materials:
+    """Everything that a run needs beside its recipe."""
+
+    tokenizer: Tokenizer
+    pools: Pools
+    test: list[Prepared] = field(default_factory=list)
+    extractors: dict[str, Extractor] = field(default_factory=dict)  # what made points and features
+    skipped: tuple[str, ...] = ()  # ids left out, and why
+    simulated: bool = True
+    subject_disjoint: bool = True  # training and test share no subject
+
+
+def from_simulator(
+    recipe: Recipe, films: Iterable[Recording] = (), encode: Encode | None = None
+) -> Materials:
+    """Simulate and prepare everything that a recipe asks for.
+
+    ``films``: warped people through the real keypoint chain. ``encode``: portraits → image features.
+    """
+    data, seed = recipe.data, 10_000 * recipe.seed
+    tokenizer = train_tokenizer(sample_texts(recipe), recipe.model.text.vocabulary)
+    sizes = (recipe.model.text.length, recipe.model.image_features)
+
+    def made(recordings: Iterable[Recording]) -> list[Prepared]:
+        return [prepare(r, recipe.window, tokenizer, *sizes) for r in recordings]
+
+    def told(profile: str) -> list[Prepared]:
+        recordings = described(data, profile, TEXTS + seed) if profile else ()
+        return [text_only(r, recipe.window, tokenizer, recipe.model.text.length) for r in recordings]
+
+    people = simulated(data, data.profile, data.recordings, seed)
+    unseen = simulated(data, data.profile, data.held_out, HELD_OUT + seed)
+    if encode:
+        # The held-out ones too: a combination of branches that nobody shows could not be calibrated.
+        people = _with_faces(people, recipe, seed, encode)
+        unseen = _with_faces(unseen, recipe, HELD_OUT + seed, encode)
+    pool = made(simulated(data, data.profile, data.unlabelled, UNLABELLED + seed))
+    easier = simulated(data, data.easier, data.recordings // 2, EASIER + seed) if data.easier else ()
+    shown = list(films)
+    rng = np.random.default_rng([recipe.seed, 64])
+    pools = Pools(
+        labelled=made(people),
+        pseudo=pool,
+        confidences=simulated_labels(pool, Labeller(data.labeller), rng),
+        held_out=made(unseen),
+        texts=told(data.profile),
+        easier=made(easier),
+        easier_texts=told(data.easier),
+        warped=made(f for i, f in enumerate(shown) if i % HELD_EVERY != HELD_EVERY - 1),
+        warped_held_out=made(shown[HELD_EVERY - 1 :: HELD_EVERY]),
+    )
+    return Materials(tokenizer, pools)
+
+
+def image_encoder(recipe: Recipe, out: Path, folder: Path | None) -> Encode | None:
+    """The portrait encoder in ``folder``. A recipe with portraits trains one of its own in ``out`` unless
+    one is given; None where a recipe needs none."""
+    from training import image_encoder as small
+
+    if folder is None and not recipe.data.portraits:
+        return None
+    if folder is None:
+        folder = out / ENCODER
+        if not (folder / "model.safetensors").exists():
+            course = small.Course(samples=recipe.data.encoder_samples, threads=recipe.compute.threads)
+            small.train(folder, course)
+    return partial(small.encode, small.load(folder))
+
+
+def _with_faces(
+    people: Iterable[Recording], recipe: Recipe, seed: int, encode: Encode
+) -> Iterable[Recording]:
+    """Image features for the first ``data.portraits`` recordings that keep to one behaviour."""
+    left, data = recipe.data.portraits, recipe.data
+    for i, recording in enumerate(people):
+        if left and not recording.mixed:
+            left -= 1
+            acted = performance_of(PROFILES[data.profile], recording, data.seconds, seed + i)
+            recording = with_portraits(recording, acted, recipe.window, seed + i, encode)
+        yield recording
+
+
+def from_corpus(
+    recipe: Recipe,
+    store: Store,
+    setting: Setting = "inductive",
+    confidences: Mapping[str, float] | None = None,
+    parts: Mapping[str, Iterable[str]] | None = None,
+) -> Materials:
+    """Pools from a corpus, whose training part is divided by subject as the recipe says.
+
+    ``confidences``: a labeller's chance of win by id; a simulated corpus has a simulated labeller when they
+    are left out. ``parts``: ids of "train" and "test" in place of the recipe's split (cross-validation).
+    """
+    split = recipe.splitting
+    parts = parts or {name: store.ids(split.split, name) for name in ("train", "test")}
+    disjoint = store.index.splits[split.split].subject_disjoint if split.split in store.index.splits else True
+    skipped: list[str] = []
+    entries = [e for e in map(store.entries.__getitem__, parts["train"]) if _usable(e, skipped)]
+    divided = divide(entries, recipe)
+    texts = [store.recording(e.id).text for e in entries if e.text]
+    tokenizer = train_tokenizer([t for t in texts if t], recipe.model.text.vocabulary)
+    cache = store.folder / CACHE / "-".join(map(str, recipe.window.offsets))
+
+    def made(ids: Iterable[str]) -> list[Prepared]:
+        sizes = (recipe.model.text.length, recipe.model.image_features)
+        return [
+            prepare(
+                store.recording(id),
+                recipe.window,
+                tokenizer,
+                *sizes,
+                name=id,
+                cache=cache / f"{id}.safetensors",
+            )
+            for id in ids
+        ]
+
+    test = made(e.id for e in map(store.entries.__getitem__, parts["test"]) if _usable(e, skipped))
+    hidden = made(divided["hidden"])
+    labelled = made(divided["train"])
+    pool = hidden if setting == "inductive" else test
+    if confidences is None and store.index.simulated:
+        labeller, rng = Labeller(recipe.data.labeller), np.random.default_rng([recipe.seed, 64])
+        confidences = simulated_labels(pool, labeller, rng)
+    pools = Pools(
+        labelled=labelled if setting == "inductive" else [*labelled, *hidden],
+        pseudo=pool,
+        confidences=dict(confidences or {}),
+        validation=made(divided["validation"]),
+        held_out=made(divided["calibration"]),
+    )
+    return Materials(
+        tokenizer, pools, test, store.index.extractors, tuple(skipped), store.index.simulated, disjoint
+    )
+
+
+def divide(entries: list[Entry], recipe: Recipe) -> dict[str, tuple[str, ...]]:
+    """Ids of train, validation, calibration and hidden; no subject is in two of them."""
+    split = recipe.splitting
+    shares = {name: getattr(split, name) for name in ("validation", "calibration", "hidden")}
+    shares = {"train": 1 - sum(shares.values()), **shares}
+    parts = disjoint_split(entries, shares, recipe.seed).parts
+    for name in ("train", "calibration"):
+        known = {e.id: e.label for e in entries}
+        if len({known[id] for id in parts.get(name, ())}) < 2:
+            raise UsageError(
+                f"{name}: expected wins and losses among its subjects, found one class or nobody; "
+                "use more videos or other shares in [splitting]."
+            )
+    return {name: parts.get(name, ()) for name in shares}
+
+
+def _usable(entry: Entry, skipped: list[str]) -> bool:
+    """Whether a video can be learnt from; what cannot is named, with the reason."""
+    why = "no label" if entry.label is None else "too short" if entry.ticks < SHORTEST else ""
+    if why:
+        skipped.append(f"{entry.id}: {why}")
+    return not why
+
+
+class _Answer(msgspec.Struct):
+    id: str
+    win: float
+
+
+def setting_of(name: str) -> Setting:
+    """The setting of that name. UsageError for another."""
+    if name not in get_args(Setting):
+        raise UsageError(f"expected --setting {' or '.join(get_args(Setting))}, found {name}; choose one.")
+    return name  # type: ignore[return-value]
+
+
+def read_confidences(path: Path) -> dict[str, float]:
+    """A labeller's answers: JSON lines with ``id`` and ``win`` (0..1). UsageError for a malformed line."""
+    found: dict[str, float] = {}
+    for number, text in enumerate(path.read_text().splitlines(), 1):
+        try:
+            line = msgspec.json.decode(text, type=_Answer)
+        except msgspec.MsgspecError as error:
+            raise UsageError(
+                f"{path}:{number}: expected JSON with id and win, found {text[:60]!r} ({error}); correct it."
+            ) from error
+        if not 0 <= line.win <= 1 or line.id in found:
+            raise UsageError(
+                f"{path}:{number}: expected one win in 0..1 a video, found {line.win} for {line.id}; "
+                "correct it."
+            )
+        found[line.id] = line.win
+    return found

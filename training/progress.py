@@ -1,0 +1,120 @@
+"""Where a run stands, on disk: finished phases, and the optimiser's state inside the one that runs.
+
+One safetensors file, written beside the old one and moved over it: a run killed at any moment goes on from
+the last one that is whole. Nothing is pickled.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from stream.errors import UsageError
+from training.config import Recipe, to_toml
+
+STATE = "progress.safetensors"
+SAID = ("done", "phase", "step", "says", "notes", "lines")
+
+
+@dataclass(slots=True, eq=False)
+class Progress:
+    """What is done. Without a folder nothing is written and nothing resumed."""
+
+    folder: Path | None = None
+    recipe: str = ""  # fingerprint
+    done: list[str] = field(default_factory=list)
+    phase: str = ""  # the one that was cut short, if any
+    step: int = 0
+    says: dict[str, Any] = field(default_factory=dict)  # its small state
+    notes: dict[str, Any] = field(default_factory=dict)  # what finished phases found out
+    lines: int = 0  # of the log, when this was written
+    tensors: dict[str, Tensor] = field(default_factory=dict)  # its large state, and the model's weights
+
+    @classmethod
+    def open(cls, folder: Path | None, recipe: Recipe) -> "Progress":
+        """The state in ``folder``, or a fresh one. Raises UsageError where another recipe began there."""
+        mark = fingerprint(recipe)
+        if folder is None or not (folder / STATE).exists():
+            return cls(folder, mark)
+        with safe_open(folder / STATE, "pt") as stored:
+            says = json.loads(stored.metadata()["says"])
+            # Cloned: the file that they are mapped from is about to be replaced.
+            tensors = {name: stored.get_tensor(name).clone() for name in stored.keys()}  # noqa: SIM118
+        if says["recipe"] != mark:
+            raise UsageError(
+                f"{folder}: expected the recipe that this run began with, found another; "
+                "choose another --out, or remove the directory to begin again."
+            )
+        known = (says[name] for name in SAID)
+        return cls(folder, mark, *known, tensors)
+
+    def restore(self, model: nn.Module) -> None:
+        """Put the stored weights into the model; a fresh state leaves it as it is."""
+        weights = {n.removeprefix("model."): v for n, v in self.tensors.items() if n.startswith("model.")}
+        if weights:
+            model.load_state_dict(weights)
+
+    def finish(self, phase: str, model: nn.Module, lines: int) -> None:
+        """A phase is done; the model holds what it left."""
+        self.done.append(phase)
+        self.save(model, "", 0, lines)
+
+    def save(
+        self,
+        model: nn.Module,
+        phase: str,
+        step: int,
+        lines: int,
+        says: dict[str, Any] | None = None,
+        tensors: dict[str, Tensor] | None = None,
+    ) -> None:
+        """Write where ``phase`` stands: after ``step`` steps, with what its optimiser holds."""
+        self.phase, self.step, self.lines, self.says = phase, step, lines, says or {}
+        if self.folder is None:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        weights = {f"model.{name}": v.detach().contiguous() for name, v in model.state_dict().items()}
+        about = {
+            name: getattr(self, name)
+            for name in ("recipe", "done", "phase", "step", "says", "notes", "lines")
+        }
+        part = self.folder / f".{STATE}.part"
+        kept = {name: v.detach().cpu().contiguous() for name, v in (weights | (tensors or {})).items()}
+        save_file(kept, part, metadata={"says": json.dumps(about)})
+        os.replace(part, self.folder / STATE)
+
+
+def fingerprint(recipe: Recipe) -> str:
+    """SHA-256 of all in a recipe that changes what is learnt."""
+    same = msgspec.structs.replace(recipe.compute, threads=0, workers=0, save_every=0)
+    plain = msgspec.structs.replace(recipe, compute=same)
+    return hashlib.sha256(to_toml(plain).encode()).hexdigest()
+
+
+def optimiser_tensors(optimiser: torch.optim.Optimizer, parameters: list[Tensor]) -> dict[str, Tensor]:
+    """Adam's running averages by parameter number."""
+    found = {}
+    for i, p in enumerate(parameters):
+        for name, value in optimiser.state[p].items():
+            found[f"optimiser.{i}.{name}"] = value
+    return found
+
+
+def restore_optimiser(
+    optimiser: torch.optim.Optimizer, parameters: list[Tensor], tensors: dict[str, Tensor]
+) -> None:
+    """Put back what ``optimiser_tensors`` gave."""
+    for name, value in tensors.items():
+        kind, _, rest = name.partition(".")
+        if kind == "optimiser":
+            number, _, key = rest.partition(".")
+            p = parameters[int(number)]
+            optimiser.state[p][key] = value if key == "step" else value.to(p.device)

@@ -1,0 +1,72 @@
+"""Batches by number: what batch k of a phase holds depends on (seed, phase, k) and on nothing else.
+
+So a run that was killed draws after step k what it would have drawn, whatever draws it: the loop itself or
+worker processes.
+"""
+
+import zlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from torch.utils.data import DataLoader, Dataset
+
+from stream.contract import BRANCHES
+from training.augment import augment, drop_branches
+from training.batch import Batch
+from training.config import Recipe, Stage
+from training.dataset import Prepared
+from training.sampling import assemble, random_cuts
+
+
+def generator(seed: int, phase: str, step: int, rank: int = 0) -> np.random.Generator:
+    """The random numbers of one step of one process."""
+    return np.random.default_rng([seed, zlib.crc32(phase.encode()), step, rank])
+
+
+class Windows(Dataset[Batch]):
+    """Batches of a phase, from one pool of recordings, or from two in the recipe's share.
+
+    ``drop`` draws modality dropout; ``augmented`` may be switched off for validation. With several processes
+    each draws its own batches, by ``rank``.
+    """
+
+    def __init__(
+        self,
+        phase: str,
+        pools: Sequence[Sequence[Prepared]],
+        recipe: Recipe,
+        stage: Stage,
+        branches: Sequence[str] = BRANCHES,
+        *,
+        drop: bool = False,
+        augmented: bool = True,
+        rank: int = 0,
+    ) -> None:
+        self.phase, self.pools, self.recipe, self.stage = phase, [p for p in pools if p], recipe, stage
+        self.branches, self.drop, self.augmented, self.rank = tuple(branches), drop, augmented, rank
+
+    def __len__(self) -> int:
+        return self.stage.steps
+
+    def __getitem__(self, k: int) -> Batch:
+        recipe, stage = self.recipe, self.stage
+        rng = generator(recipe.seed, self.phase, k, self.rank)
+        pool = self.pools[int(len(self.pools) > 1 and rng.random() < recipe.data.warped_share)]
+        cuts = random_cuts(pool, stage, recipe.window, stage.batch, rng)
+        batch = assemble(cuts, recipe.window, recipe.target, self.branches)
+        if self.augmented and "keypoints" in self.branches:
+            batch = augment(batch, recipe.dropping, rng)
+        batch.kept[:] = drop_branches(batch.present, recipe.dropping, rng) if self.drop else batch.present
+        return batch
+
+    def since(self, step: int) -> Iterator[Batch]:
+        """Batches from ``step`` to the end of the phase, drawn ahead by worker processes if asked for."""
+        workers = self.recipe.compute.workers
+        loader = DataLoader(
+            self,
+            batch_size=None,
+            sampler=range(step, len(self)),
+            num_workers=workers,
+            prefetch_factor=4 if workers else None,
+        )
+        return iter(loader)

@@ -86,11 +86,13 @@ def _loaded(video: Video) -> XClip:
         config = AutoConfig.from_pretrained(source)
         if not isinstance(config, XCLIPConfig):
             raise ValueError(f"it is of type {config.model_type}")
-        whole, report = XCLIPModel.from_pretrained(source, config=config, output_loading_info=True)
-        if report["missing_keys"]:
-            raise ValueError(f"{len(report['missing_keys'])} weights are missing")
+        whole, report = XCLIPModel.from_pretrained(
+            source, config=config, output_loading_info=True, ignore_mismatched_sizes=True
+        )
+        if wrong := len(report["missing_keys"]) + len(report["mismatched_keys"]):
+            raise ValueError(f"{wrong} weights are missing or of another shape")
     except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
-        found = str(error).strip().split("\n")[0].rstrip(". ")
+        found = str(error).strip().split("\n")[0].split(". ")[0].rstrip(".")
         raise ModelError(
             f"{source}: expected a folder or hub name of X-CLIP weights, found none that reads ({found}); "
             "download them first, or leave `source` empty for an untrained network."

@@ -163,9 +163,9 @@ def table(report: Report) -> str:
         f"  licence     {report.licence}",
         *(f"  {kind:<11} {e.name}, sha256 {e.sha256[:12]}" for kind, e in report.extractors.items()),
         f"  in all      {_line(report.counts)}",
-        f"  rates       {', '.join(f'{n} at {rate} Hz' for rate, n in report.rates.items())}",
+        f"  rates       {', '.join(f'{n} at {rate} frames a second' for rate, n in report.rates.items())}",
         f"  texts       {report.texts}",
-        f"  features    {', '.join(f'{n} with {width}' for width, n in report.features.items())}",
+        f"  features    {', '.join(f'{n} of width {w}' for w, n in report.features.items() if w) or 'none'}",
     ]
     seconds = np.array([one.seconds for one in report.measured] or [0.0])
     lines.append(

@@ -46,21 +46,24 @@ def _classes(axis: Axes, report: Report) -> None:
         left += counts
     axis.set(yticks=at, yticklabels=bars, xlabel="recordings", title="Classes, in all and by split")
     axis.invert_yaxis()
-    axis.legend(frameon=False, fontsize=8, ncols=3, loc="lower right")
+    if report.measured:
+        axis.legend(frameon=False, fontsize=8, ncols=3, loc="lower right")
 
 
 def _lengths(axis: Axes, report: Report) -> None:
-    minutes = {name: [m.seconds / 60 for m in report.measured if m.label == v] for name, v, _ in CLASSES}
-    longest = max((m.seconds / 60 for m in report.measured), default=1) or 1
-    shown = [(name, colour) for name, _, colour in CLASSES if minutes[name]]
+    longest = max((m.seconds for m in report.measured), default=0) or 1
+    unit, scale = ("minutes", 60) if longest > 180 else ("seconds", 1)
+    longest /= scale
+    lengths = {name: [m.seconds / scale for m in report.measured if m.label == v] for name, v, _ in CLASSES}
+    shown = [(name, colour) for name, _, colour in CLASSES if lengths[name]] or [("win", WIN)]
     axis.hist(
-        [minutes[name] for name, _ in shown],
+        [lengths[name] for name, _ in shown],
         bins=np.linspace(0, longest * 1.001, 25).tolist(),
         stacked=True,
         color=[colour for _, colour in shown],
         label=[name for name, _ in shown],
     )
-    axis.set(xlabel="length, minutes", ylabel="recordings", title="Lengths", xlim=(0, None))
+    axis.set(xlabel=f"length, {unit}", ylabel="recordings", title="Lengths", xlim=(0, None))
     axis.yaxis.get_major_locator().set_params(integer=True)
 
 
@@ -72,7 +75,7 @@ def _missing(axis: Axes, report: Report) -> None:
         spread = y + rng.uniform(-0.28, 0.28, len(values))
         axis.plot(np.array(values) * 100, spread, ".", color=GREY, alpha=0.35, markersize=5)
         if values:
-            axis.plot([100 * np.median(values)] * 2, [y - 0.36, y + 0.36], color=LOSS, linewidth=2)
+            axis.plot([100 * np.median(values)] * 2, [y - 0.36, y + 0.36], color="black", linewidth=2)
     axis.set(
         yticks=range(len(shares)),
         yticklabels=shares,
@@ -89,7 +92,7 @@ def _subjects(axis: Axes, report: Report) -> None:
         xlabel="recordings of a subject",
         ylabel="subjects",
         title=f"Recordings of each of {report.counts.subjects} subjects",
-        xlim=(0.4, max(report.subjects, default=1) + 0.6),
+        xlim=(0.4, max(5, *report.subjects) + 0.6),
     )
     for locator in (axis.xaxis.get_major_locator(), axis.yaxis.get_major_locator()):
         locator.set_params(integer=True)

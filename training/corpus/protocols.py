@@ -68,7 +68,9 @@ def disjoint_split(entries: Iterable[Entry], shares: dict[str, float], seed: int
             f"expected at least {len(shares)} labelled subjects for {', '.join(shares)}, found "
             f"{len(groups)}; import more or ask for fewer parts."
         )
-    counts = {s: np.bincount([e.label or 0 for e in found], minlength=2) for s, found in groups.items()}
+    wins = {s: sum(e.label == 1 for e in found) for s, found in groups.items()}
+    # Losses, wins and both of every subject: with both, rounding does not go the same way twice.
+    counts = {s: np.array([len(found) - wins[s], wins[s], len(found)]) for s, found in groups.items()}
     total = sum(counts.values())
     wanted = np.array(list(shares.values()))[:, None] * np.maximum(total, 1e-9)
     have = np.zeros_like(wanted)

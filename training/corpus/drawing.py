@@ -6,6 +6,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from stream.skeleton import GROUPS
 from training.corpus.check import Report
@@ -64,7 +65,7 @@ def _lengths(axis: Axes, report: Report) -> None:
         label=[name for name, _ in shown],
     )
     axis.set(xlabel=f"length, {unit}", ylabel="recordings", title="Lengths", xlim=(0, None))
-    axis.yaxis.get_major_locator().set_params(integer=True)
+    axis.yaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _missing(axis: Axes, report: Report) -> None:
@@ -92,7 +93,7 @@ def _subjects(axis: Axes, report: Report) -> None:
         xlabel="recordings of a subject",
         ylabel="subjects",
         title=f"Recordings of each of {report.counts.subjects} subjects",
-        xlim=(0.4, max(5, *report.subjects) + 0.6),
+        xlim=(0.4, max([5, *report.subjects]) + 0.6),
     )
-    for locator in (axis.xaxis.get_major_locator(), axis.yaxis.get_major_locator()):
-        locator.set_params(integer=True)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.yaxis.set_major_locator(MaxNLocator(integer=True))

@@ -91,15 +91,18 @@ def read_sheet(path: Path) -> Floats:
         sheet = calamine.CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0)
     except (calamine.CalamineError, IndexError) as error:
         raise UsageError(f"{path}: expected a spreadsheet, found none ({error}); copy it again.") from error
-    if sheet.end is None:
+    if sheet.start is None or sheet.end is None:
         return np.zeros((0, COUNT, 3), np.float32)
-    rows = sheet.to_python(skip_empty_area=False)
-    if len(rows[0]) != 3 * COUNT:
+    width = sheet.end[1] + 1
+    if width != 3 * COUNT:
         raise UsageError(
-            f"{path}: expected {3 * COUNT} columns (137 points of x, y, confidence), found {len(rows[0])}; "
+            f"{path}: expected {3 * COUNT} columns (137 points of x, y, confidence), found {width}; "
             "this is no skeleton of the release."
         )
-    return np.array([[_number(cell) for cell in row] for row in rows], np.float32).reshape(-1, COUNT, 3)
+    frames = np.full((sheet.end[0] + 1, 3 * COUNT), np.nan, np.float32)
+    for i, row in enumerate(sheet.iter_rows()):  # row by row: a long sheet is a gigabyte of objects
+        frames[i, sheet.start[1] :] = [_number(cell) for cell in row]
+    return frames.reshape(-1, COUNT, 3)
 
 
 def _number(cell: object) -> float:

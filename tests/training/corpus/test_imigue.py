@@ -185,3 +185,15 @@ def test_cells_without_numbers_are_counted(release, tmp_path):
     entry = bring(imigue.source(release), tmp_path / "corpus").entries["0001"]
     assert entry.bad_points == 2
     assert "2 points were not finite numbers" in entry.note
+
+
+def test_empty_cells_before_the_first_number_keep_their_place(tmp_path):
+    rows = [list(row) for row in person(6)]
+    rows[0] = rows[1] = [None] * 411
+    for row in rows:
+        row[0] = None
+    sheet(tmp_path / "0001_2.xlsx", rows)
+    frames = imigue.read_sheet(tmp_path / "0001_2.xlsx")
+    assert frames.shape == (6, 137, 3)
+    assert np.isnan(frames[:2]).all()
+    np.testing.assert_allclose(frames[2:].reshape(4, 411)[:, 1:], person(6)[2:, 1:], rtol=1e-6)

@@ -87,6 +87,9 @@ def watch(
     ] = None,
     threads: ThreadsOption = 2,
     timeout: TimeoutOption = 10.0,
+    any_extractor: Annotated[
+        bool, typer.Option("--any-extractor", help="Run a bundle trained on another keypoint extractor.")
+    ] = False,
 ) -> None:
     """Watch a source and publish its running confidence.
 
@@ -118,6 +121,7 @@ def watch(
             prior=prior,
             threads=threads,
             timeout_s=timeout,
+            any_extractor=any_extractor,
         )
     )
 

@@ -246,6 +246,20 @@ def load(folder: str | Path) -> Bundle:
     return Bundle(folder=folder, manifest=manifest, sha256=hashlib.sha256(raw).hexdigest())
 
 
+def check_extractor(bundle: Bundle, found: Extractor) -> None:
+    """Raises BundleError when the bundle learnt from points of another extractor than the one found here.
+
+    The image encoder travels inside the bundle, so it is not compared; an untrained bundle names none.
+    """
+    learnt = [e for kind, e in bundle.manifest.extractors.items() if kind != "image"]
+    if learnt and found not in learnt:
+        expected = " and ".join(f"{e.name} (sha256 {e.sha256[:12]})" for e in learnt)
+        raise BundleError(
+            f"{bundle.folder}: expected points of {expected}, which it was trained on, found {found.name} "
+            f"(sha256 {found.sha256[:12]}); export a bundle trained on the latter or pass --any-extractor."
+        )
+
+
 def _referenced(manifest: Manifest) -> set[str]:
     graphs = [g for mode in manifest.modes.values() for g in (*mode.branches.values(), mode.fusion)]
     names = {graph.file for graph in graphs}

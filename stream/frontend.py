@@ -4,10 +4,14 @@ import time
 from pathlib import Path
 
 from stream import models
+from stream.contract import Extractor
 from stream.detector.pose import PoseDetector
 from stream.keypoints.holistic import Holistic
 from stream.records import Frame, Portrait, Pose
 from stream.subject import Subject
+
+# Whose points these are.
+EXTRACTOR = Extractor(name=models.HOLISTIC.requirement, sha256=models.HOLISTIC.sha256)
 
 
 class FrontEnd:

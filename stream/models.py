@@ -52,6 +52,12 @@ class ModelSet:
     def size(self) -> int:
         return sum(file.size for file in self.files)
 
+    @property
+    def sha256(self) -> str:
+        """One over those of the files, in name order."""
+        hashes = (file.sha256 for file in sorted(self.files, key=lambda file: file.name))
+        return hashlib.sha256("".join(hashes).encode()).hexdigest()
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:

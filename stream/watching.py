@@ -13,7 +13,7 @@ from stream.capture.source import Source
 from stream.contract import Bundle
 from stream.engine import provider_name
 from stream.errors import UsageError
-from stream.frontend import FrontEnd
+from stream.frontend import EXTRACTOR, FrontEnd
 from stream.live import Session, Settings, live_hop
 from stream.publisher import Publisher
 from stream.recorder import Recorder
@@ -42,6 +42,7 @@ class Options:
     prior: float | None = None
     threads: int = 2
     timeout_s: float = 10.0
+    any_extractor: bool = False
 
 
 def run(options: Options) -> None:
@@ -54,6 +55,8 @@ def run(options: Options) -> None:
     if options.mode not in ("full", "ring"):
         raise UsageError(f"--mode: expected full or ring, found {options.mode!r}; choose one of these.")
     bundle = contract.load(options.bundle or contract.demo_bundle())
+    if not options.any_extractor:
+        contract.check_extractor(bundle, EXTRACTOR)
     with ExitStack() as stack:
         publisher = stack.enter_context(
             Publisher(

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from stream import contract
+from stream.app import app
 from stream.contract import demo_bundle
-from stream.errors import BundleError
+from stream.errors import BundleError, PublishError
+from stream.frontend import EXTRACTOR
 
 
 @pytest.fixture
@@ -117,3 +120,43 @@ def test_calibration_must_cover_every_set_of_branches(bundle: Path) -> None:
 
     edit(bundle, drop)
     refused(bundle, "calibration lacks keypoints+text")
+
+
+def learnt_from(name: str, sha256: str) -> Callable[[dict], None]:
+    return lambda manifest: manifest["extractors"].update(holistic={"name": name, "sha256": sha256})
+
+
+def test_a_bundle_trained_on_another_extractor_is_refused(bundle: Path) -> None:
+    for name, sha256 in (("OpenPose", "unknown"), (EXTRACTOR.name, "0" * 64), ("OpenPose", EXTRACTOR.sha256)):
+        edit(bundle, learnt_from(name, sha256))
+        with pytest.raises(BundleError) as caught:
+            contract.check_extractor(contract.load(bundle), EXTRACTOR)
+        message = str(caught.value)
+        assert f"points of {name} (sha256 {sha256[:12]})" in message
+        assert EXTRACTOR.sha256[:12] in message
+        assert "--any-extractor" in message
+        assert "\n" not in message
+
+
+def test_the_demo_bundle_learnt_from_what_is_shipped(bundle: Path) -> None:
+    contract.check_extractor(contract.load(bundle), EXTRACTOR)
+    edit(bundle, learnt_from(EXTRACTOR.name, EXTRACTOR.sha256))
+    contract.check_extractor(contract.load(bundle), EXTRACTOR)
+
+
+def test_an_untrained_bundle_and_another_image_encoder_are_accepted(bundle: Path) -> None:
+    edit(bundle, lambda manifest: manifest["extractors"]["image"].update(sha256="0" * 64))
+    contract.check_extractor(contract.load(bundle), EXTRACTOR)
+    edit(bundle, lambda manifest: manifest.update(extractors={}))
+    contract.check_extractor(contract.load(bundle), EXTRACTOR)
+
+
+def test_watch_refuses_another_extractor_unless_told(bundle: Path) -> None:
+    edit(bundle, learnt_from("OpenPose", "unknown"))
+
+    def watch(*more: str) -> Exception | None:
+        arguments = ["watch", "demo", "--bundle", str(bundle), "--publish", "nowhere", *more]
+        return CliRunner().invoke(app, arguments).exception  # type: ignore[return-value]
+
+    assert isinstance(watch(), BundleError)
+    assert isinstance(watch("--any-extractor"), PublishError)  # what is checked next

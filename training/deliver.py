@@ -1,20 +1,17 @@
 """Checkpoint → bundle: every branch to ONNX, held against its module, with the manifest around it."""
 
 import datetime
-import hashlib
 import json
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
-from torch import nn
 
 from export.bundle import write
 from export.graphs import Portrait
 from export.networks import Networks, write_graphs
 from export.parity import Case, Report
 from export.untrained import freeze_positions
-from stream import models
 from stream.contract import (
     Bundle,
     Calibration,
@@ -24,26 +21,17 @@ from stream.contract import (
     Mode,
     Provenance,
     TextInput,
-    sha256_of,
 )
 from stream.errors import ModelError
+from stream.frontend import EXTRACTOR
+from training import portrait_encoder
 from training.checkpoint import Checkpoint
 from training.dataset import Prepared
+from training.portrait_encoder import PortraitEncoder
 from training.sampling import Cut, assemble
 
 TOKENIZER = "tokenizer.json"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PortraitEncoder:
-    """The frozen portrait network that the image features came from."""
-
-    dinov2: nn.Module
-    size: int  # pixels
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    name: str
-    sha256: str
+SIMULATOR = "simulator"  # names itself so as the extractor of a made-up corpus
 
 
 def deliver(
@@ -78,7 +66,7 @@ def deliver(
         fusion=model.fusion,
         keypoints=model.keypoints if "keypoints" in learnt else None,
         image=model.image if image else None,
-        portrait=Portrait(portrait.dinov2) if image and portrait else None,
+        portrait=Portrait(freeze_positions(portrait.dinov2)) if image and portrait else None,
         feature_dim=recipe.model.image_features,
         portrait_px=portrait.size if portrait else 0,
         text=model.text if text else None,
@@ -124,7 +112,7 @@ def deliver(
 def _extractors(given: dict[str, Extractor], portrait: PortraitEncoder | None) -> dict[str, Extractor]:
     if portrait is None:
         return given
-    return {**given, "image": Extractor(name=portrait.name, sha256=portrait.sha256)}
+    return {**given, "image": portrait.extractor}
 
 
 def _image_input(encoder: object, portrait: PortraitEncoder | None, dim: int) -> ImageInput | None:
@@ -159,44 +147,42 @@ def _left(values, rows: int):  # type: ignore[no-untyped-def]
     return np.pad(values, padding)
 
 
-def deliver_run(checkpoint: Checkpoint, out: Path, encoder: Path, command: str) -> str:
+def deliver_run(checkpoint: Checkpoint, out: Path, encoder: str | Path, command: str) -> str:
     """Deliver with the portrait encoder in ``encoder`` if the image branch learnt; real recordings among the
-    parity cases. Returns what was written, in words."""
+    parity cases. Returns what was written, in words.
+
+    Raises ModelError when the corpus's image features came from another encoder than this one.
+    """
     from training.runs import prepare_simulated
     from training.simulated import HELD_OUT
 
-    portrait = None
-    if "image" in checkpoint.about["branches"]:
-        portrait = portrait_encoder(encoder)
+    portrait = portrait_encoder.load(encoder) if "image" in checkpoint.about["branches"] else None
+    keypoints, image = extractors_of(checkpoint.about)
+    if portrait and image and image.sha256 != portrait.sha256:
+        raise ModelError(
+            f"{encoder}: expected the encoder that the image features came from, {image.name} (sha256 "
+            f"{image.sha256[:12]}), found {portrait.name} (sha256 {portrait.sha256[:12]}); name the former "
+            "with --encoder."
+        )
     bundle, reports = deliver(
         checkpoint,
         out,
         portrait=portrait,
-        extractors={models.HOLISTIC.name: Extractor(name=models.HOLISTIC.requirement, sha256=_digest())},
+        extractors={"keypoints": keypoints},
         real=prepare_simulated(checkpoint, 2, HELD_OUT),
         command=command,
     )
     return summary(bundle, reports)
 
 
-def portrait_encoder(folder: Path) -> PortraitEncoder:
-    """The trained portrait encoder of a directory, ready for one size of picture."""
-    from training import image_encoder
+def extractors_of(about: dict[str, Any]) -> tuple[Extractor, Extractor | None]:
+    """What made the points and the image features that a run learnt from, as its corpus says.
 
-    return PortraitEncoder(
-        dinov2=freeze_positions(image_encoder.load(folder)),
-        size=image_encoder.SIZE,
-        mean=image_encoder.MEAN,
-        std=image_encoder.STD,
-        name="DINOv2 architecture, trained on warped portraits",
-        sha256=sha256_of(folder / "model.safetensors"),
-    )
-
-
-def _digest() -> str:
-    """One sha256 over those of the keypoint networks, in name order."""
-    files = sorted(models.HOLISTIC.files, key=lambda f: f.name)
-    return hashlib.sha256("".join(f.sha256 for f in files).encode()).hexdigest()
+    The simulator imitates the built-in front end, noise included, so that one stands in its place.
+    """
+    said = msgspec.convert(about.get("extractors", {}), dict[str, Extractor])
+    keypoints = said.get("keypoints", EXTRACTOR)
+    return EXTRACTOR if keypoints.name == SIMULATOR else keypoints, said.get("image")
 
 
 def summary(bundle: Bundle, reports: list[Report]) -> str:

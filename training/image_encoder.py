@@ -57,8 +57,8 @@ def encode(model: Dinov2Model, images: Image, batch: int = 64) -> Floats:
     found = [np.zeros((0, model.config.hidden_size), np.float32)]
     with torch.inference_mode():
         for i in range(0, len(images), batch):
-            hidden = model(normalised(images[i : i + batch])).last_hidden_state
-            found.append(hidden[:, 0].numpy())
+            hidden = model(normalised(images[i : i + batch]).to(model.device)).last_hidden_state
+            found.append(hidden[:, 0].cpu().numpy())
     return np.concatenate(found)
 
 

@@ -5,14 +5,16 @@ import torch
 from export.inspection import inspect
 from export.parity import session
 from stream.calibrate import calibrated
-from stream.contract import key_of
-from stream.errors import ModelError
-from training import runs
+from stream.contract import Extractor, check_extractor, key_of, load
+from stream.errors import BundleError, ModelError
+from stream.frontend import EXTRACTOR
+from training import image_encoder, runs
 from training.calibrate import cap_at, subsets
 from training.checkpoint import WEIGHTS, Checkpoint
 from training.checkpoint import load as load_checkpoint
 from training.config import Bert, Calibrating, Compute, Data, Delivery, Model, Recipe, Stage, Temporal
-from training.deliver import deliver, real_cases, summary
+from training.corpus.made_up import source
+from training.deliver import deliver, deliver_run, extractors_of, real_cases, summary
 from training.log import read
 from training.materials import from_simulator
 from training.simulated import HELD_OUT
@@ -147,3 +149,38 @@ def test_an_image_branch_needs_its_encoder(folder, tmp_path):
     about = {**checkpoint.about, "branches": ["keypoints", "image"]}
     with pytest.raises(ModelError, match="portrait encoder"):
         deliver(Checkpoint(RECIPE, checkpoint.model, checkpoint.tokenizer, about), tmp_path / "bundle")
+
+
+def with_about(checkpoint, **changes):
+    about = {**checkpoint.about, **changes}
+    return Checkpoint(checkpoint.recipe, checkpoint.model, checkpoint.tokenizer, about)
+
+
+OPENPOSE = {"name": "OpenPose", "sha256": "unknown"}
+MADE_UP = source("made").about.extractors
+
+
+def test_a_bundle_names_the_extractor_of_its_corpus(folder, tmp_path):
+    told = with_about(runs.resume(folder), extractors={"keypoints": OPENPOSE, "image": OPENPOSE})
+    deliver_run(told, tmp_path / "bundle", tmp_path, "a command")
+    bundle = load(tmp_path / "bundle")
+    assert bundle.manifest.extractors == {"keypoints": Extractor(**OPENPOSE)}  # no image branch
+    with pytest.raises(BundleError, match="--any-extractor"):
+        check_extractor(bundle, EXTRACTOR)
+
+
+def test_the_simulator_stands_for_the_built_in_front_end(folder):
+    assert extractors_of(runs.resume(folder).about) == (EXTRACTOR, None)
+    assert extractors_of({}) == (EXTRACTOR, None)
+    about = {"extractors": {name: {"name": e.name, "sha256": e.sha256} for name, e in MADE_UP.items()}}
+    assert extractors_of(about) == (EXTRACTOR, None)
+    assert MADE_UP["keypoints"] != EXTRACTOR
+
+
+def test_image_features_of_another_encoder_are_refused(folder, tmp_path):
+    course = image_encoder.Course(samples=64, passes=1, chunk=64, people=4, batch=32, threads=1, check=4)
+    image_encoder.train(tmp_path / "encoder", course)
+    about = {"branches": ["keypoints", "image"], "extractors": {"image": OPENPOSE}}
+    with pytest.raises(ModelError, match=r"came from, OpenPose .* name the former with --encoder"):
+        deliver_run(with_about(runs.resume(folder), **about), tmp_path / "bundle", tmp_path / "encoder", "")
+    assert not (tmp_path / "bundle").exists()

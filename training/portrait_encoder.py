@@ -1,0 +1,80 @@
+"""The frozen portrait network that image features come from: our own small one, or a published DINOv2.
+
+Paper: DINOv2-Base at 518×518, the CLS token after the final LayerNorm.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError
+from transformers import AutoConfig, Dinov2Config, Dinov2Model
+from transformers.utils import cached_file
+
+from stream.contract import Extractor, sha256_of
+from stream.errors import ModelError
+from stream.records import Floats, Image
+from training import image_encoder
+
+OURS, WEIGHTS = "encoder.json", "model.safetensors"
+BATCH = 16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PortraitEncoder:
+    """A network and what must be known to feed it."""
+
+    dinov2: Dinov2Model
+    size: int  # pixels
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    name: str
+    sha256: str  # of its weights
+
+    def __call__(self, images: Image) -> Floats:
+        """Portraits uint8 [N, S, S, 3] → float32 [N, D]."""
+        return image_encoder.encode(self.dinov2, images, BATCH)
+
+    @property
+    def extractor(self) -> Extractor:
+        return Extractor(name=self.name, sha256=self.sha256)
+
+
+def load(source: str | Path) -> PortraitEncoder:
+    """What `training.image_encoder` wrote to a directory, or DINOv2 weights by folder or hub name.
+
+    Raises ModelError when there is none that reads, with the reason.
+    """
+    try:
+        if (Path(source) / OURS).exists():
+            model, name = image_encoder.load(source), "DINOv2 architecture, trained on warped portraits"
+            weights: str | None = str(Path(source) / WEIGHTS)
+        else:
+            model, name = _published(str(source)), Path(source).name
+            weights = cached_file(str(source), WEIGHTS)
+        if weights is None:
+            raise OSError(f"no {WEIGHTS}")
+    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
+        found = str(error).strip().split("\n")[0].split(". ")[0].rstrip(".:")
+        raise ModelError(
+            f"{source}: expected a portrait encoder, a folder or hub name of DINOv2 weights, found none that "
+            f"reads ({found}); train one or download the weights first."
+        ) from error
+    return PortraitEncoder(
+        dinov2=model,
+        size=model.config.image_size,
+        mean=image_encoder.MEAN,
+        std=image_encoder.STD,
+        name=name,
+        sha256=sha256_of(Path(weights)),
+    )
+
+
+def _published(source: str) -> Dinov2Model:
+    config = AutoConfig.from_pretrained(source)
+    if not isinstance(config, Dinov2Config):
+        raise ValueError(f"it is of type {config.model_type}")
+    model, report = Dinov2Model.from_pretrained(source, output_loading_info=True)
+    if report["missing_keys"]:
+        raise ValueError(f"{len(report['missing_keys'])} weights are missing")
+    found: Dinov2Model = model.float().eval()
+    return found

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from stream.errors import UndertoneError
+from training import measuring
 from training.corpus.commands import app as corpus_app
 
 app = typer.Typer(
@@ -125,6 +126,13 @@ def finetune(
     _say(runs.run_finetune(first, folder, materials).about["figures"])
 
 
+app.command()(measuring.evaluate)
+app.command()(measuring.crossval)
+app.command()(measuring.ablate)
+app.command(name="noise-study")(measuring.noise_study)
+app.command()(measuring.curves)
+
+
 @app.command()
 def deliver(
     folder: Annotated[Path, typer.Argument(help="Directory of a run or of its checkpoint.")],
@@ -141,6 +149,38 @@ def deliver(
     checkpoint = runs.resume(folder)
     command = f"undertone-training run {checkpoint.recipe.name}; undertone-training deliver"
     typer.echo(deliver_run(checkpoint, out, encoder or folder / materials.ENCODER, command))
+
+
+@app.command()
+def extract(
+    videos: Annotated[Path, typer.Argument(help="Folder of videos.")],
+    labels: Annotated[Path, typer.Option("--labels", help="CSV: id, subject, label and perhaps text.")],
+    out: Annotated[Path, typer.Option("--out", help="Directory of the corpus.")],
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, help="Processes. Default: half the cores.", show_default=False),
+    ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            "--encoder",
+            help="Portrait encoder for image features: a folder, or a hub name of DINOv2 weights.",
+            show_default=False,
+        ),
+    ] = None,
+    frames: Annotated[int, typer.Option("--frames", min=0, help="Portraits of each video to keep.")] = 0,
+    partial: Annotated[bool, typer.Option("--partial", help="Some labelled videos are not there.")] = False,
+    licence: Annotated[str, typer.Option("--licence", help="Of the videos.")] = "not stated",
+    seed: Annotated[int, typer.Option("--seed", help="Of our own split by subject.")] = 0,
+) -> None:
+    """A folder of videos into a corpus, by the live side's own front end. One that was stopped continues.
+
+    Example: undertone-training extract videos --labels labels.csv --out corpora/mine
+    """
+    from training.corpus import extracting
+
+    options = extracting.Options(videos, labels, out, workers, encoder, frames, partial, licence, seed)
+    typer.echo(extracting.summary(extracting.run(options)))
 
 
 @app.command()

@@ -38,10 +38,13 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
     return folder
 
 
-def load(folder: Path) -> Checkpoint:
-    """Read a checkpoint directory. Raises ModelError for a missing file or weights of another shape."""
+def load(folder: Path, recipe: Recipe | None = None) -> Checkpoint:
+    """Read a checkpoint directory. Raises ModelError for a missing file or weights of another shape.
+
+    ``recipe``: another one to go on with, of the same network.
+    """
     try:
-        recipe = parse((folder / RECIPE).read_text(), str(folder / RECIPE))
+        recipe = recipe or parse((folder / RECIPE).read_text(), str(folder / RECIPE))
         about = json.loads((folder / ABOUT).read_text())
         tokenizer = Tokenizer.from_str((folder / TOKENIZER).read_text())
         model = build(recipe, tokenizer)

@@ -125,7 +125,7 @@ class Dropping(Section, frozen=True, kw_only=True):
 class Weak(Section, frozen=True, kw_only=True):
     """Pseudo-labels in stage 2. ``hard`` is the paper's form, the others are ours."""
 
-    labels: Literal["hard", "soft", "weighted", "confident"] = "hard"
+    labels: Literal["hard", "soft", "weighted", "confident", "none"] = "hard"
     confident: float = 0.8  # "confident" keeps labels at least so sure
     weight: float = 0.5  # of a pseudo-labelled window in the loss
     rounds: int = 1  # more: the model's own predictions refine the labels before each further round

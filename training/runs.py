@@ -10,14 +10,16 @@ from training.calibrate import calibrate
 from training.checkpoint import Checkpoint, build, load, save
 from training.config import Recipe
 from training.dataset import Prepared, prepare
+from training.evaluation.plots import learning_curves
 from training.log import Log
 from training.loop import Trainer
 from training.materials import Materials
+from training.sampling import win_share
 from training.simulated import simulated
 from training.stages import branches_of, finetune, pretrain
 
 PRETRAINED, FINETUNED = "stage1", "stage2"
-LOG = "log.jsonl"
+LOG, CURVES = "log.jsonl", "curves.png"
 
 
 def run(recipe: Recipe, out: Path, materials: Materials) -> Checkpoint:
@@ -41,6 +43,7 @@ def run_pretrain(recipe: Recipe, out: Path, materials: Materials) -> Checkpoint:
     about = {
         "stage": PRETRAINED,
         "branches": branches_of(pools),
+        "wins": win_share(pools.labelled),  # of the training labels
         "extractors": msgspec.to_builtins(materials.extractors),
     }
     checkpoint = Checkpoint(recipe, model, materials.tokenizer, about)
@@ -69,6 +72,7 @@ def run_finetune(first: Checkpoint, out: Path, materials: Materials) -> Checkpoi
     checkpoint = Checkpoint(recipe, model, first.tokenizer, about)
     if trainer.rank == 0:
         save(out / FINETUNED, checkpoint)
+        learning_curves(out / CURVES, trainer.log.lines, title=f"{recipe.name}: learning curves")
     return checkpoint
 
 

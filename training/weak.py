@@ -68,7 +68,9 @@ def simulated_labels(
 
 def apply(pool: Sequence[Prepared], confidences: Mapping[str, float], weak: Weak) -> list[Prepared]:
     """Pool with pseudo-labels; recordings without a confidence, or not sure enough, are left out."""
-    chosen = []
+    chosen: list[Prepared] = []
+    if weak.labels == "none":
+        return chosen
     for source in pool:
         win = confidences.get(source.name)
         if win is None:

@@ -1,0 +1,58 @@
+"""One cell of a study: a recipe trained in one setting on one corpus, and what it said of the test people.
+
+A cell whose predictions are on disk is not run again, and one that was killed goes on, so a study may be
+stopped at any time.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from training import runs
+from training.checkpoint import load
+from training.config import Recipe
+from training.corpus.store import Store
+from training.evaluation import predictions
+from training.evaluation.predictions import Prediction
+from training.judging import Panel, whole
+from training.materials import Materials, Setting, from_corpus
+
+PREDICTIONS = "predictions.jsonl"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ground:
+    """The corpus that all cells of a study share, and a labeller's confidences if there is one."""
+
+    store: Store
+    confidences: Mapping[str, float] | None = None
+    parts: Mapping[str, Iterable[str]] | None = None  # "train" and "test" in place of the recipe's split
+
+    def materials(self, recipe: Recipe, setting: Setting) -> Materials:
+        return from_corpus(recipe, self.store, setting, self.confidences, self.parts)
+
+
+def run_cell(
+    recipe: Recipe,
+    ground: Ground,
+    setting: Setting,
+    out: Path,
+    *,
+    after: Path | None = None,
+    materials: Materials | None = None,
+) -> list[Prediction]:
+    """Train (unless done) and judge the test people. ``after``: a run whose stage 1 is taken over.
+
+    ``materials`` may be handed in where several cells share them.
+    """
+    if (out / PREDICTIONS).exists():
+        return predictions.read(out / PREDICTIONS)
+    materials = materials or ground.materials(recipe, setting)
+    if after is None:
+        checkpoint = runs.run(recipe, out, materials)
+    else:
+        first = load(after / runs.PRETRAINED, recipe)
+        checkpoint = runs.run_finetune(first, out, materials)
+    found = Panel([checkpoint]).judge(materials.test, whole)
+    predictions.write(out / PREDICTIONS, found)
+    return found

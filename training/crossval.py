@@ -1,0 +1,53 @@
+"""K-fold cross-validation by subject: every video is judged once, by a model that never met its person."""
+
+from pathlib import Path
+
+from training.cells import Ground, run_cell
+from training.config import Recipe
+from training.corpus.protocols import folds
+from training.corpus.store import Store
+from training.evaluation import tables
+from training.evaluation.predictions import Prediction, join
+from training.materials import Setting
+
+
+def crossval(
+    recipe: Recipe,
+    store: Store,
+    k: int,
+    out: Path,
+    setting: Setting = "inductive",
+    confidences: dict[str, float] | None = None,
+    pool: str | None = None,
+) -> list[Prediction]:
+    """Run ``k`` folds in ``out``/fold-i (done ones are read), write the table of all videos together.
+
+    ``pool``: only the videos of this part of the recipe's split, e.g. "train": the test part stays untouched.
+    """
+    ids = set(store.ids(recipe.splitting.split, pool)) if pool else set(store.entries)
+    entries = [e for e in store.index.entries if e.id in ids]
+    said = []
+    for i, fold in enumerate(folds(entries, k, recipe.seed)):
+        parts = {"train": fold.parts["train"], "test": fold.parts["validation"]}
+        said.append(run_cell(recipe, Ground(store, confidences, parts), setting, out / f"fold-{i}"))
+    found = join(*said)
+    row = tables.row(recipe.name, [found]) if setting == "inductive" else _transductive(recipe.name, found)
+    table = tables.table(
+        f"{store.index.name}, {k} folds by subject",
+        [row],
+        found,
+        subject_disjoint=True,
+        simulated=store.index.simulated,
+        prior=sum(p.label for p in found) / len(found),
+    )
+    tables.write(out, "table", table)
+    return found
+
+
+def _transductive(name: str, found: list[Prediction]) -> tables.Row:
+    """A row whose figures stand in the transductive column alone."""
+    from training.evaluation.intervals import Interval
+
+    row = tables.row(name, [found])
+    nothing = dict.fromkeys(row.figures, Interval())
+    return tables.Row(name=name, n=row.n, figures=nothing, transductive=row.figures)

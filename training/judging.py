@@ -1,0 +1,156 @@
+"""People nobody trained on, judged by one run or by several as an ensemble, as predictions on disk."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from msgspec import structs
+
+from stream.contract import BRANCHES, Calibration
+from stream.errors import UsageError
+from training.checkpoint import Checkpoint
+from training.config import Recipe
+from training.corpus.store import Store
+from training.dataset import SHORTEST, Prepared, prepare
+from training.evaluation.predictions import Prediction
+from training.evaluation.voting import vote
+from training.predict import Heard, hear, latest, said, votes
+from training.sampling import Cut
+from training.simulated import simulated
+
+TEST = 5_000_000  # seeds of simulated test people, apart from all others
+CHUNK = 50  # recordings held at a time
+Cuts = Callable[[Prepared, Recipe], list[Cut]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Panel:
+    """Who judges: one checkpoint, or several whose log-odds are averaged."""
+
+    members: Sequence[Checkpoint]
+    branches: Collection[str] = BRANCHES
+    prior: float | None = None  # of win; the recipe's own when left out
+
+    @property
+    def recipe(self) -> Recipe:
+        return self.members[0].recipe
+
+    def judge(self, people: Iterable[Prepared], cuts: Cuts) -> list[Prediction]:
+        """One prediction a recording, over all its cuts and all members."""
+        return vote(p for chunk in chunks(people) for p in self._said(chunk, cuts))
+
+    def moments(self, people: Iterable[Prepared], seconds: Sequence[float]) -> list[Prediction]:
+        """What a live buffer's content says after each of ``seconds`` watched; ``seconds`` are those."""
+        rate, found = self.recipe.window.rate, []
+        for chunk in chunks(people):
+            for at in seconds:
+                stop = round(at * rate)
+                long = [p for p in chunk if p.ticks >= stop]
+                spoken = self._said(long, lambda p, recipe, stop=stop: [latest(p, recipe.window, stop)])
+                found += [structs.replace(p, seconds=at, votes=None) for p in vote(spoken)]
+        return found
+
+    def _said(self, people: Sequence[Prepared], cuts: Cuts) -> Iterator[Prediction]:
+        for member in self.members:
+            recipe = member.recipe
+            if "calibration" not in member.about:
+                raise UsageError(
+                    f"{recipe.name}: expected a calibrated run, found one after stage 1 only; "
+                    "run `undertone-training finetune` first."
+                )
+            calibration = msgspec.convert(member.about["calibration"], Calibration)
+            prior = recipe.delivery.prior if self.prior is None else self.prior
+            wanted = [cut for person in people for cut in cuts(person, recipe)]
+            for heard in hear(member.model, wanted, recipe, self.branches):
+                if heard.present:
+                    yield said(heard, calibration, prior)
+                else:
+                    yield _undecided(heard, prior)
+
+
+def _undecided(heard: Heard, prior: float) -> Prediction:
+    """Nothing was there to read: the prior is all there is to say."""
+    person = heard.source.recording
+    return Prediction(
+        id=heard.source.name, subject=person.subject, label=person.label, win=prior, logit=0.0, seconds=0.0
+    )
+
+
+def whole(person: Prepared, recipe: Recipe) -> list[Cut]:
+    """The votes over a whole recording."""
+    return votes(person, recipe)
+
+
+def ceiling(people: Iterable[Prepared], seconds: Sequence[float]) -> list[Prediction]:
+    """What somebody would say who saw every true event of made-up people: the exact likelihood ratio."""
+    found = []
+    for p in people:
+        for at in seconds:
+            stop = round(at * 25.0)
+            if stop <= p.ticks:
+                evidence = p.recording.evidence(0, stop)
+                win = float(1 / (1 + np.exp(-np.clip(evidence, -30, 30))))
+                person = p.recording
+                found.append(
+                    Prediction(
+                        id=p.name,
+                        subject=person.subject,
+                        label=person.label,
+                        win=win,
+                        logit=evidence,
+                        seconds=at,
+                    )
+                )
+    return found
+
+
+def chunks(people: Iterable[Prepared], size: int = CHUNK) -> Iterator[list[Prepared]]:
+    """Lists of at most ``size``, so that few recordings are in memory at a time."""
+    source = iter(people)
+    while chunk := list(islice(source, size)):
+        yield chunk
+
+
+def stored_people(store: Store, ids: Iterable[str], checkpoint: Checkpoint) -> Iterator[Prepared]:
+    """Labelled recordings of a corpus that are long enough, prepared for a checkpoint's network."""
+    recipe = checkpoint.recipe
+    sizes = (recipe.model.text.length, recipe.model.image_features)
+    for id in ids:
+        entry = store.entries[id]
+        if entry.label is not None and entry.ticks >= SHORTEST:
+            recording = store.recording(id)
+            yield prepare(recording, recipe.window, checkpoint.tokenizer, *sizes, name=id)
+
+
+def made_up_people(
+    checkpoint: Checkpoint, count: int, seconds: float, profile: str = ""
+) -> Iterator[Prepared]:
+    """``count`` simulated people whom no run has met, of the recipe's profile unless another is named."""
+    recipe = checkpoint.recipe
+    sizes = (recipe.model.text.length, recipe.model.image_features)
+    data = structs.replace(recipe.data, seconds=seconds, mixed=0.0)
+    for recording in simulated(data, profile or data.profile, count, TEST):
+        yield prepare(recording, recipe.window, checkpoint.tokenizer, *sizes)
+
+
+def with_window(checkpoint: Checkpoint, poses: int) -> Checkpoint:
+    """The same weights under a window of another length: positions are seconds before its end."""
+    from training.checkpoint import build
+
+    recipe = checkpoint.recipe
+    stride = recipe.window.stride
+    delivery = structs.replace(recipe.delivery, poses=poses, features=max(poses // stride, 1))
+    changed = structs.replace(recipe, delivery=delivery)
+    model = build(changed, checkpoint.tokenizer)
+    model.load_state_dict(checkpoint.model.state_dict())
+    return Checkpoint(changed, model.eval(), checkpoint.tokenizer, checkpoint.about)
+
+
+def members(folders: Sequence[Path]) -> list[Checkpoint]:
+    """The runs in ``folders``."""
+    from training.runs import resume
+
+    return [resume(folder) for folder in folders]

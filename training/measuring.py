@@ -1,0 +1,199 @@
+"""The commands that measure: evaluate, crossval, ablate, noise-study."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+OutOption = Annotated[Path, typer.Option("--out", help="Directory for predictions, tables and pictures.")]
+CorpusOption = Annotated[
+    Path | None,
+    typer.Option("--corpus", help="A corpus on disk; simulated people without.", show_default=False),
+]
+StoreOption = Annotated[Path, typer.Option("--corpus", help="A corpus on disk.")]
+LabelsOption = Annotated[
+    Path | None,
+    typer.Option("--labels", help="A labeller's confidences, JSON lines of id and win.", show_default=False),
+]
+SeedsOption = Annotated[str, typer.Option("--seeds", help="Seeds, separated by commas.")]
+
+
+def evaluate(
+    runs: Annotated[list[Path], typer.Argument(help="Directory of a run; several judge as an ensemble.")],
+    out: OutOption,
+    corpus: CorpusOption = None,
+    part: Annotated[str, typer.Option("--part", help="Part of the recipe's split.")] = "test",
+    people: Annotated[
+        int, typer.Option("--people", min=2, help="Simulated people, half of each class.")
+    ] = 1000,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", help="Length of simulated recordings.")
+    ] = None,
+    poses: Annotated[
+        int | None,
+        typer.Option("--poses", min=25, help="Another window length, in ticks, for the same weights."),
+    ] = None,
+    branches: Annotated[str, typer.Option("--branches", help="Branches to use.")] = "keypoints,image,text",
+    prior: Annotated[float | None, typer.Option("--prior", help="Share of wins to assume.")] = None,
+    quantile: Annotated[
+        float | None,
+        typer.Option("--quantile", help="Also call this share of the surest wins (transductive)."),
+    ] = None,
+    curve: Annotated[
+        str, typer.Option("--curve", help="Seconds watched of the anytime curve.")
+    ] = "5,10,30,60,160",
+) -> None:
+    """Predictions, a table with intervals, reliability and the anytime curve on people nobody trained on.
+
+    Example: undertone-training evaluate runs/small --out runs/small/report
+    """
+    from training import judging
+    from training.corpus.store import Store
+    from training.evaluate import Test
+    from training.evaluate import evaluate as report
+
+    members = judging.members(runs)
+    members = [judging.with_window(m, poses) for m in members] if poses else members
+    recipe = members[0].recipe
+    panel = judging.Panel(members, _names(branches), prior)
+    if corpus is not None:
+        store = Store.open(corpus)
+        split, simulated = recipe.splitting.split, store.index.simulated
+        asked = judging.stored_people(store, store.ids(split, part), members[0])
+        title = f"{recipe.name} on {store.index.name}, {split}/{part}"
+        disjoint = store.index.splits[split].subject_disjoint
+        lasting = max(e.seconds for e in store.index.entries)
+    else:
+        lasting = seconds or recipe.window.poses / recipe.window.rate
+        asked = judging.made_up_people(members[0], people, lasting)
+        title = f"{recipe.name} on {people} simulated people of {lasting:g} s"
+        simulated = disjoint = True
+    watched = tuple(s for s in _numbers(curve) if s <= lasting)
+    test = Test(title, disjoint, simulated, members[0].about.get("wins"), watched, quantile)
+    for name, found in report(panel, asked, test, out).items():
+        typer.echo(f"{name.replace('_', ' ')} {found.value:.3f} [{found.low:.3f}, {found.high:.3f}]")
+    typer.echo(out / "table.md")
+
+
+def crossval(
+    recipe: Annotated[str, typer.Argument(help="Recipe by name or a TOML file.")],
+    corpus: StoreOption,
+    out: OutOption,
+    folds: Annotated[int, typer.Option("--folds", min=2)] = 5,
+    part: Annotated[
+        str | None,
+        typer.Option("--part", help="Only this part of the split, e.g. train.", show_default=False),
+    ] = None,
+    setting: Annotated[str, typer.Option("--setting", help="inductive or transductive.")] = "inductive",
+    labels: LabelsOption = None,
+) -> None:
+    """Subject-disjoint K-fold cross-validation; finished folds are read, a killed one goes on.
+
+    Example: undertone-training crossval tiny --corpus corpora/made-up --out runs/crossval
+    """
+    from training import config, materials
+    from training.corpus.store import Store
+    from training.crossval import crossval as validate
+
+    said = materials.read_confidences(labels) if labels else None
+    chosen, store = config.load(recipe), Store.open(corpus)
+    validate(chosen, store, folds, out, materials.setting_of(setting), said, part)
+    typer.echo((out / "table.md").read_text())
+
+
+def ablate(
+    table: Annotated[str, typer.Argument(help="spatial, image or training.")],
+    corpus: StoreOption,
+    out: OutOption,
+    recipe: Annotated[str, typer.Option("--recipe", help="Recipe by name or a TOML file.")] = "ablation",
+    seeds: SeedsOption = "0,1,2",
+    setting: Annotated[str, typer.Option("--setting", help="inductive, transductive or both.")] = "inductive",
+    labels: LabelsOption = None,
+) -> None:
+    """One of the paper's three tables on any corpus, over several seeds; may be stopped and started again.
+
+    Example: undertone-training ablate training --corpus corpora/imigue --out runs/ablate --recipe paper
+    """
+    from training.ablate import ablate as study
+    from training.materials import setting_of
+
+    settings = ("inductive", "transductive") if setting == "both" else (setting_of(setting),)
+    from training import config
+
+    study(table, config.load(recipe), _ground(corpus, labels), _seeds(seeds), out, settings, typer.echo)
+    typer.echo((out / f"{table}.md").read_text())
+
+
+def noise_study(
+    corpus: StoreOption,
+    out: OutOption,
+    recipe: Annotated[str, typer.Option("--recipe", help="Recipe by name or a TOML file.")] = "ablation",
+    seeds: SeedsOption = "0,1,2",
+) -> None:
+    """Accuracy of the final model against the accuracy, number, form and kind of error of pseudo-labels.
+
+    Example: undertone-training noise-study --corpus corpora/made-up --out runs/noise
+    """
+    from training import config
+    from training.noise_study import RESULTS, study
+
+    study(config.load(recipe), _ground(corpus, None), _seeds(seeds), out, typer.echo)
+    typer.echo(out / RESULTS)
+
+
+def curves(
+    folder: Annotated[Path, typer.Argument(help="Directory of a run.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="PNG; in the run by default.", show_default=False)
+    ] = None,
+) -> None:
+    """Draw a run's learning curves.
+
+    Example: undertone-training curves runs/tiny
+    """
+    from training.evaluation.plots import learning_curves
+    from training.log import read
+    from training.runs import CURVES, LOG
+
+    target = out or folder / CURVES
+    learning_curves(target, read(folder / LOG))
+    typer.echo(target)
+
+
+def _ground(corpus: Path, labels: Path | None) -> Any:
+    from training.cells import Ground
+    from training.corpus.store import Store
+    from training.materials import read_confidences
+
+    return Ground(Store.open(corpus), read_confidences(labels) if labels else None)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    from stream.contract import BRANCHES
+    from stream.errors import UsageError
+
+    names = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not names or set(names) - set(BRANCHES):
+        raise UsageError(f"expected --branches some of {', '.join(BRANCHES)}, found {text!r}; correct it.")
+    return names
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    from stream.errors import UsageError
+
+    try:
+        found = tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise UsageError(f"expected numbers separated by commas, found {text!r}; correct them.") from error
+    return found
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    from stream.errors import UsageError
+
+    found = tuple(int(n) for n in _numbers(text) if n == int(n))
+    if not found:
+        raise UsageError(
+            f"expected --seeds as whole numbers separated by commas, found {text!r}; correct it."
+        )
+    return found

@@ -1,0 +1,189 @@
+"""How wrong pseudo-labels may be: the final model against the labeller's accuracy and against how many join.
+
+The paper's second limitation, measured. One stage 1 a seed; every cell goes on from it with the same hidden
+people under other pseudo-labels. Kinds of error: even, uneven by class, more often on hard videos. Forms:
+hard (the paper's), soft, weighted, confident-only. Needs made-up people, whose truth and hardness are known.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from msgspec import structs
+
+from stream.errors import UsageError
+from training.cells import Ground, run_cell
+from training.config import Recipe
+from training.evaluation import plots
+from training.evaluation.intervals import Interval, Point, over_seeds_and_subjects
+from training.evaluation.metrics import METRICS
+from training.evaluation.predictions import Prediction, columns
+from training.materials import Materials
+from training.weak import Labeller, Noise, simulated_labels
+
+METRIC = "balanced_accuracy"
+ACCURACIES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+SHARES = (0.25, 0.5, 1.0)
+RESULTS = "noise.jsonl"
+LABELS = "labels.json"  # of a cell: how many joined, how many of them are right
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One setting of the pseudo-labels."""
+
+    accuracy: float  # of the labeller
+    share: float = 1.0  # of the pool that joins
+    noise: Noise = "even"
+    form: str = "hard"
+
+    @property
+    def name(self) -> str:
+        return f"{self.noise}-{self.form}-{round(100 * self.accuracy)}-of-{round(100 * self.share)}"
+
+
+def cells() -> Iterator[Cell]:
+    """The study's grid: accuracy under hard labels, number, forms, kinds of error."""
+    yield from (Cell(a) for a in ACCURACIES)
+    yield from (Cell(a, share=s) for a in (0.6, 0.8, 1.0) for s in SHARES if s < 1)
+    yield from (Cell(a, form=f) for f in ("soft", "weighted", "confident") for a in (0.6, 0.7, 0.8))
+    yield from (Cell(a, noise=n) for n in get_args(Noise) if n != "even" for a in (0.6, 0.7, 0.8))
+
+
+def study(
+    recipe: Recipe,
+    ground: Ground,
+    seeds: Sequence[int],
+    out: Path,
+    say: Callable[[str], None] = lambda line: None,
+) -> None:
+    """Run what is not done yet; write ``noise.jsonl`` and three pictures into ``out``."""
+    if not ground.store.index.simulated:
+        raise UsageError(
+            f"{ground.store.folder}: expected a simulated corpus, whose truth is known, found a real one; "
+            "make one with `undertone-training corpus simulate`."
+        )
+    without: list[list[Prediction]] = []
+    found: dict[Cell, list[list[Prediction]]] = {cell: [] for cell in cells()}
+    labels: dict[Cell, list[dict[str, float]]] = {cell: [] for cell in found}
+    for seed in seeds:
+        seeded, folder = structs.replace(recipe, seed=seed), out / f"seed-{seed}"
+        materials = ground.materials(seeded, "inductive")
+        base = folder / "without"
+        without.append(run_cell(_with(seeded, "none"), ground, "inductive", base, materials=materials))
+        for cell in found:
+            said = _cell(cell, seeded, ground, materials, base, folder / cell.name)
+            found[cell].append(said)
+            labels[cell].append(json.loads((folder / cell.name / LABELS).read_text()))
+            say(f"seed {seed}, {cell.name}: {METRIC.replace('_', ' ')} {_value(said):.3f}")
+    _write(out, found, without, labels)
+
+
+def _cell(
+    cell: Cell, recipe: Recipe, ground: Ground, materials: Materials, base: Path, out: Path
+) -> list[Prediction]:
+    rng = np.random.default_rng(
+        [recipe.seed, 65]
+    )  # the same people err under every accuracy, as far as may be
+    pool = materials.pools.pseudo
+    said = simulated_labels(pool, Labeller(cell.accuracy, cell.noise), rng)
+    kept = np.random.default_rng([recipe.seed, 66]).permutation(sorted(said))[: round(cell.share * len(said))]
+    chosen = {name: said[name] for name in kept.tolist()}
+    right = np.mean([(chosen[p.name] > 0.5) == p.recording.label for p in pool if p.name in chosen])
+    pools = replace(materials.pools, confidences=chosen)
+    found = run_cell(
+        _with(recipe, cell.form),
+        ground,
+        "inductive",
+        out,
+        after=base,
+        materials=replace(materials, pools=pools),
+    )
+    (out / LABELS).write_text(json.dumps({"right": float(right), "joined": len(chosen)}) + "\n")
+    return found
+
+
+def _with(recipe: Recipe, form: str) -> Recipe:
+    return structs.replace(recipe, weak=structs.replace(recipe.weak, labels=form))
+
+
+def _value(said: Sequence[Prediction]) -> float:
+    found = columns(said)
+    return METRICS[METRIC](found.win, found.label)
+
+
+def _write(
+    out: Path,
+    found: dict[Cell, list[list[Prediction]]],
+    without: list[list[Prediction]],
+    labels: dict[Cell, list[dict[str, float]]],
+) -> None:
+    """One line a cell: what it reached, and what it gains on no weak supervision (paired)."""
+    metric = METRICS[METRIC]
+    none = over_seeds_and_subjects(without, metric)
+    lines: list[dict[str, object]] = [{"without": _plain(none), "seeds": len(without)}]
+    reached: dict[Cell, Interval] = {}
+    for cell, said in found.items():
+        reached[cell] = over_seeds_and_subjects(said, metric)
+        gain = over_seeds_and_subjects(said, metric, against=without)
+        means = {name: float(np.mean([one[name] for one in labels[cell]])) for name in ("right", "joined")}
+        lines.append(asdict(cell) | means | {METRIC: _plain(reached[cell]), "gain": _plain(gain)})
+    lines.append({"breaks_even_at": break_even(lines)})
+    part = out / f".{RESULTS}.part"
+    part.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    part.replace(out / RESULTS)
+    for name, groups in _pictures(reached).items():
+        plots.accuracy_vs_noise(
+            out / f"{name}.png",
+            groups,
+            "balanced accuracy",
+            without=none,
+            title=f"{TITLES[name]} (simulated)",
+        )
+
+
+def break_even(lines: Sequence[dict[str, Any]]) -> float | None:
+    """Labeller's accuracy from which hard labels of the whole pool help, between the cells that straddle it;
+    None where they never help, 0.5 where they always do."""
+    plain = [c for c in lines if c.get("noise") == "even" and c["form"] == "hard" and c["share"] == 1.0]
+    points = sorted((c["accuracy"], c["gain"]["value"]) for c in plain)
+    if not points or points[-1][1] <= 0:
+        return None
+    for (a, low), (b, high) in reversed(list(pairwise(points))):
+        if low <= 0 < high:
+            return float(a + (b - a) * -low / (high - low))
+    return float(points[0][0])
+
+
+TITLES = {
+    "noise_form": "What wrong pseudo-labels cost, by form",
+    "noise_kind": "By kind of error, hard labels",
+    "noise_number": "By how many join, hard labels",
+}
+
+
+def _pictures(reached: dict[Cell, Interval]) -> dict[str, dict[str, list[Point]]]:
+    """Lines of the three pictures: everything else as in the plain cells."""
+
+    def lines(key: Callable[[Cell], str], chosen: Callable[[Cell], bool]) -> dict[str, list[Point]]:
+        groups: dict[str, list[Point]] = {}
+        for cell, interval in sorted(reached.items(), key=lambda item: item[0].accuracy):
+            if chosen(cell):
+                groups.setdefault(key(cell), []).append(Point(cell.accuracy, interval, 0))
+        return groups
+
+    return {
+        "noise_form": lines(lambda c: c.form, lambda c: c.noise == "even" and c.share == 1),
+        "noise_kind": lines(lambda c: c.noise, lambda c: c.form == "hard" and c.share == 1),
+        "noise_number": lines(
+            lambda c: f"{c.share:.0%} of the pool", lambda c: c.noise == "even" and c.form == "hard"
+        ),
+    }
+
+
+def _plain(interval: Interval) -> dict[str, float]:
+    return {name: round(getattr(interval, name), 5) for name in ("value", "low", "high")}

@@ -1,15 +1,22 @@
-"""Video → what the live side would have seen, by the live side's own front end."""
+"""Video → what the live side would have seen, by the live side's own decoder, grid and front end."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 
+from stream.capture.capture import Capture
+from stream.capture.source import Source
 from stream.features import crop_portrait
 from stream.frontend import FrontEnd
 from stream.records import Floats, Frame, Image, Mask
 from stream.skeleton import COUNT
+from stream.window import Grid
 from training.performance import RATE, STRIDE
+
+LONGEST_GAP = 4000  # ticks, the longest window: a longer gap says nothing more, and a broken clock has any
+PATIENCE_S = 60.0  # for a file that says nothing; machines that extract are busy
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,34 +28,81 @@ class Track:
     boxes: Floats  # float32 [T, 4]
     present: Mask  # bool [T]
     segments: np.ndarray  # int64 [T], grows at every cut
-    crops: dict[int, Image]  # feature slot → uint8 [S, S, 3]; empty unless a crop size was given
+    crops: dict[int, Image] = field(default_factory=dict)  # feature slot → uint8 [S, S, 3], of `follow`
 
 
-def follow(
-    pictures: Iterable[Image], front_end: FrontEnd, *, rate: float = RATE, crop_size: int = 0
+def opened(path: Path) -> Capture:
+    """A video file at the pace of its reader, a context manager. Raises SourceError for what is no video."""
+    capture = Capture(
+        Source.parse(str(path)), pace="fast", open_timeout_s=PATIENCE_S, read_timeout_s=PATIENCE_S
+    )
+    capture.open()
+    return capture
+
+
+def frames_of(capture: Capture) -> Iterator[Frame]:
+    """Every frame to the end. Raises SourceError when the source breaks off."""
+    while not capture.ended:
+        if (frame := capture.next(1.0)) is not None:
+            yield frame
+
+
+def on_grid(frames: Iterable[Frame], rate: float = RATE) -> Iterator[tuple[int, Frame]]:
+    """The frames that own a tick, as live: the first that claims it. Ticks nobody claims are left out.
+
+    A gap beyond ``LONGEST_GAP`` is shortened to it, by whole feature slots.
+    """
+    grid, newest, left_out = Grid(rate), -1, 0
+    for frame in frames:
+        tick = grid.claim(frame.pts, frame.discontinuity)
+        if tick is not None:
+            gap = tick - left_out - newest - 1
+            left_out += max(0, gap - LONGEST_GAP) // STRIDE * STRIDE
+            newest = tick - left_out
+            yield newest, frame
+
+
+def track(
+    ticks: Iterable[tuple[int, Frame]],
+    front_end: FrontEnd,
+    *,
+    crop_size: int = 0,
+    take: Callable[[int, Image], None] = lambda slot, crop: None,
 ) -> Track:
-    """Push pictures, one a tick, through the front end from a fresh start.
+    """Push the frames of a grid through the front end from a fresh start; skipped ticks show nobody.
 
-    ``crop_size`` > 0 also cuts the portrait of the first tick of every feature slot, as the live side does.
+    ``crop_size`` > 0 gives ``take`` every feature slot's first portrait, as the live side cuts it.
     """
     front_end.reset()
-    rows, crops = [], {}
-    segment = 1
-    for i, picture in enumerate(pictures):
-        portrait, pose = front_end.push(Frame(i, i / rate, i / rate, picture))
+    nobody = np.zeros((COUNT, 2), np.float32), np.zeros(COUNT, np.bool_), (0.0,) * 4, False
+    rows: list[tuple[Floats, Mask, tuple[float, ...], bool]] = []
+    segments: list[int] = []
+    segment, slot = 1, -1
+    for tick, frame in ticks:
+        rows += [nobody] * (tick - len(rows))
+        segments += [segment] * (tick - len(segments))
+        portrait, pose = front_end.push(frame)
+        segment += frame.discontinuity or (portrait is not None and portrait.cut)
+        segments.append(segment)
         if portrait is None or pose is None:
-            rows.append((np.zeros((COUNT, 2)), np.zeros(COUNT), np.zeros(4), False, segment))
+            rows.append(nobody)
             continue
-        segment += portrait.cut
-        rows.append((pose.points, pose.valid, portrait.box, True, segment))
-        if crop_size and i // STRIDE not in crops:
-            crops[i // STRIDE] = crop_portrait(picture, portrait, crop_size)
-    points, valid, boxes, present, segments = zip(*rows, strict=True)
+        rows.append((pose.points, pose.valid, portrait.box, True))
+        if crop_size and tick // STRIDE > slot:
+            slot = tick // STRIDE
+            take(slot, crop_portrait(frame.image, portrait, crop_size))
+    points, valid, boxes, present = zip(*rows, strict=True)
     return Track(
         points=np.array(points, np.float32),
         valid=np.array(valid, np.bool_),
         boxes=np.array(boxes, np.float32),
         present=np.array(present, np.bool_),
         segments=np.array(segments, np.int64),
-        crops=crops,
     )
+
+
+def follow(pictures: Iterable[Image], front_end: FrontEnd, *, crop_size: int = 0) -> Track:
+    """Push pictures, one a tick, through the front end; with ``crop_size`` the crops are kept."""
+    crops: dict[int, Image] = {}
+    ticks = ((i, Frame(i, i / RATE, i / RATE, picture)) for i, picture in enumerate(pictures))
+    return replace(track(ticks, front_end, crop_size=crop_size, take=crops.__setitem__), crops=crops)

@@ -1,0 +1,188 @@
+"""``undertone-training extract``: videos over worker processes into a corpus; a stopped run continues."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from stream import models
+from stream.errors import SourceError, UsageError
+from stream.frontend import EXTRACTOR, FrontEnd
+from stream.records import Image
+from training.corpus import files, frames, labels, protocols, videos
+from training.corpus.index import RECORDINGS, About, listed
+from training.corpus.labels import Label
+from training.corpus.store import Store, Writer
+from training.corpus.workers import Failed, Say, spread
+from training.performance import RATE
+
+TASK = TaskID(0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Options:
+    """What the user asked for; see ``undertone-training extract --help``."""
+
+    videos: Path
+    labels: Path
+    out: Path
+    workers: int | None = None
+    encoder: str | None = None
+    frames: int = 0
+    partial_release: bool = False
+    licence: str = "not stated"
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Job:
+    id: str
+    path: Path
+    label: Label
+    frames: int  # portraits to keep, 0 for none
+    made: Path | None  # recording of an earlier run: only the portraits are missing
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Made:
+    seen: videos.Seen | None
+    frames: Image | None
+
+
+def run(options: Options) -> Store:
+    """Extract what is missing, then write the index with our own split by subject.
+
+    Raises UsageError for labels that name no video; SourceError, after everything else is written and
+    indexed, naming the videos that failed.
+    """
+    found = videos.find(options.videos)
+    named = videos.read_labels(options.labels, found)
+    if not options.partial_release:
+        labels.check_known(named, found, options.labels)
+    models.locate(models.HOLISTIC.name)
+    writer = Writer(options.out, _about(options))
+    jobs = [job for id, path in found.items() if (job := _job(writer, options, id, path, named))]
+    failed: list[str] = []
+    workers = options.workers or max(1, _cores() // 2)  # each also has a decoder
+    setup = partial(_Work, options.encoder, max(1, _cores() // workers))
+    seconds: dict[str, float] = {}
+    with _bar(len(found), len(found) - len(jobs)) as progress:
+
+        def said(job: _Job, far: float) -> None:
+            seconds[job.id] = far
+            progress.update(TASK, seconds=sum(seconds.values()), description=f"extract {job.id}")
+
+        for job, result in spread(jobs, setup, workers, said):
+            try:
+                if isinstance(result, Failed):
+                    raise SourceError(result)
+                _keep(writer, job, result, labels.of(named, job.id)[1])
+            except (SourceError, UsageError) as error:
+                failed.append(job.id)
+                progress.console.print(f"{job.id}: {error}", markup=False, highlight=False, soft_wrap=True)
+            progress.advance(TASK)
+    entries = writer.entries()
+    videos.check_same(entries, named, options.labels)
+    store = writer.finish(protocols.own_split(entries, options.seed))
+    if failed:
+        raise SourceError(
+            f"{options.videos}: expected {len(found)} videos that can be read, found {len(failed)} that "
+            f"cannot ({listed(failed)}); the corpus holds the others, repair these and run the command again."
+        )
+    return store
+
+
+def summary(store: Store) -> str:
+    """What is in the corpus, in one line."""
+    splits = ", ".join(store.index.splits) or "none, there are too few labelled subjects"
+    noted = sum(bool(entry.note) for entry in store.index.entries)
+    return f"{store.folder}: {len(store.entries)} recordings, {noted} with a note; splits: {splits}"
+
+
+def _about(options: Options) -> About:
+    extractors = {"keypoints": EXTRACTOR}
+    if options.encoder:
+        from training import portrait_encoder
+
+        extractors["image"] = portrait_encoder.load(options.encoder).extractor
+    name = options.videos.resolve().name
+    return About(
+        name=name,
+        provenance=f"videos of {name}, through undertone's own front end",
+        licence=options.licence,
+        simulated=False,
+        extractors=extractors,
+        rate=RATE,
+    )
+
+
+def _job(writer: Writer, options: Options, id: str, path: Path, named: dict[str, Label]) -> _Job | None:
+    """What is still to be done for a video, if anything."""
+    has = writer.has(id)
+    kept = not options.frames or frames.read(options.out, id, options.frames) is not None
+    if has and kept:
+        return None
+    made = options.out / RECORDINGS / f"{id}.safetensors" if has else None
+    return _Job(id, path, labels.of(named, id)[0], 0 if kept else options.frames, made)
+
+
+def _keep(writer: Writer, job: _Job, made: _Made, note: str) -> None:
+    if made.seen is not None:
+        notes = "; ".join(filter(None, (note, made.seen.note)))
+        writer.add(job.id, made.seen.recording, source_rate=made.seen.rate, note=notes)
+    if made.frames is not None:
+        frames.write(writer.folder, job.id, made.frames)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+@contextmanager
+def _bar(total: int, completed: int) -> Iterator[Progress]:
+    """Videos done, and seconds of video seen, on stderr."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[seconds]:.0f} s of video"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        progress.add_task("extract", total=total, completed=completed, seconds=0.0)
+        yield progress
+
+
+class _Work:
+    """What a worker does, with a front end of its own."""
+
+    def __init__(self, encoder: str | None, threads: int) -> None:
+        import cv2
+
+        cv2.setNumThreads(threads)
+        self._front_end = FrontEnd.from_cache(threads)
+        self._encoder = None
+        if encoder:
+            import torch
+
+            from training import portrait_encoder
+
+            torch.set_num_threads(threads)
+            self._encoder = portrait_encoder.load(encoder)
+            self._encoder.dinov2.to("cuda" if torch.cuda.is_available() else "cpu")
+
+    def __call__(self, job: _Job, say: Say) -> _Made:
+        seen = None if job.made else self._see(job, say)
+        if not job.frames:
+            return _Made(seen, None)
+        recording = seen.recording if seen else files.read(job.made, files.entry_of(job.made))
+        return _Made(seen, frames.pick(job.path, recording, job.frames))
+
+    def _see(self, job: _Job, say: Say) -> videos.Seen:
+        size = self._encoder.size if self._encoder else 0
+        return videos.see(job.path, job.label, self._front_end, encode=self._encoder, size=size, say=say)

@@ -1,0 +1,69 @@
+"""A few portraits of every video, kept beside its recording for the baseline that looks at pictures."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from stream.errors import SourceError
+from stream.features import crop_portrait
+from stream.records import Image, Portrait
+from training.corpus.recording import Recording
+from training.extract import frames_of, on_grid, opened
+from training.performance import RATE
+
+FRAMES, SIZE = "frames", 224  # pixels, as X-CLIP takes them
+
+
+def pick(path: Path, recording: Recording, count: int) -> Image:
+    """Portraits of ``count`` evenly spaced ticks that show somebody, uint8 [count, 224, 224, 3].
+
+    Decodes the video once more. [0, 224, 224, 3] when nobody is in it. Raises SourceError for a video that is
+    shorter than its recording.
+    """
+    from training.model.xclip import pick_frames
+
+    there = np.flatnonzero(recording.present)
+    if not len(there):
+        return np.zeros((0, SIZE, SIZE, 3), np.uint8)
+    wanted = there[pick_frames(len(there), count)].tolist()
+    crops: dict[int, Image] = {}
+    with opened(path) as capture:
+        for tick, frame in on_grid(frames_of(capture)):
+            if tick in wanted:
+                x0, y0, x1, y1 = recording.boxes[tick].tolist()
+                crops[tick] = crop_portrait(frame.image, Portrait((x0, y0, x1, y1), 1.0), SIZE)
+            if tick >= wanted[-1]:
+                break
+    if missing := set(wanted) - set(crops):
+        raise SourceError(
+            f"{path}: expected the video that its recording was made from, found none of its pictures at "
+            f"{min(missing) / RATE:g} s; remove the recording and run the command again."
+        )
+    return np.stack([crops[tick] for tick in wanted])
+
+
+def path_of(folder: Path, id: str) -> Path:
+    """Where the portraits of a video lie in a corpus."""
+    return folder / FRAMES / f"{id}.safetensors"
+
+
+def read(folder: Path, id: str, count: int) -> Image | None:
+    """What ``write`` wrote, or None where there is none of ``count`` portraits (or of nobody)."""
+    try:
+        with safe_open(path_of(folder, id), "np") as stored:
+            found: Image = stored.get_tensor(FRAMES)
+    except (OSError, SafetensorError):
+        return None
+    return found if len(found) in (0, count) else None
+
+
+def write(folder: Path, id: str, frames: Image) -> None:
+    """Keep portraits beside the recordings, whole or not at all."""
+    path = path_of(folder, id)
+    path.parent.mkdir(exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    save_file({FRAMES: frames}, part)
+    os.replace(part, path)

@@ -1,0 +1,160 @@
+"""Videos and a file of labels → recordings, as the live side sees them."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stream.capture.capture import Capture
+from stream.errors import UsageError
+from stream.frontend import FrontEnd
+from stream.records import Floats, Frame, Image, Mask
+from training.corpus import labels
+from training.corpus.index import Entry, listed
+from training.corpus.labels import Label
+from training.corpus.recording import Recording
+from training.extract import frames_of, on_grid, opened, track
+from training.performance import RATE, STRIDE
+
+SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".mpg", ".mpeg", ".wmv", ".flv")
+BATCH = 16  # portraits encoded at once
+
+Encode = Callable[[Image], Floats]  # uint8 [N, S, S, 3] → float32 [N, D]
+Say = Callable[[float], None]  # seconds of video so far
+
+
+def find(folder: Path) -> dict[str, Path]:
+    """Videos of a folder by id, the file's name without suffix. UsageError for none, and for one id twice."""
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: expected a folder of videos, found none; check the path.")
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
+            continue
+        if path.stem in found:
+            raise UsageError(
+                f"{folder}: expected names that differ in more than the suffix, found "
+                f"{found[path.stem].name} and {path.name}; rename one."
+            )
+        found[path.stem] = path
+    if not found:
+        raise UsageError(f"{folder}: expected videos ({', '.join(SUFFIXES)}), found none; check the path.")
+    return found
+
+
+def read_labels(path: Path, videos: dict[str, Path]) -> dict[str, Label]:
+    """Labels by video id; the file may name videos with or without suffix. UsageError for two that differ."""
+    by_name = {video.name: id for id, video in videos.items()}
+    found: dict[str, Label] = {}
+    for name, label in labels.read(path).items():
+        id = name if name in videos else by_name.get(name, name)
+        if found.setdefault(id, label) != label:
+            raise UsageError(
+                f"{path}: expected one label for video {id}, found two that differ, with and without suffix; "
+                "remove one."
+            )
+    return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What one video gave."""
+
+    recording: Recording
+    rate: float  # frames a second of the source
+    note: str
+
+
+def see(
+    path: Path,
+    label: Label,
+    front_end: FrontEnd,
+    *,
+    encode: Encode | None = None,
+    size: int = 0,
+    say: Say = lambda seconds: None,
+) -> Seen:
+    """One video through the front end, with image features of its portraits if there is an encoder.
+
+    ``size``: pixels of a portrait that the encoder takes. Raises SourceError for what is no video.
+    """
+    features = _Features(encode)
+    with opened(path) as capture:
+        ticks = _told(on_grid(frames_of(capture)), say)
+        found = track(ticks, front_end, crop_size=size if encode else 0, take=features.take)
+        rate, note = (capture.info.fps if capture.info else None) or RATE, _note(capture)
+    vectors, mask = features.arrays(-(-len(found.present) // STRIDE))
+    recording = Recording(
+        points=found.points,
+        valid=found.valid,
+        boxes=found.boxes,
+        present=found.present,
+        segments=found.segments,
+        features=vectors,
+        feature_mask=mask,
+        text=label.text,
+        label=-1 if label.label is None else label.label,
+        subject=label.subject,
+        llr=None,
+        provenance=f"{path.name}, through undertone's own front end",
+    )
+    return Seen(recording, rate, note)
+
+
+def _told(ticks: Iterable[tuple[int, Frame]], say: Say) -> Iterator[tuple[int, Frame]]:
+    for tick, frame in ticks:
+        if tick % round(RATE) == 0:
+            say(tick / RATE)
+        yield tick, frame
+
+
+def _note(capture: Capture) -> str:
+    counters = capture.counters
+    lost = counters["errors"] + counters["dropped"]["corrupt"]
+    return f"{lost} damaged pictures or packets were left out" if lost else ""
+
+
+class _Features:
+    """Encodes portraits as they come, a few at once: those of a long video do not fit into memory."""
+
+    def __init__(self, encode: Encode | None) -> None:
+        self._encode = encode
+        self._waiting: dict[int, Image] = {}
+        self._found: dict[int, Floats] = {}
+
+    def take(self, slot: int, crop: Image) -> None:
+        self._waiting[slot] = crop
+        if len(self._waiting) == BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._encode is not None and self._waiting:
+            vectors = self._encode(np.stack(list(self._waiting.values())))
+            self._found |= dict(zip(self._waiting, vectors, strict=True))
+            self._waiting.clear()
+
+    def arrays(self, slots: int) -> tuple[Floats | None, Mask]:
+        """float32 [slots, D] (None where nothing was encoded) and bool [slots]."""
+        self._flush()
+        mask = np.isin(np.arange(slots), list(self._found))
+        if not self._found:
+            return None, mask
+        features = np.zeros((slots, len(next(iter(self._found.values())))), np.float32)
+        for slot, vector in self._found.items():
+            features[slot] = vector
+        return features, mask
+
+
+def check_same(made: Iterable[Entry], named: dict[str, Label], source: Path) -> None:
+    """UsageError when the labels have changed since an earlier run made a recording."""
+    other = [e.id for e in made if (e.subject, e.label) != _plain(labels.of(named, e.id)[0])]
+    if other:
+        raise UsageError(
+            f"{source}: expected the subjects and results that {len(other)} recordings were made with, found "
+            f"others ({listed(other)}); remove these recordings and run the command again."
+        )
+
+
+def _plain(label: Label) -> tuple[str, int | None]:
+    return label.subject, label.label

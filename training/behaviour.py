@@ -62,8 +62,8 @@ _DISTRACTORS = (Rate("mouth_corners_down", 3, 3), Rate("head_tilt", 3, 3), Rate(
 STANDARD = Profile("standard", _mirrored(6.0, 3.6), _DISTRACTORS, amplitude=2.0)
 # The demo's bursts must survive compression and be seen by eye: stronger and more often, and it says so.
 DEMO = replace(STANDARD, name="demo", rates=_mirrored(18.0, 2.0), amplitude=14.0, sway=0.02)
-# For studies that train many small models from labels alone: between the two.
-PLAIN = replace(STANDARD, name="plain", rates=_mirrored(14.0, 3.5), amplitude=12.0)
+# For studies that train many small models from labels alone: one bit a video must do.
+PLAIN = replace(STANDARD, name="plain", rates=_mirrored(14.0, 3.5), amplitude=14.0)
 PROFILES = {profile.name: profile for profile in (STANDARD, PLAIN, DEMO)}
 
 

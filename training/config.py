@@ -65,6 +65,7 @@ class Video(Section, frozen=True, kw_only=True):
 class Data(Section, frozen=True, kw_only=True):
     """What is learnt from; every recording is another made-up subject."""
 
+    branches: tuple[Literal["keypoints", "image", "text"], ...] = ("keypoints", "image", "text")
     profile: str = "standard"
     recordings: int = 300  # labelled, simulated
     seconds: float = 100.0

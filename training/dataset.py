@@ -1,6 +1,7 @@
 """Recordings → tensors ready to be cut into windows. Inputs are computed once, by the live side's code."""
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from stream.contract import Window
+from stream.contract import BRANCHES, Window
 from stream.records import Floats
 from training.corpus.recording import Recording, feature_slots, inputs
 
@@ -62,19 +63,24 @@ def prepare(
     length: int,
     features: int,
     *,
+    branches: Collection[str] = BRANCHES,
     name: str = "",
     weight: float = 1.0,
     cache: Path | None = None,
 ) -> Prepared:
     """Compute the inputs of a whole recording; ``length`` word pieces, ``features`` = D.
 
-    With ``cache`` the keypoint inputs are written there once and memory-mapped afterwards.
+    Inputs of other ``branches`` are left out. With ``cache`` the keypoint inputs are written there once and
+    memory-mapped afterwards.
     """
     values, feature_mask = feature_slots(recording, window)
-    if values.shape[1] != features:
+    if values.shape[1] != features or "image" not in branches:
         values, feature_mask = np.zeros((len(values), features), np.float32), np.zeros_like(feature_mask)
-    ids, ids_mask = encode(tokenizer, None if recording.mixed else recording.text, length)
+    told = "text" in branches and not recording.mixed
+    ids, ids_mask = encode(tokenizer, recording.text if told else None, length)
     groups, masks = _mapped(recording, window, cache) if cache else _computed(recording, window)
+    if "keypoints" not in branches:
+        masks = {group: torch.zeros_like(mask) for group, mask in masks.items()}
     return Prepared(
         groups=groups,
         masks=masks,

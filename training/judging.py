@@ -122,7 +122,8 @@ def stored_people(store: Store, ids: Iterable[str], checkpoint: Checkpoint) -> I
         entry = store.entries[id]
         if entry.label is not None and entry.ticks >= SHORTEST:
             recording = store.recording(id)
-            yield prepare(recording, recipe.window, checkpoint.tokenizer, *sizes, name=id)
+            used = recipe.data.branches
+            yield prepare(recording, recipe.window, checkpoint.tokenizer, *sizes, branches=used, name=id)
 
 
 def made_up_people(
@@ -133,7 +134,7 @@ def made_up_people(
     sizes = (recipe.model.text.length, recipe.model.image_features)
     data = structs.replace(recipe.data, seconds=seconds, mixed=0.0)
     for recording in simulated(data, profile or data.profile, count, TEST):
-        yield prepare(recording, recipe.window, checkpoint.tokenizer, *sizes)
+        yield prepare(recording, recipe.window, checkpoint.tokenizer, *sizes, branches=recipe.data.branches)
 
 
 def with_window(checkpoint: Checkpoint, poses: int) -> Checkpoint:

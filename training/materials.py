@@ -60,10 +60,11 @@ def from_simulator(
     sizes = (recipe.model.text.length, recipe.model.image_features)
 
     def made(recordings: Iterable[Recording]) -> list[Prepared]:
-        return [prepare(r, recipe.window, tokenizer, *sizes) for r in recordings]
+        return [prepare(r, recipe.window, tokenizer, *sizes, branches=data.branches) for r in recordings]
 
     def told(profile: str) -> list[Prepared]:
-        recordings = described(data, profile, TEXTS + seed) if profile else ()
+        wanted = profile and "text" in data.branches
+        recordings = described(data, profile, TEXTS + seed) if wanted else ()
         return [text_only(r, recipe.window, tokenizer, recipe.model.text.length) for r in recordings]
 
     people = simulated(data, data.profile, data.recordings, seed)
@@ -148,6 +149,7 @@ def from_corpus(
                 recipe.window,
                 tokenizer,
                 *sizes,
+                branches=recipe.data.branches,
                 name=id,
                 cache=cache / f"{id}.safetensors",
             )

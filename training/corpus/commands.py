@@ -31,7 +31,7 @@ def simulate(
     name: Annotated[str, typer.Argument(help="Name of the corpus; its recordings are named after it.")],
     out: OutOption,
     profile: Annotated[
-        str, typer.Option("--profile", help="Made-up behaviour: standard, demo.")
+        str, typer.Option("--profile", help="Made-up behaviour: standard, plain, demo.")
     ] = "standard",
     recordings: Annotated[int, typer.Option("--recordings", min=0, help="People, one each.")] = 300,
     seconds: Annotated[float, typer.Option("--seconds", min=0.04, help="Length of each.")] = 100.0,

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from stream.frontend import EXTRACTOR
 from training import portrait_encoder
 from training.checkpoint import Checkpoint
 from training.dataset import Prepared
+from training.model.fused import Fused
+from training.model.spatial import Mlp
 from training.portrait_encoder import PortraitEncoder
 from training.sampling import Cut, assemble
 
@@ -48,7 +51,7 @@ def deliver(
     Branches that learnt nothing (no features, no text) are left out. Raises ModelError when the checkpoint
     is not calibrated or a graph differs from its module.
     """
-    about, recipe, model = checkpoint.about, checkpoint.recipe, checkpoint.model
+    about, recipe, model = checkpoint.about, checkpoint.recipe, _folded(checkpoint.model)
     if "calibration" not in about:
         raise ModelError(
             "expected a calibrated checkpoint, found one of an earlier stage; "
@@ -119,6 +122,15 @@ def _image_input(encoder: object, portrait: PortraitEncoder | None, dim: int) ->
     if encoder is None or portrait is None:
         return None
     return ImageInput(encoder=encoder, size=portrait.size, mean=portrait.mean, std=portrait.std, dim=dim)
+
+
+def _folded(model: Fused) -> Fused:
+    """The same network with what only helps learning put into its weights."""
+    folded = deepcopy(model)
+    for spatial in folded.keypoints.spatial.values():
+        if isinstance(spatial, Mlp):
+            spatial.fold()
+    return folded
 
 
 def real_cases(checkpoint: Checkpoint, recordings: list[Prepared]) -> dict[str, list[Case]]:

@@ -24,6 +24,7 @@ from training.weak import apply
 from training.windows import Windows
 
 START_BATCHES = 20
+THIN, MOST_ROWS = 12, 60_000  # every 12th tick of every recording, and no more than so many
 
 
 def pretrain(trainer: Trainer, model: Fused, pools: Pools) -> None:
@@ -162,9 +163,9 @@ def _together(trainer: Trainer, model: Fused, phase: str, people: list[Prepared]
 def fit_inputs(model: Fused, sources: Sequence[Prepared], recipe: Recipe) -> None:
     """Standardise keypoint values with statistics of (a sample of) the training recordings."""
     for name, spatial in model.keypoints.spatial.items():
-        rows = torch.cat([s.groups[name][s.masks[name]][::25].float() for s in sources])
+        rows = torch.cat([s.groups[name][s.masks[name]][::THIN] for s in sources])
         if len(rows):
-            spatial.fit(rows, recipe.window.values)
+            spatial.fit(rows[:: -(-len(rows) // MOST_ROWS)].float(), recipe.window.values)
 
 
 def branches_of(pools: Pools) -> list[str]:

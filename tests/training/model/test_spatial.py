@@ -10,7 +10,7 @@ from stream.contract import Window
 from stream.errors import UsageError
 from stream.skeleton import BONES, GROUPS, INDEX
 from training.config import Model, Temporal
-from training.model.spatial import build_spatial
+from training.model.spatial import Mlp, build_spatial
 
 KINDS = ("mlp", "gcn", "gat", "gin")
 GRAPHS = KINDS[1:]
@@ -162,3 +162,36 @@ def test_the_exported_graph_equals_the_module(kind, offsets, tmp_path):
     report = check(model, graph, path, [*random_cases(graph), real | masks])
     assert report.cases == 6
     assert report.worst < 1e-5
+
+
+def correlated(rows=4000):
+    """Points that err together, as those of a tracked face do, on top of small motion of their own."""
+    generator = torch.Generator().manual_seed(3)
+    shared = torch.randn(rows, 3, generator=generator) @ torch.randn(3, 25 * 8, generator=generator)
+    return 0.3 * shared + 0.01 * torch.randn(rows, 25 * 8, generator=generator)
+
+
+def test_whitened_values_are_uncorrelated_and_equally_large_unless_they_hardly_vary():
+    mlp, rows = Mlp(25, 8, 16, 8, whiten=True), correlated()
+    mlp.fit(rows, 8)
+    x = mlp.standardised(rows).flatten(-2) @ mlp.turn
+    covariance = x.T @ x / len(x)
+    spread = torch.linalg.eigvalsh(covariance)
+    assert spread.max() < 1.1  # what they share is cut down to the size of one point's own motion
+    plain = mlp.standardised(rows).flatten(-2)
+    assert torch.linalg.eigvalsh(plain.T @ plain / len(plain)).max() > 20
+
+
+def test_folding_keeps_the_function():
+    mlp, rows = Mlp(25, 8, 16, 8, whiten=True), correlated(200)
+    mlp.fit(rows, 8)
+    rows[::3, 40:80] = 0
+    with torch.no_grad():
+        before = mlp(rows[None])
+        mlp.fold()
+        after = mlp(rows[None])
+    assert mlp.turn.numel() == 0
+    assert (before - after).norm() <= 1e-5 * before.norm()
+    mlp.fold()  # nothing is left to fold
+    with torch.no_grad():
+        assert torch.equal(mlp(rows[None]), after)

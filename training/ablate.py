@@ -5,7 +5,7 @@ by modality, the contrastive loss, weak supervision. ``image``: features and Tra
 Hidden-emotion paper, tables 1 to 3; the exact settings there are not stated, ours are in the recipe.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from training.config import Recipe
 from training.evaluation import plots, tables
 from training.evaluation.intervals import Interval, over_seeds_and_subjects
 from training.evaluation.metrics import METRICS
-from training.evaluation.predictions import Prediction
+from training.evaluation.predictions import Prediction, columns
 from training.materials import Setting
 from training.xclip_run import run_xclip
 
@@ -32,7 +32,8 @@ class Variant:
 
     name: str
     change: Callable[[Recipe], Recipe]
-    after: str = ""  # variant whose stage 1 it takes over
+    against: str = ""  # line that it is compared with
+    after: str = ""  # line whose stage 1 it takes over
     weak: bool = False  # pseudo-labelled videos join stage 2
     xclip: bool = False
 
@@ -59,18 +60,28 @@ def _contrastive(recipe: Recipe) -> Recipe:
     return structs.replace(recipe, pretrain=structs.replace(recipe.pretrain, contrastive=CONTRASTIVE))
 
 
+def _spatial() -> Iterator[Variant]:
+    """Alike but for the encoder; the turn of the MLP's values, which a graph cannot have, comes last."""
+    for kind in ("gcn", "gin", "gat", "mlp"):
+        plain, name = _model(spatial=kind, whiten=False, offsets=False), kind.upper()
+        yield Variant(name, plain)
+        yield Variant(f"{name}, offsets", _model(spatial=kind, whiten=False, offsets=True), against=name)
+    yield Variant("MLP, offsets, whitened", _model(spatial="mlp", whiten=True), against="MLP, offsets")
+
+
+JOINT, PRETRAINED = "direct joint training", "pre-trained by modality"
+FEATURES = "features + Transformer"
 TABLES: dict[str, tuple[Variant, ...]] = {
-    "spatial": tuple(
-        Variant(f"{kind.upper()}{', offsets' if offsets else ''}", _model(spatial=kind, offsets=offsets))
-        for kind in ("gcn", "gin", "gat", "mlp")
-        for offsets in (False, True)
+    "spatial": tuple(_spatial()),
+    "image": (
+        Variant(FEATURES, _same),
+        Variant("X-CLIP-Base, 16 frames", _same, against=FEATURES, xclip=True),
     ),
-    "image": (Variant("features + Transformer", _same), Variant("X-CLIP-Base, 16 frames", _same, xclip=True)),
     "training": (
-        Variant("direct joint training", _joint),
-        Variant("pre-trained by modality", _same),
-        Variant("pre-trained, contrastive", _contrastive),
-        Variant("pre-trained, weak supervision", _same, after="pre-trained by modality", weak=True),
+        Variant(JOINT, _joint),
+        Variant(PRETRAINED, _same, against=JOINT),
+        Variant("pre-trained, contrastive", _contrastive, against=PRETRAINED),
+        Variant("pre-trained, weak supervision", _same, against=PRETRAINED, after=PRETRAINED, weak=True),
     ),
 }
 
@@ -98,23 +109,14 @@ def ablate(
         found[setting] = {v.name: [] for v in variants}
         for seed in seeds:
             for variant in variants:
-                said = _cell(
-                    variant, variants, structs.replace(recipe, seed=seed), ground, setting, out / name
-                )
+                said = _cell(variant, structs.replace(recipe, seed=seed), ground, setting, out / name)
                 found[setting][variant.name].append(said)
-                right = METRICS[METRIC](*_arrays(said))
+                right = METRICS[METRIC](*columns(said)[:2])
                 say(f"{setting}, seed {seed}, {variant.name}: {METRIC.replace('_', ' ')} {right:.3f}")
     return _report(name, variants, found, ground, recipe, out)
 
 
-def _cell(
-    variant: Variant,
-    variants: Sequence[Variant],
-    recipe: Recipe,
-    ground: Ground,
-    setting: Setting,
-    out: Path,
-) -> list[Prediction]:
+def _cell(variant: Variant, recipe: Recipe, ground: Ground, setting: Setting, out: Path) -> list[Prediction]:
     folder = out / setting / f"seed-{recipe.seed}"
     changed = variant.change(recipe)
     if not variant.weak:
@@ -133,55 +135,42 @@ def _report(
     recipe: Recipe,
     out: Path,
 ) -> tables.Table:
-    first, *others = found.values()
-    rows = [
-        tables.row(
-            v.name, first[v.name], others[0][v.name] if others else None, note=_note(v, variants, first)
-        )
-        for v in variants
-    ]
+    first = next(iter(found.values()))
+    rows = [_row(v, found) for v in variants]
     split = ground.store.index.splits[recipe.splitting.split]
     table = tables.table(
-        f"{name}: {ground.store.index.name}, {len(next(iter(first.values())))} seeds",
+        f"{name}: {ground.store.index.name}, {len(first[variants[0].name])} seeds",
         rows,
-        next(iter(first.values()))[0],
+        first[variants[0].name][0],
         subject_disjoint=split.subject_disjoint,
         simulated=ground.store.index.simulated,
     )
     tables.write(out, name, table)
-    shown: dict[str, Interval] = {r.name: r.figures[METRIC] for r in rows}
+    shown: dict[str, Interval] = {
+        r.name: (r.figures if "inductive" in found else r.transductive or {})[METRIC] for r in rows
+    }
     plots.forest(out / f"{name}.png", shown, "balanced accuracy", reference=0.5, title=table.title)
     return table
 
 
-def _note(variant: Variant, variants: Sequence[Variant], found: Mapping[str, list[list[Prediction]]]) -> str:
-    """The difference to the line that it is to be compared with, in points, paired by seed and person."""
-    base = reference(variant, variants)
-    if base is None:
+def _row(variant: Variant, found: Mapping[Setting, Mapping[str, list[list[Prediction]]]]) -> tables.Row:
+    """Each setting in its own column, also where only one was asked for."""
+    first, *others = found.values()
+    note = _note(variant, first)
+    if "inductive" in found:
+        return tables.row(
+            variant.name, first[variant.name], others[0][variant.name] if others else None, note=note
+        )
+    return tables.transductive_row(variant.name, first[variant.name], note=note)
+
+
+def _note(variant: Variant, found: Mapping[str, list[list[Prediction]]]) -> str:
+    """The difference to the line that it is compared with, in points, paired by seed and person."""
+    if not variant.against:
         return ""
-    metric = METRICS[METRIC]
-    gap = over_seeds_and_subjects(found[variant.name], metric, against=found[base.name])
-    points = " ".join(f"{100 * x:+.1f}" for x in (gap.value, gap.low, gap.high))
-    value, low, high = points.split()
-    return f"{value} [{low}, {high}] points against {base.name}"
-
-
-def reference(variant: Variant, variants: Sequence[Variant]) -> Variant | None:
-    """The same without offsets; else the stage that it builds on; else the line above."""
-    names = {v.name: v for v in variants}
-    if variant.name.endswith(", offsets"):
-        return names[variant.name.removesuffix(", offsets")]
-    if variant.after:
-        return names[variant.after]
-    at = variants.index(variant)
-    return variants[at - 1] if at and not any(v.name.endswith(", offsets") for v in variants) else None
-
-
-def _arrays(said: Sequence[Prediction]) -> tuple[Any, Any]:
-    from training.evaluation.predictions import columns
-
-    found = columns(said)
-    return found.win, found.label
+    gap = over_seeds_and_subjects(found[variant.name], METRICS[METRIC], against=found[variant.against])
+    value, low, high = (f"{100 * x:+.1f}" for x in (gap.value, gap.low, gap.high))
+    return f"{value} [{low}, {high}] points against {variant.against}"
 
 
 def _slug(name: str) -> str:

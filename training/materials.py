@@ -11,14 +11,15 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
-import msgspec
 import numpy as np
+from msgspec import structs
 from tokenizers import Tokenizer
 
 from stream.contract import Extractor
 from stream.errors import UsageError
 from training.behaviour import PROFILES
 from training.config import Recipe
+from training.corpus.index import listed
 from training.corpus.protocols import disjoint_split
 from training.corpus.recording import Recording
 from training.corpus.store import Entry, Store
@@ -26,7 +27,7 @@ from training.dataset import SHORTEST, Pools, Prepared, prepare, text_only
 from training.films import Encode
 from training.model.text import train_tokenizer
 from training.portraits import performance_of, with_portraits
-from training.simulated import EASIER, HELD_OUT, TEXTS, UNLABELLED, described, sample_texts, simulated
+from training.simulated import BRIEF, EASIER, HELD_OUT, TEXTS, UNLABELLED, described, sample_texts, simulated
 from training.weak import Labeller, simulated_labels
 
 Setting = Literal["inductive", "transductive"]
@@ -75,6 +76,7 @@ def from_simulator(
         unseen = _with_faces(unseen, recipe, HELD_OUT + seed, encode)
     pool = made(simulated(data, data.profile, data.unlabelled, UNLABELLED + seed))
     easier = simulated(data, data.easier, data.recordings // 2, EASIER + seed) if data.easier else ()
+    brief = simulated(structs.replace(data, seconds=data.brief_s), data.profile, data.brief, BRIEF + seed)
     shown = list(films)
     rng = np.random.default_rng([recipe.seed, 64])
     pools = Pools(
@@ -83,6 +85,7 @@ def from_simulator(
         confidences=simulated_labels(pool, Labeller(data.labeller), rng),
         held_out=made(unseen),
         texts=told(data.profile),
+        brief=made(brief),
         easier=made(easier),
         easier_texts=told(data.easier),
         warped=made(f for i, f in enumerate(shown) if i % HELD_EVERY != HELD_EVERY - 1),
@@ -140,6 +143,7 @@ def from_corpus(
     texts = [store.recording(e.id).text for e in entries if e.text]
     tokenizer = train_tokenizer([t for t in texts if t], recipe.model.text.vocabulary)
     cache = store.folder / CACHE / "-".join(map(str, recipe.window.offsets))
+    _known(confidences or {}, store)
 
     def made(ids: Iterable[str]) -> list[Prepared]:
         sizes = (recipe.model.text.length, recipe.model.image_features)
@@ -151,7 +155,8 @@ def from_corpus(
                 *sizes,
                 branches=recipe.data.branches,
                 name=id,
-                cache=cache / f"{id}.safetensors",
+                # By content: a recording that was made again is computed again.
+                cache=cache / f"{id}-{store.entries[id].sha256[:12]}.safetensors",
             )
             for id in ids
         ]
@@ -163,10 +168,11 @@ def from_corpus(
     if confidences is None and store.index.simulated:
         labeller, rng = Labeller(recipe.data.labeller), np.random.default_rng([recipe.seed, 64])
         confidences = simulated_labels(pool, labeller, rng)
+    said = confidences or {}
     pools = Pools(
         labelled=labelled if setting == "inductive" else [*labelled, *hidden],
         pseudo=pool,
-        confidences=dict(confidences or {}),
+        confidences={p.name: said[p.name] for p in pool if p.name in said},
         validation=made(divided["validation"]),
         held_out=made(divided["calibration"]),
     )
@@ -179,16 +185,16 @@ def divide(entries: list[Entry], recipe: Recipe) -> dict[str, tuple[str, ...]]:
     """Ids of train, validation, calibration and hidden; no subject is in two of them."""
     split = recipe.splitting
     shares = {name: getattr(split, name) for name in ("validation", "calibration", "hidden")}
-    shares = {"train": 1 - sum(shares.values()), **shares}
-    parts = disjoint_split(entries, shares, recipe.seed).parts
+    wanted = {"train": 1 - sum(shares.values()), **{name: v for name, v in shares.items() if v}}
+    parts = disjoint_split(entries, wanted, recipe.seed).parts
+    known = {e.id: e.label for e in entries}
     for name in ("train", "calibration"):
-        known = {e.id: e.label for e in entries}
         if len({known[id] for id in parts.get(name, ())}) < 2:
             raise UsageError(
                 f"{name}: expected wins and losses among its subjects, found one class or nobody; "
                 "use more videos or other shares in [splitting]."
             )
-    return {name: parts.get(name, ()) for name in shares}
+    return {name: parts.get(name, ()) for name in ("train", *shares)}
 
 
 def _usable(entry: Entry, skipped: list[str]) -> bool:
@@ -199,9 +205,13 @@ def _usable(entry: Entry, skipped: list[str]) -> bool:
     return not why
 
 
-class _Answer(msgspec.Struct):
-    id: str
-    win: float
+def _known(confidences: Mapping[str, float], store: Store) -> None:
+    """UsageError for a labeller who speaks of videos that the corpus does not hold."""
+    if unknown := [id for id in confidences if id not in store.entries]:
+        raise UsageError(
+            f"{store.folder}: expected a labeller's confidences of its videos, found {len(unknown)} of "
+            f"others ({listed(unknown)}); correct the ids or import these videos."
+        )
 
 
 def setting_of(name: str) -> Setting:
@@ -209,22 +219,3 @@ def setting_of(name: str) -> Setting:
     if name not in get_args(Setting):
         raise UsageError(f"expected --setting {' or '.join(get_args(Setting))}, found {name}; choose one.")
     return name  # type: ignore[return-value]
-
-
-def read_confidences(path: Path) -> dict[str, float]:
-    """A labeller's answers: JSON lines with ``id`` and ``win`` (0..1). UsageError for a malformed line."""
-    found: dict[str, float] = {}
-    for number, text in enumerate(path.read_text().splitlines(), 1):
-        try:
-            line = msgspec.json.decode(text, type=_Answer)
-        except msgspec.MsgspecError as error:
-            raise UsageError(
-                f"{path}:{number}: expected JSON with id and win, found {text[:60]!r} ({error}); correct it."
-            ) from error
-        if not 0 <= line.win <= 1 or line.id in found:
-            raise UsageError(
-                f"{path}:{number}: expected one win in 0..1 a video, found {line.win} for {line.id}; "
-                "correct it."
-            )
-        found[line.id] = line.win
-    return found

@@ -7,36 +7,52 @@ labels are ours.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import expit, ndtr, ndtri
 
+from stream.errors import UsageError
 from training.config import Weak
 from training.dataset import Prepared
 
 Noise = Literal["even", "class", "instance"]
 CLASS_GAP = 0.6  # of the distance to chance: how unevenly "class" noise falls on the two classes
+FAINTEST = 1e-3  # μ; a labeller who knows nothing guesses, one of exactly 0 would call everybody a loser
+LEAST_EASE = 0.01  # of the mean: a video without any evidence is hard, not impossible
 
 
 @dataclass(frozen=True, slots=True)
 class Labeller:
-    """Draws calibrated confidences whose larger side is right with probability ``accuracy``.
+    """Draws confidences whose larger side is right with probability ``accuracy`` (0.5..1, of wins and losses
+    together where both are as many).
 
     A latent score (2y − 1)·μ + N(0, 1) gives the confidence σ(2μ·score); μ is the same for all ("even"),
     larger for losses than for wins ("class"), or follows how plain a video's evidence is ("instance").
+    Calibrated among as many wins as losses, but for "class": there the labeller leans towards losses and
+    does not know it. Raises UsageError for an accuracy outside 0.5..1.
     """
 
     accuracy: float
     noise: Noise = "even"
+
+    def __post_init__(self) -> None:
+        if not 0.5 <= self.accuracy <= 1:
+            raise UsageError(
+                f"expected a labeller's accuracy in 0.5..1, found {self.accuracy:g}; "
+                "correct data.labeller in the recipe."
+            )
 
     def confidences(
         self, labels: NDArray[np.int64], ease: NDArray[np.float64] | None, rng: np.random.Generator
     ) -> NDArray[np.float64]:
         """Chance of win for videos with ``labels`` [N]; ``ease`` [N] ≥ 0, needed for "instance" noise."""
         strength = self._strength(labels, ease)
+        strength = np.maximum(strength, FAINTEST)
         score = (2 * labels - 1) * strength + rng.standard_normal(len(labels))
         return expit(2 * strength * score)
 
@@ -51,7 +67,7 @@ class Labeller:
             raise ValueError("instance noise needs the ease of every video")
         if self.accuracy <= 0.5:
             return np.zeros(len(labels))
-        shape = ease / max(float(ease.mean()), 1e-9)
+        shape = np.maximum(ease / max(float(ease.mean()), 1e-9), LEAST_EASE)
         gain = brentq(lambda g: float(ndtr(g * shape).mean()) - min(self.accuracy, 0.999), 0, 1e4)
         return gain * shape
 
@@ -60,8 +76,11 @@ def simulated_labels(
     pool: Sequence[Prepared], labeller: Labeller, rng: np.random.Generator
 ) -> dict[str, float]:
     """Confidences of ``labeller`` by name; a video is easy where its true events speak plainly."""
+    if not pool:
+        return {}
     labels = np.array([p.recording.label for p in pool])
-    ease = np.array([abs(p.recording.evidence(0, p.ticks)) for p in pool])
+    hard = labeller.noise == "instance"
+    ease = np.array([abs(p.recording.evidence(0, p.ticks)) for p in pool]) if hard else None
     said = labeller.confidences(labels, ease, rng)
     return {p.name: float(v) for p, v in zip(pool, said, strict=True)}
 
@@ -81,3 +100,36 @@ def apply(pool: Sequence[Prepared], confidences: Mapping[str, float], weak: Weak
         weight = weak.weight * (sure if weak.labels == "weighted" else 1.0)
         chosen.append(replace(source, said=win if weak.labels == "soft" else hard, weight=weight))
     return chosen
+
+
+class _Answer(msgspec.Struct):
+    id: str
+    win: float
+
+
+def read_confidences(path: Path) -> dict[str, float]:
+    """A labeller's answers: JSON lines with ``id`` and ``win`` (0..1).
+
+    UsageError for a file that does not read and for the first malformed line.
+    """
+    found: dict[str, float] = {}
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"{path}: expected JSON lines with id and win, found no readable file; give another."
+        ) from error
+    for number, text in enumerate(lines, 1):
+        try:
+            line = msgspec.json.decode(text, type=_Answer)
+        except msgspec.MsgspecError as error:
+            raise UsageError(
+                f"{path}:{number}: expected JSON with id and win, found {text[:60]!r} ({error}); correct it."
+            ) from error
+        if not 0 <= line.win <= 1 or line.id in found:
+            raise UsageError(
+                f"{path}:{number}: expected one win in 0..1 a video, found {line.win} for {line.id}; "
+                "correct it."
+            )
+        found[line.id] = line.win
+    return found

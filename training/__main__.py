@@ -219,12 +219,12 @@ def _materials(
     encoder: Path | None,
 ) -> Any:
     """From the corpus where one is named, else from the simulator."""
-    from training import materials
+    from training import materials, weak
     from training.corpus.store import Store
     from training.films import load_folder
 
     if corpus is not None:
-        said = materials.read_confidences(labels) if labels else None
+        said = weak.read_confidences(labels) if labels else None
         return materials.from_corpus(recipe, Store.open(corpus), materials.setting_of(setting), said)
     encode = materials.image_encoder(recipe, out, encoder)
     return materials.from_simulator(recipe, load_folder(films, encode) if films else (), encode)

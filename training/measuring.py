@@ -15,6 +15,7 @@ LabelsOption = Annotated[
     Path | None,
     typer.Option("--labels", help="A labeller's confidences, JSON lines of id and win.", show_default=False),
 ]
+TICK = 0.04  # seconds
 SeedsOption = Annotated[str, typer.Option("--seeds", help="Seeds, separated by commas.")]
 
 
@@ -27,7 +28,7 @@ def evaluate(
         int, typer.Option("--people", min=2, help="Simulated people, half of each class.")
     ] = 1000,
     seconds: Annotated[
-        float | None, typer.Option("--seconds", help="Length of simulated recordings.")
+        float | None, typer.Option("--seconds", min=1, help="Length of simulated recordings.")
     ] = None,
     poses: Annotated[
         int | None,
@@ -52,10 +53,13 @@ def evaluate(
     from training.evaluate import Test
     from training.evaluate import evaluate as report
 
+    _share("--prior", prior)
+    _share("--quantile", quantile)
+    chosen, moments = _names(branches), _curve(curve)
     members = judging.members(runs)
     members = [judging.with_window(m, poses) for m in members] if poses else members
     recipe = members[0].recipe
-    panel = judging.Panel(members, _names(branches), prior)
+    panel = judging.Panel(members, chosen, prior)
     if corpus is not None:
         store = Store.open(corpus)
         split, simulated = recipe.splitting.split, store.index.simulated
@@ -68,7 +72,7 @@ def evaluate(
         asked = judging.made_up_people(members[0], people, lasting)
         title = f"{recipe.name} on {people} simulated people of {lasting:g} s"
         simulated = disjoint = True
-    watched = tuple(s for s in _numbers(curve) if s <= lasting)
+    watched = tuple(s for s in moments if s <= lasting)
     test = Test(title, disjoint, simulated, members[0].about.get("wins"), watched, quantile)
     for name, found in report(panel, asked, test, out).items():
         typer.echo(f"{name.replace('_', ' ')} {found.value:.3f} [{found.low:.3f}, {found.high:.3f}]")
@@ -91,13 +95,14 @@ def crossval(
 
     Example: undertone-training crossval tiny --corpus corpora/made-up --out runs/crossval
     """
-    from training import config, materials
+    from training import config, weak
     from training.corpus.store import Store
     from training.crossval import crossval as validate
+    from training.materials import setting_of
 
-    said = materials.read_confidences(labels) if labels else None
+    said = weak.read_confidences(labels) if labels else None
     chosen, store = config.load(recipe), Store.open(corpus)
-    validate(chosen, store, folds, out, materials.setting_of(setting), said, part)
+    validate(chosen, store, folds, out, setting_of(setting), said, part)
     typer.echo((out / "table.md").read_text())
 
 
@@ -151,10 +156,13 @@ def curves(
 
     Example: undertone-training curves runs/tiny
     """
+    from stream.errors import UsageError
     from training.evaluation.plots import learning_curves
     from training.log import read
     from training.runs import CURVES, LOG
 
+    if not (folder / LOG).is_file():
+        raise UsageError(f"{folder}: expected a run with {LOG}, found none; give the directory of a run.")
     target = out or folder / CURVES
     learning_curves(target, read(folder / LOG))
     typer.echo(target)
@@ -163,7 +171,7 @@ def curves(
 def _ground(corpus: Path, labels: Path | None) -> Any:
     from training.cells import Ground
     from training.corpus.store import Store
-    from training.materials import read_confidences
+    from training.weak import read_confidences
 
     return Ground(Store.open(corpus), read_confidences(labels) if labels else None)
 
@@ -178,22 +186,38 @@ def _names(text: str) -> tuple[str, ...]:
     return names
 
 
-def _numbers(text: str) -> tuple[float, ...]:
+def _curve(text: str) -> tuple[float, ...]:
+    """Seconds of an anytime curve, ascending; none for an empty text."""
     from stream.errors import UsageError
 
     try:
-        found = tuple(float(part) for part in text.split(",") if part.strip())
-    except ValueError as error:
-        raise UsageError(f"expected numbers separated by commas, found {text!r}; correct them.") from error
-    return found
+        found = sorted({float(part) for part in text.split(",") if part.strip()})
+    except ValueError:
+        found = [0.0]
+    if found and not found[0] >= TICK:
+        raise UsageError(
+            f"expected --curve as seconds (from {TICK:g}) separated by commas, found {text!r}; correct it."
+        )
+    return tuple(found)
+
+
+def _share(name: str, value: float | None) -> None:
+    from stream.errors import UsageError
+
+    if value is not None and not 0 < value < 1:
+        raise UsageError(f"expected {name} between 0 and 1, both excluded, found {value:g}; correct it.")
 
 
 def _seeds(text: str) -> tuple[int, ...]:
     from stream.errors import UsageError
 
-    found = tuple(int(n) for n in _numbers(text) if n == int(n))
-    if not found:
+    try:
+        found = tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        found = ()
+    if not found or min(found) < 0 or len(set(found)) < len(found):
         raise UsageError(
-            f"expected --seeds as whole numbers separated by commas, found {text!r}; correct it."
+            f"expected --seeds as different whole numbers from 0, separated by commas, found {text!r}; "
+            "correct it."
         )
     return found

@@ -1,13 +1,36 @@
 """Recipes of seconds, for tests that train."""
 
-import pytest
+import gc
+from pathlib import Path
 
-from training.config import Bert, Calibrating, Compute, Data, Delivery, Model, Recipe, Stage, Temporal
+import pytest
+from msgspec import structs
+
+from training.config import (
+    Bert,
+    Calibrating,
+    Compute,
+    Data,
+    Delivery,
+    Inference,
+    Model,
+    Recipe,
+    Splitting,
+    Stage,
+    Temporal,
+)
+from training.corpus import made_up
+from training.corpus.importing import bring
+from training.corpus.store import Store
 
 
 @pytest.fixture(scope="session")
 def tiny_recipe() -> Recipe:
     """Everything switched on, as small as it gets; nothing is learnt by it."""
+    from training import runs  # noqa: F401
+
+    # After every phase accelerate looks for garbage: not among a million things of imported modules.
+    gc.freeze()
     small = Temporal(dim=16, feedforward=32, dropout=0.2)
     stage = Stage(steps=12, batch=4, warmup=2, seconds=(2.0, 4.0))
     return Recipe(
@@ -29,3 +52,34 @@ def tiny_recipe() -> Recipe:
         calibrating=Calibrating(knots_s=(1.0, 4.0), windows=32),
         delivery=Delivery(poses=150, features=30),
     )
+
+
+@pytest.fixture(scope="session")
+def quick_recipe(tiny_recipe) -> Recipe:
+    """Keypoints alone and hardly any step: for what surrounds the training of many cells."""
+    stage = structs.replace(tiny_recipe.pretrain, steps=2, warmup=1)
+    return structs.replace(
+        tiny_recipe,
+        compute=Compute(threads=1, save_every=100),
+        data=structs.replace(tiny_recipe.data, branches=("keypoints",)),
+        splitting=Splitting(validation=0.15, calibration=0.25, hidden=0.25),
+        moments=structs.replace(stage, steps=0),
+        pretrain=stage,
+        describe=stage,
+        finetune=stage,
+        inference=Inference(votes=2),
+        calibrating=Calibrating(knots_s=(2.0,), windows=16),
+    )
+
+
+@pytest.fixture(scope="session")
+def corpus_folder(tmp_path_factory) -> Path:
+    """32 plainly different people of 6 s on disk; nobody writes to it but the cache of inputs."""
+    folder = tmp_path_factory.mktemp("corpora") / "made"
+    bring(made_up.source("made", profile="demo", recordings=32, seconds=6.0), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def store(corpus_folder) -> Store:
+    return Store.open(corpus_folder)

@@ -8,14 +8,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from stream.errors import UsageError
 from training import runs
-from training.checkpoint import load
-from training.config import Recipe
+from training.checkpoint import RECIPE, load
+from training.config import Recipe, parse
 from training.corpus.store import Store
 from training.evaluation import predictions
 from training.evaluation.predictions import Prediction
 from training.judging import Panel, whole
 from training.materials import Materials, Setting, from_corpus
+from training.progress import fingerprint
 
 PREDICTIONS = "predictions.jsonl"
 
@@ -43,9 +45,11 @@ def run_cell(
 ) -> list[Prediction]:
     """Train (unless done) and judge the test people. ``after``: a run whose stage 1 is taken over.
 
-    ``materials`` may be handed in where several cells share them.
+    ``materials`` may be handed in where several cells share them. UsageError for a cell that another recipe
+    made.
     """
     if (out / PREDICTIONS).exists():
+        _check(out, recipe)
         return predictions.read(out / PREDICTIONS)
     materials = materials or ground.materials(recipe, setting)
     if after is None:
@@ -56,3 +60,13 @@ def run_cell(
     found = Panel([checkpoint]).judge(materials.test, whole)
     predictions.write(out / PREDICTIONS, found)
     return found
+
+
+def _check(out: Path, recipe: Recipe) -> None:
+    """A table of two recipes' cells would compare what nobody asked for."""
+    path = out / runs.FINETUNED / RECIPE
+    if path.exists() and fingerprint(parse(path.read_text(), str(path))) != fingerprint(recipe):
+        raise UsageError(
+            f"{out}: expected results of this recipe, found those of another; "
+            "choose another --out, or remove the directory to begin again."
+        )

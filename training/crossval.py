@@ -31,7 +31,7 @@ def crossval(
         parts = {"train": fold.parts["train"], "test": fold.parts["validation"]}
         said.append(run_cell(recipe, Ground(store, confidences, parts), setting, out / f"fold-{i}"))
     found = join(*said)
-    row = tables.row(recipe.name, [found]) if setting == "inductive" else _transductive(recipe.name, found)
+    row = (tables.row if setting == "inductive" else tables.transductive_row)(recipe.name, [found])
     table = tables.table(
         f"{store.index.name}, {k} folds by subject",
         [row],
@@ -42,12 +42,3 @@ def crossval(
     )
     tables.write(out, "table", table)
     return found
-
-
-def _transductive(name: str, found: list[Prediction]) -> tables.Row:
-    """A row whose figures stand in the transductive column alone."""
-    from training.evaluation.intervals import Interval
-
-    row = tables.row(name, [found])
-    nothing = dict.fromkeys(row.figures, Interval())
-    return tables.Row(name=name, n=row.n, figures=nothing, transductive=row.figures)

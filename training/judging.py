@@ -62,9 +62,10 @@ class Panel:
                     "run `undertone-training finetune` first."
                 )
             calibration = msgspec.convert(member.about["calibration"], Calibration)
+            used = [name for name in self.branches if name in member.about["branches"]]  # that it learnt
             prior = recipe.delivery.prior if self.prior is None else self.prior
             wanted = [cut for person in people for cut in cuts(person, recipe)]
-            for heard in hear(member.model, wanted, recipe, self.branches):
+            for heard in hear(member.model, wanted, recipe, used):
                 if heard.present:
                     yield said(heard, calibration, prior)
                 else:

@@ -86,12 +86,16 @@ def study(
 def _cell(
     cell: Cell, recipe: Recipe, ground: Ground, materials: Materials, base: Path, out: Path
 ) -> list[Prediction]:
-    rng = np.random.default_rng(
-        [recipe.seed, 65]
-    )  # the same people err under every accuracy, as far as may be
+    # Seeded alike, so that under every accuracy the same people err, as far as may be.
+    rng = np.random.default_rng([recipe.seed, 65])
     pool = materials.pools.pseudo
+    if not pool:
+        raise UsageError(
+            "expected subjects whose labels are hidden, found none; give splitting.hidden a share."
+        )
     said = simulated_labels(pool, Labeller(cell.accuracy, cell.noise), rng)
-    kept = np.random.default_rng([recipe.seed, 66]).permutation(sorted(said))[: round(cell.share * len(said))]
+    kept = np.random.default_rng([recipe.seed, 66]).permutation(sorted(said))
+    kept = kept[: max(round(cell.share * len(said)), 1)]
     chosen = {name: said[name] for name in kept.tolist()}
     right = np.mean([(chosen[p.name] > 0.5) == p.recording.label for p in pool if p.name in chosen])
     pools = replace(materials.pools, confidences=chosen)

@@ -12,7 +12,6 @@ from stream.contract import BRANCHES, Calibration, Window
 from training.config import Recipe
 from training.dataset import Prepared
 from training.evaluation.predictions import Prediction
-from training.evaluation.voting import vote
 from training.model.fused import Fused
 from training.sampling import Cut, assemble, sparse
 
@@ -55,6 +54,7 @@ def votes(source: Prepared, recipe: Recipe, stop: int | None = None) -> list[Cut
     """The samples of a recording's first ``stop`` ticks (all of them) that vote, by the recipe's sampler.
 
     ``window``: windows spread evenly, the last one ending at ``stop``; one where all fits into it.
+    ``paper``: other ticks each time, drawn by the recording's name. ``history``: one even sample.
     """
     stop, window, count = stop or source.ticks, recipe.window, recipe.inference.votes
     if recipe.inference.sampler == "window":
@@ -62,6 +62,7 @@ def votes(source: Prepared, recipe: Recipe, stop: int | None = None) -> list[Cut
         ends = sorted(set(np.linspace(rows, stop, count if stop > rows else 1).round().astype(int).tolist()))
         return [Cut(source, end - rows, end) for end in (ends if count > 1 else [stop])]
     kind = recipe.inference.sampler
+    count = count if kind == "paper" else 1  # evenly spread ticks are always the same ones
     seeds = (np.random.default_rng([recipe.seed, zlib.crc32(source.name.encode()), k]) for k in range(count))
     return [sparse(source, stop, window.poses, window, kind, rng) for rng in seeds]
 
@@ -83,11 +84,6 @@ def _by_name(heard: Sequence[Heard]) -> dict[str, list[Heard]]:
     for one in heard:
         found.setdefault(one.source.name, []).append(one)
     return found
-
-
-def judged(heard: Sequence[Heard], calibration: Calibration, prior: float) -> list[Prediction]:
-    """One calibrated prediction a recording, in which all its windows vote."""
-    return vote([said(h, calibration, prior) for h in heard])
 
 
 def said(heard: Heard, calibration: Calibration, prior: float) -> Prediction:

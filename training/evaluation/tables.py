@@ -69,6 +69,13 @@ def row(
     )
 
 
+def transductive_row(name: str, seeds: Sequence[Sequence[Prediction]], *, note: str = "") -> Row:
+    """A row whose figures stand in the transductive column alone."""
+    inner = row(name, seeds, note=note)
+    nothing = dict.fromkeys(inner.figures, Interval())
+    return msgspec.structs.replace(inner, figures=nothing, transductive=inner.figures)
+
+
 def against(name: str, a: Sequence[Prediction], b: Sequence[Prediction]) -> str:
     """A note: McNemar's test of variant ``a`` against ``b``, which is called ``name``."""
     test = mcnemar(a, b)

@@ -15,6 +15,7 @@ class Log:
 
     def __init__(self, path: Path | None = None, *, quiet: bool = False) -> None:
         self.path, self.quiet, self.lines = path, quiet, read(path) if path and path.exists() else []
+        self._mended = False
         self._before = self.lines[-1]["elapsed_s"] if self.lines else 0.0
         self._begun = time.monotonic()
 
@@ -22,8 +23,17 @@ class Log:
         values["elapsed_s"] = round(self._before + time.monotonic() - self._begun, 1)
         self.lines.append(values)
         if self.path and not self.quiet:
+            self._mend()
             with self.path.open("a") as stream:
                 stream.write(json.dumps(values) + "\n")
+
+    def _mend(self) -> None:
+        """Before the first line: take off what a kill cut short, or the next line would be joined to it."""
+        if not self._mended and self.path and self.path.exists():
+            whole = self.path.read_bytes()
+            with self.path.open("r+b") as stream:
+                stream.truncate(whole.rfind(b"\n") + 1)
+        self._mended = True
 
     def rewind(self, count: int) -> None:
         """Forget lines beyond the first ``count``: the run resumes from before they were written."""

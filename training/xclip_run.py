@@ -1,7 +1,8 @@
 """X-CLIP-Base on 16 frames a video: trained and judged as a line of its own beside the image branch.
 
 Its frames lie in a corpus as ``frames/ID.safetensors`` (``undertone-training extract --frames 16``). Without
-published weights (``[video] source``) this exercises the architecture and orders nothing.
+published weights (``[video] source``) this exercises the architecture and orders nothing. A video with nobody
+in it has no frames: nothing is learnt from it, and a test video is answered with the prior alone.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from msgspec import structs
-from safetensors.torch import load_file
 from torch import Tensor
 
+from stream.calibrate import sigmoid
 from stream.errors import UsageError
 from training.calibrate import fit
 from training.cells import PREDICTIONS, Ground
 from training.config import Recipe, Stage
+from training.corpus import frames as stored
 from training.corpus.store import Store
 from training.dataset import Prepared
 from training.evaluation import predictions
@@ -30,7 +32,6 @@ from training.model.xclip import XClip, build_xclip
 from training.weak import apply
 from training.windows import generator
 
-FRAMES = "frames"
 CAP = 3.0  # largest calibrated logit
 
 
@@ -55,23 +56,31 @@ class ClipBatches:
     def __getitem__(self, k: int) -> Clips:
         rng = generator(self.recipe.seed, self.phase, k)
         chosen = [self.people[i] for i in rng.integers(len(self.people), size=self.stage.batch)]
-        return clips(self.store, chosen)
+        return clips(self.store, chosen, self.recipe.video.frames)
 
     def since(self, step: int) -> Iterator[Clips]:
         return (self[k] for k in range(step, self.stage.steps))
 
 
-def clips(store: Store, people: Sequence[Prepared]) -> Clips:
-    """Frames of these people's videos. UsageError for a corpus that was extracted without frames."""
-    frames = []
-    for person in people:
-        path = store.folder / FRAMES / f"{person.name}.safetensors"
-        if not path.exists():
-            raise UsageError(
-                f"{path}: expected 16 frames of the video, found none; "
-                "extract the corpus with `undertone-training extract --frames 16`."
-            )
-        frames.append(load_file(path)["frames"].permute(0, 3, 1, 2))
+def shown(store: Store, people: Sequence[Prepared], count: int) -> list[Prepared]:
+    """Those people who are in their videos at all. UsageError for a corpus without ``count`` frames each."""
+    return [p for p in people if len(_frames(store, p, count))]
+
+
+def _frames(store: Store, person: Prepared, count: int) -> Tensor:
+    """Frames of one video, uint8 [count, 3, 224, 224], or [0, ...] where nobody is in it."""
+    found = stored.read(store.folder, person.name, count)
+    if found is None:
+        raise UsageError(
+            f"{stored.path_of(store.folder, person.name)}: expected {count} frames of the video, found none; "
+            f"extract the corpus with `undertone-training extract --frames {count}`."
+        )
+    return torch.from_numpy(found).permute(0, 3, 1, 2)
+
+
+def clips(store: Store, people: Sequence[Prepared], count: int) -> Clips:
+    """``count`` frames of each of these people's videos."""
+    frames = [_frames(store, person, count) for person in people]
     targets = [p.recording.label if p.said is None else p.said for p in people]
     return Clips(
         torch.stack(frames),
@@ -81,15 +90,24 @@ def clips(store: Store, people: Sequence[Prepared]) -> Clips:
 
 
 def run_xclip(recipe: Recipe, ground: Ground, setting: Setting, out: Path) -> list[Prediction]:
-    """Train (unless done) with the steps and rate of stage 1, calibrate, judge the test people."""
+    """Train (unless done) with the steps and rate of stage 1, calibrate, judge the test people.
+
+    UsageError for a corpus without frames, or with nobody in the frames that it has.
+    """
     if (out / PREDICTIONS).exists():
         return predictions.read(out / PREDICTIONS)
     store, materials = ground.store, ground.materials(recipe, setting)
-    pools = materials.pools
+    pools, count = materials.pools, recipe.video.frames
+    people = shown(store, [*pools.labelled, *apply(pools.pseudo, pools.confidences, recipe.weak)], count)
+    held_out, there = shown(store, pools.held_out, count), shown(store, materials.test, count)
+    if not people or not held_out:
+        raise UsageError(
+            f"{store.folder}: expected people to train on and to calibrate with, found nobody in the frames; "
+            "use more videos."
+        )
     torch.manual_seed(recipe.seed)
     model = build_xclip(recipe.video)
     trainer = Trainer(model, recipe, out, Log(out / "log.jsonl"))
-    people = [*pools.labelled, *apply(pools.pseudo, pools.confidences, recipe.weak)]
     stage = structs.replace(recipe.pretrain, validate_every=0)
 
     def loss(batch: Clips) -> Tensor:
@@ -97,27 +115,28 @@ def run_xclip(recipe: Recipe, ground: Ground, setting: Setting, out: Path) -> li
         return focal(logit, batch.target, gamma=stage.gamma, alpha=stage.alpha, weight=batch.weight)
 
     trainer.fit([model], loss, ClipBatches("pretrain video", people, store, recipe, stage))
-    held = _logits(model, store, pools.held_out)
-    labels = np.array([p.recording.label for p in pools.held_out], float)
+    held = _logits(model, store, held_out, count)
+    labels = np.array([p.recording.label for p in held_out], float)
     slope, bias = fit(held, labels, CAP, recipe.calibrating.smooth)
     prior = np.log(recipe.delivery.prior / (1 - recipe.delivery.prior))
+    said = dict(zip((p.name for p in there), _logits(model, store, there, count), strict=True))
     found = [
         Prediction(
             id=p.name,
             subject=p.recording.subject,
             label=p.recording.label,
-            win=float(1 / (1 + np.exp(-(slope * logit + bias + prior)))),
-            logit=float(logit),
-            seconds=p.ticks / recipe.window.rate,
+            win=sigmoid((slope * said[p.name] + bias if p.name in said else 0.0) + prior),
+            logit=float(said.get(p.name, 0.0)),
+            seconds=p.ticks / recipe.window.rate if p.name in said else 0.0,
         )
-        for p, logit in zip(materials.test, _logits(model, store, materials.test), strict=True)
+        for p in materials.test
     ]
     predictions.write(out / PREDICTIONS, found)
     return found
 
 
 @torch.no_grad()
-def _logits(model: XClip, store: Store, people: Iterable[Prepared]) -> np.ndarray:
+def _logits(model: XClip, store: Store, people: Iterable[Prepared], count: int) -> np.ndarray:
     model.eval()
     device = next(model.parameters()).device
-    return np.array([float(model.alone(clips(store, [p]).to(device).frames)) for p in people])
+    return np.array([float(model.alone(clips(store, [p], count).to(device).frames)) for p in people])

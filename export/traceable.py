@@ -63,7 +63,8 @@ class Attention(nn.Module):
         if torch.compiler.is_exporting():
             y = self._blocks(q * self.width**-0.5, k, v, bias)
         else:
-            y = F.scaled_dot_product_attention(q, k, v, attn_mask=bias[:, None, None, :].expand(b, 1, t, t))
+            # One row of bias a window: an expanded one would become T×T numbers when autocast converts it.
+            y = F.scaled_dot_product_attention(q, k, v, attn_mask=bias[:, None, None, :])
         joined: Tensor = self.out(y.transpose(1, 2).reshape(b, t, -1))
         return joined
 

@@ -16,9 +16,10 @@ from stream.errors import UsageError
 from training.cells import Ground, run_cell
 from training.config import Recipe
 from training.evaluation import plots, tables
-from training.evaluation.intervals import Interval, over_seeds_and_subjects
+from training.evaluation.intervals import Interval, mcnemar, over_seeds_and_subjects
 from training.evaluation.metrics import METRICS
 from training.evaluation.predictions import Prediction, columns
+from training.evaluation.voting import vote
 from training.materials import Setting
 from training.xclip_run import run_xclip
 
@@ -165,12 +166,15 @@ def _row(variant: Variant, found: Mapping[Setting, Mapping[str, list[list[Predic
 
 
 def _note(variant: Variant, found: Mapping[str, list[list[Prediction]]]) -> str:
-    """The difference to the line that it is compared with, in points, paired by seed and person."""
+    """The difference to the line that it is compared with, paired by seed and person; McNemar's test is
+    between what the seeds of each vote."""
     if not variant.against:
         return ""
-    gap = over_seeds_and_subjects(found[variant.name], METRICS[METRIC], against=found[variant.against])
+    own, other = found[variant.name], found[variant.against]
+    gap = over_seeds_and_subjects(own, METRICS[METRIC], against=other)
     value, low, high = (f"{100 * x:+.1f}" for x in (gap.value, gap.low, gap.high))
-    return f"{value} [{low}, {high}] points against {variant.against}"
+    test = mcnemar(*(vote(p for said in runs for p in said) for runs in (own, other)))
+    return f"{value} [{low}, {high}] points against {variant.against}, McNemar p = {test.p:.2g}"
 
 
 def _slug(name: str) -> str:

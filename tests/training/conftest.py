@@ -83,3 +83,13 @@ def corpus_folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def store(corpus_folder) -> Store:
     return Store.open(corpus_folder)
+
+
+@pytest.fixture(scope="session")
+def quick_run(quick_recipe, store, tmp_path_factory) -> Path:
+    """A finished run of ``quick_recipe`` on ``store``."""
+    from training import materials, runs
+
+    folder = tmp_path_factory.mktemp("runs") / "quick"
+    runs.run(quick_recipe, folder, materials.from_corpus(quick_recipe, store))
+    return folder

@@ -177,7 +177,7 @@ def test_a_setting_that_nobody_knows():
 
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory):
-    """People of whom some give little: too short, no label, nobody in the picture, points that are no numbers."""
+    """People of whom some are too short, unlabelled or not to be seen, or have points that are no numbers."""
     writer = Writer(tmp_path_factory.mktemp("corpora") / "odd", ABOUT)
     for i in range(16):
         writer.add(f"v{i:02d}", simulate(DEMO, i % 2, 3.0, i))

@@ -68,12 +68,17 @@ def peak_mb() -> float:
 
 
 def paper(batch: int, steps: int, threads: int) -> Recipe:
-    """The recipe ``paper`` with full windows and nothing dropped, so that every step is the largest."""
+    """The sizes of the recipe ``paper`` with full windows and nothing dropped: every step is the largest.
+
+    In float32, with batches drawn between the steps: the recipe's bfloat16 and workers are for a GPU's host.
+    """
     recipe = load("paper")
     none = Dropping(keypoints=0, image=0, text=0, group=0, gap=0)
-    full = changed(recipe.finetune, steps=steps, batch=batch, seconds=(FULL_S, FULL_S), partial=0.0)
+    full = changed(
+        recipe.finetune, steps=steps, batch=batch, sampler="window", seconds=(FULL_S, FULL_S), partial=0.0
+    )
     data = changed(recipe.data, seconds=FULL_S)
-    compute = changed(recipe.compute, threads=threads)
+    compute = changed(recipe.compute, threads=threads, workers=0, precision="no")
     return changed(recipe, compute=compute, data=data, dropping=none, finetune=full)
 
 
@@ -187,6 +192,7 @@ def main() -> None:
         "training_step",
         {
             "threads": options.threads,
+            "precision": "float32",
             "load_before": load_before,
             "poses": window.poses,
             "features": window.features,

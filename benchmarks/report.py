@@ -67,11 +67,32 @@ def live_pace(r: dict[str, Any]) -> list[Row]:
     ]
 
 
+def training_step(r: dict[str, Any]) -> list[Row]:
+    sizes = f"{r['poses']} poses and {r['features']} features"
+    waiting = {
+        run["workers"]: ", ".join(
+            f"{100 * each['runs'][i]['waiting']:.1f} % from {name}" for name, each in r["feeding"].items()
+        )
+        for i, run in enumerate(r["feeding"]["memory"]["runs"])
+    }
+    rows = [
+        (
+            f"Training step of the paper's sizes, {sizes}, batch {f['batch']}, {r['threads']} thread(s)",
+            f"{f['step_s']:.1f} s ({f['step_cpu_s']:.1f} s of CPU), {f['peak_added_mb']} MB; "
+            f"scores that unfused attention would keep: {f['unfused_scores_mb']} MB more",
+        )
+        for f in r["full"]
+    ]
+    share = [(f"Training time spent waiting for batches, {n} workers", said) for n, said in waiting.items()]
+    return rows + share
+
+
 QUESTIONS: dict[str, Callable[[dict[str, Any]], list[Row]]] = {
     "keypoints": keypoints,
     "pipeline": pipeline,
     "full_update": full_update,
     "live_pace": live_pace,
+    "training_step": training_step,
 }
 
 

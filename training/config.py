@@ -45,7 +45,7 @@ class Model(Section, frozen=True, kw_only=True):
     spatial: Literal["mlp", "gcn", "gat", "gin"] = "mlp"  # encoder of one tick; the paper's winner
     offsets: bool = True  # displacements are read beside x and y
     hidden: int = 128  # of the spatial encoder; a graph's nodes have a quarter each
-    whiten: bool = True  # the MLP reads values turned to be uncorrelated (ours; a graph's points stay apart)
+    whiten: bool = False  # the MLP reads values turned to be uncorrelated (ours); needs plenty to learn from
     keypoints: Temporal = Temporal()
     image: Temporal = Temporal()
     text: Bert = Bert()

@@ -30,7 +30,7 @@ class Prepared:
     ids: Tensor  # int64 [L]
     ids_mask: Tensor  # bool [L]
     moments: Tensor  # float16 [T], evidence of the true events around each tick
-    recording: Recording  # with empty points: label, subject, evidence
+    recording: Recording  # without its points and boxes: label, subject, evidence
     name: str = ""  # id in its corpus
     said: float | None = None  # a pseudo-label: chance of win, in place of the label
     weight: float = 1.0
@@ -77,6 +77,8 @@ def prepare(
     values, feature_mask = feature_slots(recording, window)
     if values.shape[1] != features or "image" not in branches:
         values, feature_mask = np.zeros((len(values), features), np.float32), np.zeros_like(feature_mask)
+    # Copies: a slice would keep the whole arrays in memory.
+    rest = {name: getattr(recording, name)[:0].copy() for name in ("points", "valid", "boxes", "segments")}
     told = "text" in branches and not recording.mixed
     ids, ids_mask = encode(tokenizer, recording.text if told else None, length)
     groups, masks = _mapped(recording, window, cache) if cache else _computed(recording, window)
@@ -90,7 +92,7 @@ def prepare(
         ids=ids,
         ids_mask=ids_mask,
         moments=torch.from_numpy(moments(recording).astype(np.float16)),
-        recording=replace(recording, points=recording.points[:0], valid=recording.valid[:0], features=None),
+        recording=replace(recording, **rest, features=None),
         name=name or recording.subject,
         weight=weight,
     )

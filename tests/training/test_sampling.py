@@ -160,3 +160,10 @@ def test_every_sampler_draws_batches(prepared, sampler, balance):
     batch = assemble(cuts, WINDOW, Target())
     assert batch.ages.shape == batch.masks["face"].shape
     assert 0 < batch.target.mean() < 1
+
+
+def test_what_was_prepared_lets_go_of_the_points(prepared):
+    for name in ("points", "valid", "boxes", "segments"):
+        left = getattr(prepared[0].recording, name)
+        assert left.size == 0
+        assert left.base is None  # a slice would keep the whole array

@@ -93,3 +93,28 @@ def quick_run(quick_recipe, store, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "quick"
     runs.run(quick_recipe, folder, materials.from_corpus(quick_recipe, store))
     return folder
+
+
+@pytest.fixture
+def few_resamples(monkeypatch):
+    """Intervals of 40 resamples: these tests look at tables, not at bounds."""
+    from training import ablate, noise_study
+    from training.evaluation import tables
+
+    real = tables.over_seeds_and_subjects
+    for module in (tables, ablate, noise_study):
+        monkeypatch.setattr(
+            module, "over_seeds_and_subjects", lambda *a, **k: real(*a, **(k | {"resamples": 40}))
+        )
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    """Call it, and whoever trains from here on fails."""
+    from training import runs
+
+    def forbid():
+        for name in ("run", "run_pretrain", "run_finetune"):
+            monkeypatch.setattr(runs, name, lambda *_: pytest.fail("trained again"))
+
+    return forbid

@@ -1,0 +1,121 @@
+"""One cell from materials to predictions: resumed, refined over rounds, under every sampler."""
+
+import pytest
+from msgspec import structs
+
+from stream.errors import UsageError
+from training import cells, loop, runs, stages
+from training.cells import Ground, run_cell
+from training.log import Log, read
+from training.materials import from_corpus
+
+
+class Killed(Exception):
+    pass
+
+
+def test_a_killed_cell_goes_on_where_it_stood(quick_recipe, store, tmp_path, monkeypatch):
+    ground, recipe = Ground(store), quick_recipe
+    whole = run_cell(recipe, ground, "inductive", tmp_path / "whole")
+
+    def killed(*_):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "calibrate", killed)
+        with pytest.raises(Killed):
+            run_cell(recipe, ground, "inductive", tmp_path / "cell")
+    assert not (tmp_path / "cell" / cells.PREDICTIONS).exists()
+    monkeypatch.setattr(loop._Phase, "train_step", lambda *_: pytest.fail("trained again"))
+    assert run_cell(recipe, ground, "inductive", tmp_path / "cell") == whole
+
+
+def test_labels_are_refined_by_the_models_own_word_and_a_kill_in_between_is_no_matter(
+    quick_recipe, store, tmp_path, monkeypatch
+):
+    recipe = structs.replace(
+        quick_recipe,
+        weak=structs.replace(quick_recipe.weak, labels="soft", rounds=2),
+        finetune=structs.replace(quick_recipe.finetune, steps=4),
+        compute=structs.replace(quick_recipe.compute, save_every=2),
+    )
+    materials = from_corpus(recipe, store)
+    told, real_apply = [], stages.apply
+    monkeypatch.setattr(
+        stages, "apply", lambda pool, said, weak: told.append(dict(said)) or real_apply(pool, said, weak)
+    )
+    own, real_word = [], stages.confidences
+    monkeypatch.setattr(stages, "confidences", lambda *a: own.append(real_word(*a)) or own[-1])
+    whole = runs.run(recipe, tmp_path / "whole", materials).model.state_dict()
+    given = materials.pools.confidences
+    assert told[0] == given
+    assert set(own[0]) == set(given)
+    assert told[1] == pytest.approx({name: (own[0][name] + given[name]) / 2 for name in given})
+    assert told[1] != told[0]
+    stages_of = [line["stage"] for line in read(tmp_path / "whole" / runs.LOG)]
+    assert "finetune, round 2" in stages_of
+
+    once = structs.replace(recipe, weak=structs.replace(recipe.weak, rounds=1))
+    first = runs.run(once, tmp_path / "once", materials).model.state_dict()
+    assert any(not (first[name] == value).all() for name, value in whole.items())
+
+    steps, real_step = [], loop._Phase.train_step
+
+    def step(self, *arguments):
+        steps.append(self.name)
+        if steps.count("finetune, round 2") == 4:
+            raise Killed
+        return real_step(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop._Phase, "train_step", step)
+        with pytest.raises(Killed):
+            runs.run(recipe, tmp_path / "killed", materials)
+    asked = len(own)
+    again = runs.run(recipe, tmp_path / "killed", materials).model.state_dict()
+    assert len(own) == asked  # what it once said is kept
+    assert all((again[name] == value).all() for name, value in whole.items())
+
+
+@pytest.mark.parametrize("sampler", ["history", "paper"])
+def test_other_samplers_train_through(quick_recipe, store, tmp_path, sampler):
+    stage = structs.replace(quick_recipe.pretrain, sampler=sampler)
+    recipe = structs.replace(
+        quick_recipe,
+        pretrain=stage,
+        finetune=stage,
+        inference=structs.replace(quick_recipe.inference, sampler=sampler),
+    )
+    ground = Ground(store)
+    said = run_cell(recipe, ground, "inductive", tmp_path / sampler)
+    assert len(said) == len(store.ids("disjoint", "test"))
+    assert len(said[0].votes) == (2 if sampler == "paper" else 1)
+    plain = run_cell(quick_recipe, ground, "inductive", tmp_path / "window")
+    assert [p.logit for p in plain] != [p.logit for p in said]
+
+
+def test_a_cell_of_another_recipe_is_not_taken_for_this_one(quick_recipe, store, tmp_path):
+    """A recipe that differs in nothing that is learnt is the same one."""
+    ground = Ground(store)
+    found = run_cell(quick_recipe, ground, "inductive", tmp_path)
+    faster = structs.replace(quick_recipe.compute, save_every=7)
+    assert run_cell(structs.replace(quick_recipe, compute=faster), ground, "inductive", tmp_path) == found
+    with pytest.raises(UsageError, match="expected results of this recipe, found those of another; choose"):
+        run_cell(structs.replace(quick_recipe, seed=4), ground, "inductive", tmp_path)
+
+
+def test_a_log_goes_on_after_a_line_that_a_kill_cut_short(tmp_path):
+    path = tmp_path / "log.jsonl"
+    for step in range(2):
+        Log(path)(step=step)
+    with path.open("a") as stream:
+        stream.write('{"step": 2, "lo')
+    assert [line["step"] for line in read(path)] == [0, 1]
+    again = Log(path)
+    again(step=2)
+    again(step=3)
+    assert [line["step"] for line in read(path)] == [0, 1, 2, 3]
+    assert [line["step"] for line in again.lines] == [0, 1, 2, 3]
+    again.rewind(1)
+    again(step=9)
+    assert [line["step"] for line in read(path)] == [0, 9]

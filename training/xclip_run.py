@@ -105,6 +105,7 @@ def run_xclip(recipe: Recipe, ground: Ground, setting: Setting, out: Path) -> li
             f"{store.folder}: expected people to train on and to calibrate with, found nobody in the frames; "
             "use more videos."
         )
+    out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     model = build_xclip(recipe.video)
     trainer = Trainer(model, recipe, out, Log(out / "log.jsonl"))

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 
 from export.graphs import LIMIT
+from stream.calibrate import calibrated
+from stream.contract import Calibration
 from training.calibrate import cap_at, fit, subsets
 from training.config import Calibrating
+from training.evaluation.metrics import calibration_error
 
 
 def drawn(slope: float, bias: float, n: int = 40_000, win_share: float = 0.5):
@@ -57,3 +60,19 @@ def test_short_windows_are_capped_lower():
 
 def test_every_combination_has_its_key():
     assert len(subsets(("keypoints", "image", "text"))) == 7
+
+
+def test_the_prior_of_where_it_is_used_is_the_honest_one():
+    """Fitted among 78 % wins, used among 54 %: the map is free of the first share, and takes the second."""
+    slope, bias = fit(*drawn(1.5, 0.2, win_share=0.78), cap=50.0, smooth=0.0)
+    record = Calibration(knots_s=(10.0,), slope={"keypoints": (slope,)}, bias={"keypoints": (bias,)})
+
+    def error(win_share, prior):
+        z, label = drawn(1.5, 0.2, n=20_000, win_share=win_share)
+        win = np.array([calibrated(record, logit, ("keypoints",), 10.0, prior) for logit in z.tolist()])
+        return calibration_error(win, label)
+
+    assert error(0.54, prior=0.54) < 0.02
+    assert error(0.54, prior=0.78) > 0.1
+    assert error(0.78, prior=0.78) < 0.02
+    assert error(0.78, prior=0.54) > 0.1

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -13,14 +14,14 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).resolve().parent / "results"
 
 
-def write(question: str, figures: dict[str, Any]) -> Path:
-    """Append ``figures`` to ``results/<question>.jsonl`` and print them."""
+def write(question: str, figures: dict[str, Any], also: Sequence[str] = ()) -> Path:
+    """Append ``figures`` to ``results/<question>.jsonl`` and print them; ``also``: more packages to name."""
     line = {
         "question": question,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
         "machine": machine(),
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": {name: version(name) for name in (*PACKAGES, *also)},
         **figures,
     }
     path = RESULTS / f"{question}.jsonl"

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from stream.errors import UsageError
-from training.config import Recipe, to_toml
+from training.config import Calibrating, Recipe, to_toml
 
 STATE = "progress.safetensors"
 SAID = ("done", "phase", "step", "says", "notes", "lines")
@@ -93,9 +93,9 @@ class Progress:
 
 
 def fingerprint(recipe: Recipe) -> str:
-    """SHA-256 of all in a recipe that changes what is learnt."""
+    """SHA-256 of all in a recipe that changes what is learnt; a calibration may be fitted anew."""
     same = msgspec.structs.replace(recipe.compute, threads=0, workers=0, save_every=0)
-    plain = msgspec.structs.replace(recipe, compute=same)
+    plain = msgspec.structs.replace(recipe, compute=same, calibrating=Calibrating())
     return hashlib.sha256(to_toml(plain).encode()).hexdigest()
 
 

@@ -4,6 +4,7 @@ So a run that was killed draws after step k what it would have drawn, whatever d
 worker processes.
 """
 
+import os
 import zlib
 from collections.abc import Iterator, Sequence
 
@@ -61,7 +62,7 @@ class Windows(Dataset[Batch]):
 
     def since(self, step: int) -> Iterator[Batch]:
         """Batches from ``step`` to the end of the phase, drawn ahead by worker processes if asked for."""
-        workers = self.recipe.compute.workers
+        workers = min(self.recipe.compute.workers, os.cpu_count() or 1)
         loader = DataLoader(
             self,
             batch_size=None,

@@ -6,7 +6,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check --constraint constraints.txt
 export PIP_CONSTRAINT := constraints.txt
 
 .DEFAULT_GOAL := install
-.PHONY: install demo demo-bundle models test test-base check clean bench peer-mediapipe
+.PHONY: install demo demo-bundle models test test-base check clean bench studies peer-mediapipe
 
 install: $(VENV)/.runtime  ## the runtime, without torch
 
@@ -36,6 +36,13 @@ bench: $(VENV)/.all models peer-mediapipe  ## measure, then write README's table
 	$(VENV)/bin/python benchmarks/live_pace.py
 	$(VENV)/bin/python benchmarks/training_step.py
 	$(VENV)/bin/python benchmarks/report.py
+
+studies: $(VENV)/.all  ## the simulated tables, the pseudo-label noise study and the small recipe; hours, may be resumed
+	$(VENV)/bin/undertone-training corpus simulate plain --out runs/plain --profile plain --recordings 900 --seconds 30 --shares 0.38,0.02,0.6
+	$(VENV)/bin/undertone-training ablate training --corpus runs/plain --out runs/tables --setting both
+	$(VENV)/bin/undertone-training ablate spatial --corpus runs/plain --out runs/tables
+	$(VENV)/bin/undertone-training noise-study --corpus runs/plain --out runs/noise
+	$(VENV)/bin/python benchmarks/small_recipe.py
 
 peer-mediapipe: models  ## MediaPipe Holistic 0.10.21 in its own environment
 	benchmarks/peers/mediapipe/make_env.sh

@@ -107,10 +107,11 @@ def collect(
                     continue
                 logit = model.fuse(vectors, wanted.expand_as(there))
                 for i in torch.nonzero(rows)[:, 0].tolist():
-                    label = float(cuts[i].source.recording.label)
-                    found.setdefault(key_of(chosen), []).append(
-                        (float(logit[i]), float(batch.target[i]), label)
-                    )
+                    person = cuts[i].source.recording
+                    label = float(person.label)
+                    # The outcome is what counts, also where windows were taught the evidence in them.
+                    target = float(batch.target[i]) if person.mixed else label
+                    found.setdefault(key_of(chosen), []).append((float(logit[i]), target, label))
     return {key: tuple(np.array(values).T) for key, values in found.items()}  # type: ignore[misc]
 
 

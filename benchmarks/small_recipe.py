@@ -1,7 +1,7 @@
 """How far the ``small`` recipe gets from chance to the ceiling, on people nobody trained on.
 
 ``python benchmarks/small_recipe.py`` trains every seed (a run that is there is used, a killed one goes on),
-judges 1000 simulated people of 40 s with each, and 200 others with the same weights on windows of 4000 ticks,
+judges 1000 simulated people of 40 s with each, and 150 others with the same weights on windows of 4000 ticks,
 and writes one line to ``results/small_recipe.jsonl`` and the anytime curve to ``results/small_recipe.png``.
 """
 
@@ -23,7 +23,7 @@ from training.evaluation.predictions import Prediction
 from training.judging import Panel, ceiling, chunks, made_up_people, with_window
 from training.materials import from_simulator
 
-PEOPLE, LONG_PEOPLE = 1000, 200
+PEOPLE, LONG_PEOPLE = 1000, 150
 LONG_S, LONG_POSES = 160.0, 4000
 WATCHED = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0)
 DRAWS = 200_000  # of each class, for the ceiling

@@ -44,6 +44,7 @@ class Model(Section, frozen=True, kw_only=True):
     out: int = 64  # E, width of every branch vector
     spatial: Literal["mlp", "gcn", "gat", "gin"] = "mlp"  # encoder of one tick; the paper's winner
     offsets: bool = True  # displacements are read beside x and y
+    places: bool = True  # x and y are read; without them only motion is, which says less of who it is (ours)
     hidden: int = 128  # of the spatial encoder; a graph's nodes have a quarter each
     whiten: bool = False  # the MLP reads values turned to be uncorrelated (ours); needs plenty to learn from
     keypoints: Temporal = Temporal()

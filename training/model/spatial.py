@@ -24,10 +24,11 @@ class Spatial(nn.Module):
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, points: int, values: int, offsets: bool) -> None:
+    def __init__(self, points: int, values: int, offsets: bool, places: bool = True) -> None:
         super().__init__()
         self.shape, self.offsets = (points, values), offsets
-        self.read = values if offsets else 2
+        self.reads = slice(0 if places else 2, values if offsets else 2)
+        self.read = self.reads.stop - self.reads.start
         self.register_buffer("mean", torch.zeros(points * values))
         self.register_buffer("scale", torch.ones(points * values))
 
@@ -51,7 +52,7 @@ class Spatial(nn.Module):
         """What the encoder reads of float32 [B, T, width]: [B, T, points, 8, or 2 without offsets]."""
         there = ((x - self.mean) * self.scale).clamp(-REACH, REACH)
         x = torch.where(x == 0, torch.zeros((), dtype=x.dtype), there)
-        return x.unflatten(-1, self.shape)[..., : self.read]
+        return x.unflatten(-1, self.shape)[..., self.reads]
 
 
 class Mlp(Spatial):
@@ -65,9 +66,17 @@ class Mlp(Spatial):
     turn: Tensor
 
     def __init__(
-        self, points: int, values: int, hidden: int, dim: int, *, offsets: bool = True, whiten: bool = False
+        self,
+        points: int,
+        values: int,
+        hidden: int,
+        dim: int,
+        *,
+        offsets: bool = True,
+        places: bool = True,
+        whiten: bool = False,
     ) -> None:
-        super().__init__(points, values, offsets)
+        super().__init__(points, values, offsets, places)
         width = points * self.read
         self.into = nn.Linear(width, hidden)
         self.out = nn.Linear(hidden, dim)
@@ -107,10 +116,18 @@ class Graph(Spatial):
     """
 
     def __init__(
-        self, kind: str, group: str, values: int, hidden: int, dim: int, *, offsets: bool = True
+        self,
+        kind: str,
+        group: str,
+        values: int,
+        hidden: int,
+        dim: int,
+        *,
+        offsets: bool = True,
+        places: bool = True,
     ) -> None:
         links, layer, channels = adjacency(group), LAYERS[kind], hidden // SHARE
-        super().__init__(len(links), values, offsets)
+        super().__init__(len(links), values, offsets, places)
         self.layers = nn.Sequential(layer(links, self.read, channels), layer(links, channels, channels))
         self.out = nn.Linear(channels, dim)
 
@@ -129,14 +146,18 @@ def build_spatial(sizes: Model, group: str, values: int) -> Mlp | Graph:
 
     Raises UsageError when ``hidden`` does not divide among nodes and heads.
     """
-    dim, offsets = sizes.keypoints.dim, sizes.offsets
+    dim, reads = sizes.keypoints.dim, {"offsets": sizes.offsets, "places": sizes.places}
+    if not any(reads.values()):
+        raise UsageError(
+            "expected model.offsets or model.places, found neither; let the encoder read one of them."
+        )
     if sizes.spatial == "mlp":
         part = GROUPS[group]
-        return Mlp(part.stop - part.start, values, sizes.hidden, dim, offsets=offsets, whiten=sizes.whiten)
+        return Mlp(part.stop - part.start, values, sizes.hidden, dim, **reads, whiten=sizes.whiten)
     unit = SHARE * HEADS
     if sizes.hidden < unit or sizes.hidden % unit:
         raise UsageError(
             f"model.hidden: expected a multiple of {unit} for a graph encoder, found {sizes.hidden}; "
             f"choose {max(unit, sizes.hidden // unit * unit)}."
         )
-    return Graph(sizes.spatial, group, values, sizes.hidden, dim, offsets=offsets)
+    return Graph(sizes.spatial, group, values, sizes.hidden, dim, **reads)

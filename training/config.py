@@ -74,8 +74,6 @@ class Data(Section, frozen=True, kw_only=True):
     mixed: float = 0.0  # share of recordings whose behaviour changes once
     unlabelled: int = 100  # subjects that get pseudo-labels in stage 2
     labeller: float = 0.644  # how often a pseudo-label is right (paper: 64.4 %)
-    brief: int = 0  # more people for the moments, for a few seconds each: few are soon learnt by heart
-    brief_s: float = 8.0  # length of these recordings
     texts: int = 2000  # more descriptions, without points: a text branch would learn few by heart
     held_out: int = 100  # subjects for calibration and figures, never trained on
     easier: str = ""  # profile of the first, easier third of stage 1 (a curriculum); empty = none

@@ -50,7 +50,6 @@ class Pools:
     validation: list[Prepared] = field(default_factory=list)  # early stopping
     held_out: list[Prepared] = field(default_factory=list)  # calibration
     texts: list[Prepared] = field(default_factory=list)  # descriptions alone
-    brief: list[Prepared] = field(default_factory=list)  # short ones of many people, for the moments
     easier: list[Prepared] = field(default_factory=list)  # first part of stage 1, made-up people
     easier_texts: list[Prepared] = field(default_factory=list)
     warped: list[Prepared] = field(default_factory=list)  # through the real keypoint chain

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
-from msgspec import structs
 from tokenizers import Tokenizer
 
 from stream.contract import Extractor
@@ -27,7 +26,7 @@ from training.dataset import SHORTEST, Pools, Prepared, prepare, text_only
 from training.films import Encode
 from training.model.text import train_tokenizer
 from training.portraits import performance_of, with_portraits
-from training.simulated import BRIEF, EASIER, HELD_OUT, TEXTS, UNLABELLED, described, sample_texts, simulated
+from training.simulated import EASIER, HELD_OUT, TEXTS, UNLABELLED, described, sample_texts, simulated
 from training.weak import Labeller, simulated_labels
 
 Setting = Literal["inductive", "transductive"]
@@ -76,7 +75,6 @@ def from_simulator(
         unseen = _with_faces(unseen, recipe, HELD_OUT + seed, encode)
     pool = made(simulated(data, data.profile, data.unlabelled, UNLABELLED + seed))
     easier = simulated(data, data.easier, data.recordings // 2, EASIER + seed) if data.easier else ()
-    brief = simulated(structs.replace(data, seconds=data.brief_s), data.profile, data.brief, BRIEF + seed)
     shown = list(films)
     rng = np.random.default_rng([recipe.seed, 64])
     pools = Pools(
@@ -85,7 +83,6 @@ def from_simulator(
         confidences=simulated_labels(pool, Labeller(data.labeller), rng),
         held_out=made(unseen),
         texts=told(data.profile),
-        brief=made(brief),
         easier=made(easier),
         easier_texts=told(data.easier),
         warped=made(f for i, f in enumerate(shown) if i % HELD_EVERY != HELD_EVERY - 1),

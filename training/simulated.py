@@ -15,7 +15,6 @@ from training.simulator import RATE, STRIDE, simulate
 
 # Seeds apart, so subjects never meet.
 HELD_OUT, UNLABELLED, EASIER, TEXTS = 1_000_000, 2_000_000, 3_000_000, 4_000_000
-BRIEF = 6_000_000
 EVEN_CUT = (0.25, 0.75)  # where in a recording its behaviour may change
 
 

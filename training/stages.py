@@ -59,15 +59,13 @@ def _learn_moments(
     if branch == "image":  # fewer rows a window, so more windows
         stage = structs.replace(stage, steps=stage.steps * recipe.window.stride)
     easier = [s for s in pools.easier if feeds(s, branch)]
-    brief = [s for s in pools.brief if feeds(s, branch)]
-    many = [[*learnt[0], *brief], *learnt[1:]]
 
     def loss(batch: Batch) -> Tensor:
         _, said, mask = model.moments(branch, batch)
         return moment_loss(branch, said, mask, batch)
 
     parts = [getattr(model, branch), model.moment_heads[branch]]
-    for name, chosen in ((f"easier moments {branch}", [easier]), (f"moments {branch}", many)):
+    for name, chosen in ((f"easier moments {branch}", [easier]), (f"moments {branch}", learnt)):
         if any(chosen):
             trainer.fit(parts, loss, _windows(trainer, name, chosen, stage, (branch,)))
     trainer.once(f"head {branch}", lambda: _start_head(trainer, model, branch, learnt))

@@ -1,7 +1,8 @@
 """Spatial encoders: the values of one tick → its vector. The paper compares all four; its winner is the MLP.
 
 float32 [B, T, points × values] → [B, T, dim], values of a point together: x, y, then displacement pairs.
-Without offsets only x and y of each point are read; the width of the input stays.
+Without offsets only x and y of each point are read, without places only the displacements; the width of the
+input stays.
 """
 
 import torch

@@ -19,9 +19,10 @@ WINDOW = Window(poses=20, features=4)
 VALUES = WINDOW.values
 
 
-def built(kind, group="face", offsets=True):
+def built(kind, group="face", offsets=True, places=True):
     torch.manual_seed(0)
-    return build_spatial(structs.replace(SIZES, spatial=kind, offsets=offsets), group, VALUES).eval()
+    sizes = structs.replace(SIZES, spatial=kind, offsets=offsets, places=places)
+    return build_spatial(sizes, group, VALUES).eval()
 
 
 def rows(group="face", ticks=40):
@@ -34,8 +35,8 @@ def rows(group="face", ticks=40):
     return x.flatten(2)
 
 
-def fitted(kind, group="face", offsets=True):
-    encoder = built(kind, group, offsets)
+def fitted(kind, group="face", offsets=True, places=True):
+    encoder = built(kind, group, offsets, places)
     encoder.fit(rows(group).flatten(0, 1), VALUES)
     return encoder
 
@@ -68,6 +69,23 @@ def test_without_offsets_displacements_do_not_matter(kind):
     assert not torch.allclose(encoder(x), encoder(noisy))
     moved = torch.where(x == 0, x, x + 0.1)
     assert not torch.allclose(without(x), without(moved))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_places_only_motion_matters(kind):
+    x = rows()
+    points = x.unflatten(-1, (-1, VALUES))
+    elsewhere = points.clone()
+    elsewhere[..., :2] = torch.where(points[..., :2] == 0, points[..., :2], points[..., :2] + 0.05)
+    moving = fitted(kind, places=False)
+    assert torch.equal(moving(x), moving(elsewhere.flatten(2)))
+    encoder = fitted(kind)
+    assert not torch.allclose(encoder(x), encoder(elsewhere.flatten(2)))
+
+
+def test_an_encoder_must_read_something():
+    with pytest.raises(UsageError, match=r"expected model\.offsets or model\.places, found neither"):
+        built("mlp", offsets=False, places=False)
 
 
 @pytest.mark.parametrize("offsets", [True, False])

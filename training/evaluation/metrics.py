@@ -122,10 +122,9 @@ def always_win(label: Values, prior: float | None = None) -> dict[str, float]:
 
     Without a prior the figures of a probability are NaN: the answer states none.
     """
-    found = figures(np.full(len(label), 1.0 if prior is None else prior), label)
-    if prior is None:
-        found |= dict.fromkeys(OF_PROBABILITY, float("nan"))
-    return found
+    found = figures(np.ones(len(label)), label)
+    stated = {} if prior is None else figures(np.full(len(label), prior), label)
+    return found | {name: stated.get(name, float("nan")) for name in OF_PROBABILITY}
 
 
 def _mean(values: Values) -> float:

@@ -104,9 +104,12 @@ def table(
                 f"{r.name}: expected figures of the {len(test)} test videos, found {r.n}; predict them all "
                 "or give the row a table of its own."
             )
-    said = [msgspec.structs.replace(p, win=1.0 if prior is None else prior) for p in test]
-    names = [name for name in METRICS if prior is not None or name not in OF_PROBABILITY]
-    figures = _figures([said], names, resamples, seed=0)
+    decided = [name for name in METRICS if name not in OF_PROBABILITY]
+    said = [msgspec.structs.replace(p, win=1.0) for p in test]
+    figures = _figures([said], decided, resamples, seed=0)
+    if prior is not None:  # the answer is win whatever the prior; it only says how surely
+        stated = [msgspec.structs.replace(p, win=prior) for p in test]
+        figures |= _figures([stated], OF_PROBABILITY, resamples, seed=0)
     both = any(r.transductive is not None for r in rows)
     note = "" if prior is None else f"confidence {prior:.3g}"
     baseline = Row(

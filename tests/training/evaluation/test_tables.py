@@ -132,3 +132,11 @@ def test_write_leaves_both_forms(tmp_path):
     tables.write(tmp_path / "new", "encoders", built())
     assert (tmp_path / "new" / "encoders.md").read_text() == tables.markdown(built())
     assert (tmp_path / "new" / "encoders.csv").read_text() == tables.to_csv(built())
+
+
+@pytest.mark.parametrize("prior", [0.3, 0.5, 0.78])
+def test_always_win_answers_win_whatever_the_prior(prior):
+    found = built([], prior=prior).rows[-1].figures
+    assert found["accuracy"].value == pytest.approx(2 / 3)
+    assert found["f1"].value == pytest.approx(0.8)
+    assert found["brier"].value == pytest.approx((2 * (1 - prior) ** 2 + prior**2) / 3)

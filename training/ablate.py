@@ -100,11 +100,16 @@ def ablate(
 
     The settings' cells differ in the labels they may use, weak supervision or not: inductive ones do without
     those of the hidden subjects, so that rows of one column are alike but for the pseudo-labels.
-    UsageError for an unknown table.
+    UsageError for an unknown table, and for one with weak supervision of real people without a labeller.
     """
     variants = TABLES.get(name)
     if variants is None:
         raise UsageError(f"{name}: expected a table ({', '.join(TABLES)}), found another; choose one.")
+    if any(v.weak for v in variants) and ground.confidences is None and not ground.store.index.simulated:
+        raise UsageError(
+            f"{name}: expected a labeller's confidences for weak supervision of real people, found none; "
+            "give them with --labels."
+        )
     found: dict[Setting, dict[str, list[list[Prediction]]]] = {}
     for setting in settings:
         found[setting] = {v.name: [] for v in variants}

@@ -12,6 +12,7 @@ from stream.errors import UsageError
 from training import runs
 from training.checkpoint import RECIPE, load
 from training.config import Recipe, parse
+from training.corpus.index import listed
 from training.corpus.store import Store
 from training.evaluation import predictions
 from training.evaluation.predictions import Prediction
@@ -50,7 +51,7 @@ def run_cell(
     """
     if (out / PREDICTIONS).exists():
         _check(out, recipe)
-        return predictions.read(out / PREDICTIONS)
+        return read(out, ground)
     materials = materials or ground.materials(recipe, setting)
     if after is None:
         checkpoint = runs.run(recipe, out, materials)
@@ -59,6 +60,17 @@ def run_cell(
         checkpoint = runs.run_finetune(first, out, materials)
     found = Panel([checkpoint]).judge(materials.test, whole)
     predictions.write(out / PREDICTIONS, found)
+    return found
+
+
+def read(out: Path, ground: Ground) -> list[Prediction]:
+    """A finished cell's predictions. UsageError where they are of videos that this corpus does not hold."""
+    found = predictions.read(out / PREDICTIONS)
+    if other := [p.id for p in found if p.id not in ground.store.entries]:
+        raise UsageError(
+            f"{out}: expected results on {ground.store.folder}, found those of other videos "
+            f"({listed(other, 3)}); choose another --out, or remove the directory to begin again."
+        )
     return found
 
 

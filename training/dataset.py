@@ -126,7 +126,8 @@ def _mapped(recording: Recording, window: Window, path: Path) -> tuple[dict[str,
     if not path.exists():
         groups, masks = _computed(recording, window)
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.part")
+        # Of its own for each process: all of several GPUs prepare the same corpus at once.
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
         save_file(groups | {f"{name}_mask": v for name, v in masks.items()}, part)
         os.replace(part, path)
     stored = load_file(path)

@@ -28,6 +28,7 @@ class Test:
     training_prior: float | None = None  # share of wins among the training labels
     seconds: Sequence[float] = ()  # of the anytime curve
     quantile: float | None = None  # share of wins that the quantile threshold assumes
+    transductive: bool = False  # the run had these people in training, without their labels
     resamples: int = 1000
 
 
@@ -44,7 +45,8 @@ def evaluate(panel: Panel, people: Iterable[Prepared], test: Test, out: Path) ->
         watched += panel.moments(chunk, test.seconds)
         best += ceiling(chunk, test.seconds) if known else []
     predictions.write(out / "predictions.jsonl", found)
-    rows = [tables.row("fused", [found], resamples=test.resamples)]
+    row = tables.transductive_row if test.transductive else tables.row
+    rows = [row("fused", [found], resamples=test.resamples)]
     if test.quantile is not None:
         rows.append(_by_quantile(found, test.quantile, test.resamples))
     table = tables.table(
@@ -62,7 +64,7 @@ def evaluate(panel: Panel, people: Iterable[Prepared], test: Test, out: Path) ->
     if watched:
         predictions.write(out / "anytime.jsonl", watched)
         draw_anytime(out / "anytime.png", {"fused": watched}, best, test.resamples)
-    return dict(rows[0].figures)
+    return dict(rows[0].transductive or rows[0].figures)
 
 
 def draw_anytime(

@@ -46,6 +46,7 @@ class Materials:
     skipped: tuple[str, ...] = ()  # ids left out, and why
     simulated: bool = True
     subject_disjoint: bool = True  # training and test share no subject
+    setting: Setting = "inductive"
 
 
 def from_simulator(
@@ -137,6 +138,7 @@ def from_corpus(
     skipped: list[str] = []
     entries = [e for e in map(store.entries.__getitem__, parts["train"]) if _usable(e, skipped)]
     divided = divide(entries, recipe)
+    _fitting(entries, recipe)
     texts = [store.recording(e.id).text for e in entries if e.text]
     tokenizer = train_tokenizer([t for t in texts if t], recipe.model.text.vocabulary)
     cache = store.folder / CACHE / "-".join(map(str, recipe.window.offsets))
@@ -174,7 +176,14 @@ def from_corpus(
         held_out=made(divided["calibration"]),
     )
     return Materials(
-        tokenizer, pools, test, store.index.extractors, tuple(skipped), store.index.simulated, disjoint
+        tokenizer,
+        pools,
+        test,
+        store.index.extractors,
+        tuple(skipped),
+        store.index.simulated,
+        disjoint,
+        setting,
     )
 
 
@@ -200,6 +209,16 @@ def _usable(entry: Entry, skipped: list[str]) -> bool:
     if why:
         skipped.append(f"{entry.id}: {why}")
     return not why
+
+
+def _fitting(entries: Iterable[Entry], recipe: Recipe) -> None:
+    """UsageError for image features of another width than the recipe's, which no branch would read."""
+    width, found = recipe.model.image_features, {e.features for e in entries if e.features}
+    if "image" in recipe.data.branches and found - {width}:
+        raise UsageError(
+            f"expected image features of width {width}, found {listed(map(str, sorted(found)))}; set "
+            'model.image_features in the recipe, or leave "image" out of data.branches.'
+        )
 
 
 def _known(confidences: Mapping[str, float], store: Store) -> None:

@@ -66,6 +66,7 @@ def run_finetune(first: Checkpoint, out: Path, materials: Materials) -> Checkpoi
         trainer.log(stage="calibration", **row)
     about = first.about | {
         "stage": FINETUNED,
+        "setting": materials.setting,
         "calibration": msgspec.to_builtins(calibration),
         "figures": rows,
     }

@@ -44,7 +44,7 @@ def random_cuts(
     """``count`` cuts of about one length (rows; drawn log-uniformly) by the stage's sampler."""
     low, high = (math.log(s * window.rate) for s in stage.seconds)
     length = min(round(math.exp(rng.uniform(low, high))), window.poses)
-    classes = _by_class(sources) if stage.balance == "sampler" else [list(sources)]
+    classes = by_class(sources) if stage.balance == "sampler" else [list(sources)]
     cuts = []
     for _ in range(count):
         pool = classes[int(rng.integers(len(classes)))]
@@ -80,7 +80,8 @@ def sparse(
     return Cut(source, 0, stop, ticks.astype(np.int64), chosen.astype(np.int64))
 
 
-def _by_class(sources: Sequence[Prepared]) -> list[list[Prepared]]:
+def by_class(sources: Sequence[Prepared]) -> list[list[Prepared]]:
+    """Wins and losses by label or pseudo-label; one list where all are alike."""
     sides = [[s for s in sources if _win(s) == win] for win in (True, False)]
     return [side for side in sides if side]
 

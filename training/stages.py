@@ -105,7 +105,7 @@ def _alone(
     pools: Pools,
 ) -> None:
     """One branch with its own head, and with the auxiliary losses that the recipe asks for."""
-    stage = _balanced(stage, learnt)
+    stage = balanced(stage, learnt)
     wants_moments = bool(stage.moments) and branch != "text"
 
     def loss(batch: Batch) -> Tensor:
@@ -149,7 +149,7 @@ def finetune(trainer: Trainer, model: Fused, pools: Pools, branches: Sequence[st
 
 def _together(trainer: Trainer, model: Fused, phase: str, people: list[Prepared], pools: Pools) -> None:
     learnt = [pool for pool in (people, pools.warped) if pool]
-    stage = _balanced(trainer.recipe.finetune, learnt)
+    stage = balanced(trainer.recipe.finetune, learnt)
 
     def loss(batch: Batch) -> Tensor:
         branches = [name for i, name in enumerate(BRANCHES) if batch.kept[:, i].any()]
@@ -179,7 +179,7 @@ def _pools(pools: Pools, branch: str) -> list[list[Prepared]]:
     return [pool for pool in chosen if pool]
 
 
-def _balanced(stage: Stage, learnt: list[list[Prepared]]) -> Stage:
+def balanced(stage: Stage, learnt: Sequence[Sequence[Prepared]]) -> Stage:
     """With ``balance = "alpha"``, focal loss weights under which both classes weigh the same."""
     if stage.balance != "alpha":
         return stage

@@ -17,7 +17,7 @@ from torch import Tensor
 from stream.calibrate import sigmoid
 from stream.errors import UsageError
 from training.calibrate import fit
-from training.cells import PREDICTIONS, Ground
+from training.cells import PREDICTIONS, Ground, read
 from training.config import Recipe, Stage
 from training.corpus import frames as stored
 from training.corpus.store import Store
@@ -29,6 +29,8 @@ from training.loop import Trainer
 from training.losses import focal
 from training.materials import Setting
 from training.model.xclip import XClip, build_xclip
+from training.sampling import by_class
+from training.stages import balanced
 from training.weak import apply
 from training.windows import generator
 
@@ -48,14 +50,17 @@ class Clips:
 
 
 class ClipBatches:
-    """Batches by number, as ``training.windows.Windows`` has them for the other branches."""
+    """Batches by number, as ``training.windows.Windows`` has them for the other branches, classes balanced
+    as the stage asks."""
 
     def __init__(self, phase: str, people: Sequence[Prepared], store: Store, recipe: Recipe, stage: Stage):
-        self.phase, self.people, self.store, self.recipe, self.stage = phase, people, store, recipe, stage
+        self.phase, self.store, self.recipe, self.stage = phase, store, recipe, stage
+        self.classes = by_class(people) if stage.balance == "sampler" else [people]
 
     def __getitem__(self, k: int) -> Clips:
         rng = generator(self.recipe.seed, self.phase, k)
-        chosen = [self.people[i] for i in rng.integers(len(self.people), size=self.stage.batch)]
+        pools = [self.classes[i] for i in rng.integers(len(self.classes), size=self.stage.batch)]
+        chosen = [pool[int(rng.integers(len(pool)))] for pool in pools]
         return clips(self.store, chosen, self.recipe.video.frames)
 
     def since(self, step: int) -> Iterator[Clips]:
@@ -95,7 +100,7 @@ def run_xclip(recipe: Recipe, ground: Ground, setting: Setting, out: Path) -> li
     UsageError for a corpus without frames, or with nobody in the frames that it has.
     """
     if (out / PREDICTIONS).exists():
-        return predictions.read(out / PREDICTIONS)
+        return read(out, ground)
     store, materials = ground.store, ground.materials(recipe, setting)
     pools, count = materials.pools, recipe.video.frames
     people = shown(store, [*pools.labelled, *apply(pools.pseudo, pools.confidences, recipe.weak)], count)
@@ -109,7 +114,7 @@ def run_xclip(recipe: Recipe, ground: Ground, setting: Setting, out: Path) -> li
     torch.manual_seed(recipe.seed)
     model = build_xclip(recipe.video)
     trainer = Trainer(model, recipe, out, Log(out / "log.jsonl"))
-    stage = structs.replace(recipe.pretrain, validate_every=0)
+    stage = balanced(structs.replace(recipe.pretrain, validate_every=0), [people])
 
     def loss(batch: Clips) -> Tensor:
         logit = model.alone(batch.frames)

@@ -137,6 +137,14 @@ def test_the_spatial_table_compares_like_with_like(quick_recipe, store, tmp_path
     assert {r["subject_disjoint"] for r in rows_of(tmp_path / "spatial.csv").values()} == {"false"}
 
 
+def test_weak_supervision_of_real_people_needs_a_labeller(quick_recipe, store, tmp_path):
+    """Without one its row would be the row above it under another name."""
+    real = type(store)(store.folder, structs.replace(store.index, simulated=False))
+    with pytest.raises(UsageError, match=r"^training: expected a labeller's confidences .* with --labels\.$"):
+        ablate.ablate("training", quick_recipe, Ground(real), [0], tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_table_that_is_not_in_the_paper(quick_recipe, store, tmp_path):
     with pytest.raises(
         UsageError, match=r"^text: expected a table \(spatial, image, training\), found another;"

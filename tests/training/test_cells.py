@@ -104,6 +104,16 @@ def test_a_cell_of_another_recipe_is_not_taken_for_this_one(quick_recipe, store,
         run_cell(structs.replace(quick_recipe, seed=4), ground, "inductive", tmp_path)
 
 
+def test_a_cell_of_another_corpus_is_not_taken_for_this_one(quick_recipe, store, tmp_path):
+    run_cell(quick_recipe, Ground(store), "inductive", tmp_path)
+    others = tuple(structs.replace(e, id=f"other-{e.id}") for e in store.index.entries)
+    other = type(store)(store.folder, structs.replace(store.index, entries=others))
+    with pytest.raises(
+        UsageError, match=r"found those of other videos \(made-.* more\); choose another --out"
+    ):
+        run_cell(quick_recipe, Ground(other), "inductive", tmp_path)
+
+
 def test_a_log_goes_on_after_a_line_that_a_kill_cut_short(tmp_path):
     path = tmp_path / "log.jsonl"
     for step in range(2):

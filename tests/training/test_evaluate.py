@@ -80,6 +80,14 @@ def test_the_quantile_threshold_is_transductive_and_calls_its_share_wins(panel, 
     assert float(row["transductive_accuracy"]) == pytest.approx(np.mean(called == label))
 
 
+def test_what_is_said_of_people_met_in_training_stands_in_its_own_column(panel, people, tmp_path):
+    figures = evaluate.evaluate(panel, people, about(transductive=True), tmp_path)
+    row = rows_of(tmp_path / "table.csv")["fused"]
+    assert row["accuracy"] == ""
+    assert float(row["transductive_accuracy"]) == figures["accuracy"].value
+    assert "Accuracy, transductive" in (tmp_path / "table.md").read_text()
+
+
 def test_without_seconds_there_is_no_anytime_curve(panel, people, tmp_path):
     evaluate.evaluate(panel, people, about(), tmp_path)
     assert not list(tmp_path.glob("anytime*"))

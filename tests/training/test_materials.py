@@ -271,6 +271,34 @@ def test_inputs_are_computed_once_and_mapped(store, quick_recipe, tmp_path, monk
         assert all(str(f) in maps for f in files)
 
 
+def test_several_processes_prepare_one_corpus_at_once(store, quick_recipe, tmp_path, monkeypatch):
+    recording, path = store.recording("made-00000"), tmp_path / "inputs.safetensors"
+    real = dataset.save_file
+
+    def overtaken(tensors, part):
+        """Between this process's writing and its renaming another one does all of the same."""
+        real(tensors, part)
+        with monkeypatch.context() as other:
+            other.setattr(dataset, "save_file", real)
+            other.setattr(dataset.os, "getpid", lambda: -1)
+            dataset._mapped(recording, quick_recipe.window, path)
+
+    monkeypatch.setattr(dataset, "save_file", overtaken)
+    groups, _ = dataset._mapped(recording, quick_recipe.window, path)
+    plain, _ = dataset._computed(recording, quick_recipe.window)
+    assert all(torch.equal(groups[name], plain[name]) for name in plain)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_image_features_of_another_width_are_not_left_out_in_silence(store, quick_recipe):
+    entries = tuple(structs.replace(e, features=768) for e in store.index.entries)
+    wide = type(store)(store.folder, structs.replace(store.index, entries=entries))
+    asked = structs.replace(quick_recipe, data=structs.replace(quick_recipe.data, branches=("image",)))
+    with pytest.raises(UsageError, match=r"^expected image features of width 4, found 768; set model\.image"):
+        from_corpus(asked, wide)
+    assert from_corpus(quick_recipe, wide).pools.labelled  # keypoints alone
+
+
 POOL_OF = {"train": "labelled", "validation": "validation", "calibration": "held_out", "hidden": "pseudo"}
 
 

@@ -51,6 +51,17 @@ def test_evaluate_a_corpus_with_everything(quick_run, corpus_folder, tmp_path):
     assert {m["seconds"] for m in moments} == {1.0, 6.0}
 
 
+def test_a_transductive_run_says_so_in_its_report(quick_run, corpus_folder, tmp_path):
+    copy = shutil.copytree(quick_run, tmp_path / "run")
+    about = copy / runs.FINETUNED / "about.json"
+    says = json.loads(about.read_text())
+    assert says["setting"] == "inductive"
+    for setting, column in (("inductive", "accuracy"), ("transductive", "transductive_accuracy")):
+        about.write_text(json.dumps(says | {"setting": setting}))
+        run("evaluate", copy, "--out", tmp_path / "r", "--corpus", corpus_folder, "--curve", "")
+        assert rows_of(tmp_path / "r" / "table.csv")["fused"][column]
+
+
 def test_evaluate_people_made_up_for_it(quick_run, tmp_path):
     run("evaluate", quick_run, "--out", tmp_path / "r", "--people", 8, "--seconds", 3, "--curve", "")
     text = (tmp_path / "r" / "table.md").read_text()

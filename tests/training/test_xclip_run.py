@@ -10,7 +10,7 @@ from msgspec import structs
 from transformers import XCLIPConfig, XCLIPModel
 
 from stream.errors import UsageError
-from training import ablate, loop
+from training import ablate, loop, xclip_run
 from training.ablate import FEATURES, TABLES
 from training.cells import Ground
 from training.config import Video
@@ -18,7 +18,7 @@ from training.corpus import frames
 from training.corpus.store import Store
 from training.evaluation.predictions import Prediction
 from training.materials import from_corpus
-from training.xclip_run import clips, run_xclip, shown
+from training.xclip_run import ClipBatches, clips, run_xclip, shown
 
 COUNT, SIZE = 4, 32
 LAYER = {"num_hidden_layers": 1, "num_attention_heads": 2, "hidden_size": 16, "intermediate_size": 32}
@@ -76,6 +76,28 @@ def test_a_batch_is_what_was_written(recipe, ground):
     stored = frames.read(ground.store.folder, people[1].name, COUNT)
     assert np.array_equal(batch.frames[1].permute(0, 2, 3, 1).numpy(), stored)
     assert batch.target.tolist() == [p.recording.label for p in people]
+
+
+def test_classes_weigh_the_same_as_the_stage_asks(recipe, ground, tmp_path, monkeypatch):
+    """Three wins to a loss, as in iMiGUE: the baseline gets the same help as the branch beside it."""
+    people = from_corpus(recipe, ground.store).pools.labelled
+    uneven = [p for p in people if p.recording.label][:3] + [p for p in people if not p.recording.label][:1]
+    stage = structs.replace(recipe.pretrain, balance="sampler", batch=400)
+    monkeypatch.setattr(xclip_run, "clips", lambda store, chosen, count: chosen)
+    for balance, share in (("none", 0.75), ("sampler", 0.5)):
+        asked = structs.replace(stage, balance=balance)
+        chosen = ClipBatches("video", uneven, ground.store, recipe, asked)[0]
+        assert sum(p.recording.label for p in chosen) / 400 == pytest.approx(share, abs=0.08)
+    monkeypatch.undo()
+    alphas, real = [], xclip_run.focal
+    monkeypatch.setattr(
+        xclip_run, "focal", lambda *a, alpha, **k: alphas.append(alpha) or real(*a, alpha=alpha, **k)
+    )
+    pools = iter([uneven])  # training first; the others as they are
+    monkeypatch.setattr(xclip_run, "shown", lambda store, pool, count: next(pools, pool))
+    recipe = structs.replace(recipe, pretrain=structs.replace(stage, balance="alpha", batch=2, steps=1))
+    run_xclip(recipe, ground, "inductive", tmp_path / "cell")
+    assert alphas == [0.25]
 
 
 def test_nobody_in_a_video_is_left_out_of_training_and_gets_the_prior(recipe, ground, tmp_path):

@@ -69,9 +69,11 @@ def row(
     )
 
 
-def transductive_row(name: str, seeds: Sequence[Sequence[Prediction]], *, note: str = "") -> Row:
+def transductive_row(
+    name: str, seeds: Sequence[Sequence[Prediction]], *, note: str = "", resamples: int = RESAMPLES
+) -> Row:
     """A row whose figures stand in the transductive column alone."""
-    inner = row(name, seeds, note=note)
+    inner = row(name, seeds, note=note, resamples=resamples)
     nothing = dict.fromkeys(inner.figures, Interval())
     return msgspec.structs.replace(inner, figures=nothing, transductive=inner.figures)
 

@@ -172,6 +172,10 @@ def extract(
     partial: Annotated[bool, typer.Option("--partial", help="Some labelled videos are not there.")] = False,
     licence: Annotated[str, typer.Option("--licence", help="Of the videos.")] = "not stated",
     seed: Annotated[int, typer.Option("--seed", help="Of our own split by subject.")] = 0,
+    imigue: Annotated[
+        bool,
+        typer.Option("--imigue", help="Videos of iMiGUE, named 0001.mp4 and so on: its published splits."),
+    ] = False,
 ) -> None:
     """A folder of videos into a corpus, by the live side's own front end. One that was stopped continues.
 
@@ -179,7 +183,9 @@ def extract(
     """
     from training.corpus import extracting
 
-    options = extracting.Options(videos, labels, out, workers, encoder, frames, partial, licence, seed)
+    options = extracting.Options(
+        videos, labels, out, workers, encoder, frames, partial, licence, seed, imigue
+    )
     typer.echo(extracting.summary(extracting.run(options)))
 
 

@@ -14,7 +14,8 @@ from stream import models
 from stream.errors import SourceError, UsageError
 from stream.frontend import EXTRACTOR, FrontEnd
 from stream.records import Image
-from training.corpus import files, frames, labels, protocols, videos
+from training.corpus import files, frames, labels, protocols, published, videos
+from training.corpus.imigue import video_id
 from training.corpus.index import RECORDINGS, About, listed
 from training.corpus.labels import Label
 from training.corpus.store import Store, Writer
@@ -37,6 +38,7 @@ class Options:
     partial_release: bool = False
     licence: str = "not stated"
     seed: int = 0
+    imigue: bool = False  # the videos are iMiGUE's, by number: its published splits as well
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,13 +57,15 @@ class _Made:
 
 
 def run(options: Options) -> Store:
-    """Extract what is missing, then write the index with our own split by subject.
+    """Extract what is missing, then write the index with our own split by subject, and iMiGUE's if asked for.
 
     Raises UsageError for labels that name no video; SourceError, after everything else is written and
     indexed, naming the videos that failed.
     """
     found = videos.find(options.videos)
     named = videos.read_labels(options.labels, found)
+    if options.imigue:  # a label file may say 7 of 0007
+        named = {video_id(id): label for id, label in named.items()}
     if not options.partial_release:
         labels.check_known(named, found, options.labels)
     models.locate(models.HOLISTIC.name)
@@ -88,7 +92,8 @@ def run(options: Options) -> Store:
             progress.advance(TASK)
     entries = writer.entries()
     videos.check_same(entries, named, options.labels)
-    store = writer.finish(protocols.own_split(entries, options.seed))
+    split = published.imigue_splits if options.imigue else protocols.own_split
+    store = writer.finish(split(entries, options.seed))
     if failed:
         raise SourceError(
             f"{options.videos}: expected {len(found)} videos that can be read, found {len(failed)} that "

@@ -166,6 +166,18 @@ def test_labels_without_a_video_and_labels_that_changed(clips, corpus, tmp_path)
     assert extracting.run(Options(clips, changed, tmp_path / "c")).entries["b"].label == 1
 
 
+def test_videos_of_imigue_get_its_published_splits(clips, tmp_path):
+    """The label file leaves out leading zeros."""
+    shutil.copy(clips / "a.mp4", tmp_path / "0001.mp4")
+    shutil.copy(clips / "c.mp4", tmp_path / "0054.mp4")
+    named = tmp_path / "labels.csv"
+    named.write_text("video_id,subject_id,win_or_lose\n1,2,Win\n54,3,Lose\n")
+    store = extracting.run(Options(tmp_path, named, tmp_path / "corpus", workers=1, imigue=True))
+    assert store.ids("track3", "train") == ("0001",)
+    assert store.ids("track3", "test") == ("0054",)
+    assert [e.label for e in store.index.entries] == [1, 0]
+
+
 def test_the_command(clips, corpus, tmp_path):
     shutil.copytree(corpus.folder, tmp_path / "c")
     arguments = ["extract", str(clips), "--labels", str(clips / "labels.csv"), "--out", str(tmp_path / "c")]

@@ -87,12 +87,33 @@ def training_step(r: dict[str, Any]) -> list[Row]:
     return rows + share
 
 
+def small_recipe(r: dict[str, Any]) -> list[Row]:
+    def percent(figure: dict[str, float]) -> str:
+        value, low, high = (f"{100 * figure[name]:.1f}" for name in ("value", "low", "high"))
+        return f"{value} % [{low}, {high}]"
+
+    who = f"Simulated: `small` recipe, {r['people']} unseen made-up people"
+    return [
+        (
+            f"{who}, {r['window_s']:.0f} s windows, {r['seeds']} seeds",
+            f"balanced accuracy {percent(r['balanced_accuracy'])}, ceiling {100 * r['ceiling']:.1f} %: "
+            f"{percent(r['share_of_the_way'])} of the way from chance",
+        ),
+        (
+            f"The same weights on {r['long']['window_s']:.0f} s windows, {r['long']['people']} people",
+            f"balanced accuracy {percent(r['long']['balanced_accuracy'])}, "
+            f"ceiling {100 * r['long']['ceiling']:.1f} %",
+        ),
+    ]
+
+
 QUESTIONS: dict[str, Callable[[dict[str, Any]], list[Row]]] = {
     "keypoints": keypoints,
     "pipeline": pipeline,
     "full_update": full_update,
     "live_pace": live_pace,
     "training_step": training_step,
+    "small_recipe": small_recipe,
 }
 
 

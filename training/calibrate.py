@@ -57,6 +57,21 @@ def _newton(design: Values, aim: Values, weight: Values, base: Values) -> Values
     return theta
 
 
+def check(held_out: Sequence[Prepared], recipe: Recipe) -> None:
+    """Whether anybody is there to fit the longest windows on. UsageError, before anything is trained."""
+    seconds = recipe.calibrating.knots_s[-1]
+    if not _long_enough(held_out, recipe, seconds):
+        raise UsageError(
+            f"expected held-out recordings of at least {seconds:g} s, found none; give longer ones or lower "
+            "calibrating.knots_s in the recipe."
+        )
+
+
+def _long_enough(held_out: Sequence[Prepared], recipe: Recipe, seconds: float) -> list[Prepared]:
+    ticks = int(min(seconds * recipe.window.rate, recipe.window.poses))
+    return [s for s in held_out if s.ticks >= ticks]
+
+
 def set_gain(model: Fused, held_out: Sequence[Prepared], recipe: Recipe) -> float:
     """Scale the fused logit so that few windows of the longest knot, without text, come near its limit."""
     gain = model.fusion.gain
@@ -66,11 +81,6 @@ def set_gain(model: Fused, held_out: Sequence[Prepared], recipe: Recipe) -> floa
     live = [logit for key, (logit, _, _) in found.items() if "text" not in key] or [
         v[0] for v in found.values()
     ]
-    if not live:
-        raise UsageError(
-            f"expected held-out recordings of at least {recipe.calibrating.knots_s[-1]:g} s, found none; "
-            "give longer ones or lower calibrating.knots_s in the recipe."
-        )
     usual = max(float(np.quantile(np.abs(logit - np.median(logit)), 0.9)) for logit in live)
     gain.fill_(min(USUAL / max(usual, 1e-3), MOST_GAIN))
     return float(gain)
@@ -91,7 +101,7 @@ def collect(
     stage = Stage(seconds=(seconds, seconds + 1e-6), partial=0.0, sampler=recipe.inference.sampler)
     found: dict[str, list[tuple[float, float, float]]] = {}
     device = next(model.parameters()).device
-    held_out = [s for s in held_out if s.ticks >= int(min(seconds * recipe.window.rate, recipe.window.poses))]
+    held_out = _long_enough(held_out, recipe, seconds)
     if not held_out:
         return {}
     for _ in range(-(-recipe.calibrating.windows // BATCH)):

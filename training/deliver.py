@@ -27,6 +27,7 @@ from stream.errors import ModelError
 from stream.frontend import EXTRACTOR
 from training import portrait_encoder
 from training.checkpoint import Checkpoint
+from training.config import Delivery
 from training.dataset import Prepared
 from training.model.fused import Fused
 from training.model.spatial import Mlp
@@ -101,9 +102,9 @@ def deliver(
             modes={"full": mode},
             provenance=Provenance(
                 licence=says.licence,
-                data=says.data,
+                data=about.get("corpus") or says.data,
                 command=command,
-                note=says.note,
+                note=_note(about, says),
                 created=datetime.date.today().isoformat(),
             ),
             files={},
@@ -122,6 +123,13 @@ def _image_input(encoder: object, portrait: PortraitEncoder | None, dim: int) ->
     if encoder is None or portrait is None:
         return None
     return ImageInput(encoder=encoder, size=portrait.size, mean=portrait.mean, std=portrait.std, dim=dim)
+
+
+def _note(about: dict[str, Any], says: Delivery) -> str:
+    """What a reader must know first. A recipe speaks for made-up people, whom a corpus may replace."""
+    if about.get("simulated", True):
+        return says.note
+    return f"Trained on {about['corpus']}: it says nothing of other people in other places."
 
 
 def _folded(model: Fused) -> Fused:

@@ -47,6 +47,7 @@ class Materials:
     simulated: bool = True
     subject_disjoint: bool = True  # training and test share no subject
     setting: Setting = "inductive"
+    corpus: str = ""  # name of the corpus on disk, if it is one
 
 
 def from_simulator(
@@ -184,6 +185,7 @@ def from_corpus(
         store.index.simulated,
         disjoint,
         setting,
+        store.index.name,
     )
 
 

@@ -6,7 +6,7 @@ import msgspec
 import torch
 
 from stream.errors import UsageError
-from training.calibrate import calibrate
+from training.calibrate import calibrate, check
 from training.checkpoint import Checkpoint, build, load, save
 from training.config import Recipe
 from training.dataset import Prepared, prepare
@@ -24,6 +24,7 @@ LOG, CURVES = "log.jsonl", "curves.png"
 
 def run(recipe: Recipe, out: Path, materials: Materials) -> Checkpoint:
     """Both stages and the calibration; checkpoints, the log and the resumable state go to ``out``."""
+    check([*materials.pools.held_out, *materials.pools.warped_held_out], recipe)
     return run_finetune(run_pretrain(recipe, out, materials), out, materials)
 
 
@@ -67,6 +68,8 @@ def run_finetune(first: Checkpoint, out: Path, materials: Materials) -> Checkpoi
     about = first.about | {
         "stage": FINETUNED,
         "setting": materials.setting,
+        "corpus": materials.corpus,
+        "simulated": materials.simulated,
         "calibration": msgspec.to_builtins(calibration),
         "figures": rows,
     }

@@ -2,13 +2,17 @@ import math
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from export.graphs import LIMIT
 from stream.calibrate import calibrated
 from stream.contract import Calibration
+from stream.errors import UsageError
+from training import runs
 from training.calibrate import cap_at, fit, subsets
 from training.config import Calibrating
 from training.evaluation.metrics import calibration_error
+from training.materials import from_simulator
 
 
 def drawn(slope: float, bias: float, n: int = 40_000, win_share: float = 0.5):
@@ -76,3 +80,13 @@ def test_the_prior_of_where_it_is_used_is_the_honest_one():
     assert error(0.54, prior=0.78) > 0.1
     assert error(0.78, prior=0.78) < 0.02
     assert error(0.78, prior=0.54) > 0.1
+
+
+def test_too_short_people_are_found_out_before_anything_is_trained(quick_recipe, tmp_path):
+    longer = structs.replace(quick_recipe.calibrating, knots_s=(1.0, 160.0))
+    recipe = structs.replace(
+        quick_recipe, calibrating=longer, delivery=structs.replace(quick_recipe.delivery, poses=4000)
+    )
+    with pytest.raises(UsageError, match=r"expected held-out recordings of at least 160 s, found none"):
+        runs.run(recipe, tmp_path, from_simulator(recipe))
+    assert not list(tmp_path.iterdir())

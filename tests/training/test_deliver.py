@@ -184,3 +184,13 @@ def test_image_features_of_another_encoder_are_refused(folder, tmp_path):
     with pytest.raises(ModelError, match=r"came from, OpenPose .* name the former with --encoder"):
         deliver_run(with_about(runs.resume(folder), **about), tmp_path / "bundle", tmp_path / "encoder", "")
     assert not (tmp_path / "bundle").exists()
+
+
+def test_a_bundle_says_what_corpus_it_learnt_from(folder, tmp_path):
+    checkpoint = runs.resume(folder)
+    about = checkpoint.about | {"corpus": "press-conferences", "simulated": False}
+    real = Checkpoint(checkpoint.recipe, checkpoint.model, checkpoint.tokenizer, about)
+    bundle, _ = deliver(real, tmp_path / "bundle")
+    said = bundle.manifest.provenance
+    assert said.data == "press-conferences"
+    assert said.note == "Trained on press-conferences: it says nothing of other people in other places."

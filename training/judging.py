@@ -34,6 +34,17 @@ class Panel:
     branches: Collection[str] = BRANCHES
     prior: float | None = None  # of win; the recipe's own when left out
 
+    def __post_init__(self) -> None:
+        """UsageError for members that do not read people in the same way."""
+        readings = {
+            (m.tokenizer.to_str(), m.recipe.window, m.recipe.model.image_features) for m in self.members
+        }
+        if len(readings) != 1:
+            raise UsageError(
+                f"expected runs that share tokenizer, window and feature width, found {len(readings)} kinds; "
+                "let runs of one recipe on one corpus judge together."
+            )
+
     @property
     def recipe(self) -> Recipe:
         return self.members[0].recipe

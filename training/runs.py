@@ -39,7 +39,8 @@ def run_pretrain(recipe: Recipe, out: Path, materials: Materials) -> Checkpoint:
     trainer = Trainer(model, recipe, out, Log(out / LOG))
     if not trainer.log.lines:
         counts = {name: len(getattr(pools, name)) for name in ("labelled", "pseudo", "validation", "warped")}
-        trainer.log(stage="corpus", **counts, skipped=materials.skipped)
+        told = len(pools.confidences)  # of the pseudo pool
+        trainer.log(stage="corpus", **counts, told=told, skipped=materials.skipped)
     pretrain(trainer, model, pools)
     about = {
         "stage": PRETRAINED,

@@ -114,6 +114,11 @@ def test_a_longer_window_says_the_same_of_who_fits_into_both(first, people, pose
     assert np.abs(np.subtract([p.logit for p in before], [p.logit for p in shorter])).max() > 1e-5
 
 
+def test_judges_who_read_differently_do_not_judge_together(first):
+    with pytest.raises(UsageError, match="expected runs that share tokenizer, window and feature width"):
+        Panel([first, with_window(first, 50)])
+
+
 def test_moments_are_what_was_said_so_far(first, people):
     said = Panel([first]).moments(people, (1.0, 4.0, 6.0, 9.0))
     assert sorted({p.seconds for p in said}) == [1.0, 4.0, 6.0]  # they last 6 s

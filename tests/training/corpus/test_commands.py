@@ -65,7 +65,7 @@ def test_shares_and_profiles_are_checked(tmp_path):
             simulate(tmp_path / "d", 3, "--shares", shares)
     with pytest.raises(UsageError, match="add up to 1"):
         simulate(tmp_path / "d", 3, "--shares", "0.5,0.2,0.2")
-    with pytest.raises(UsageError, match="expected a profile of standard, demo"):
+    with pytest.raises(UsageError, match="expected a profile of standard, plain, demo"):
         simulate(tmp_path / "e", 3, "--profile", "sad")
 
 

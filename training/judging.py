@@ -54,13 +54,14 @@ class Panel:
         return vote(p for chunk in chunks(people) for p in self._said(chunk, cuts))
 
     def moments(self, people: Iterable[Prepared], seconds: Sequence[float]) -> list[Prediction]:
-        """What a live buffer's content says after each of ``seconds`` watched; ``seconds`` are those."""
+        """What is said after each of ``seconds`` watched, which are those of the predictions: of what a live
+        buffer holds then, or of samples of everything so far where a recipe judges by such."""
         rate, found = self.recipe.window.rate, []
         for chunk in chunks(people):
             for at in seconds:
                 stop = round(at * rate)
                 long = [p for p in chunk if p.ticks >= stop]
-                spoken = self._said(long, lambda p, recipe, stop=stop: [latest(p, recipe.window, stop)])
+                spoken = self._said(long, lambda p, recipe, stop=stop: _until(p, recipe, stop))
                 found += [structs.replace(p, seconds=at, votes=None) for p in vote(spoken)]
         return found
 
@@ -89,6 +90,12 @@ def _undecided(heard: Heard, prior: float) -> Prediction:
     return Prediction(
         id=heard.source.name, subject=person.subject, label=person.label, win=prior, logit=0.0, seconds=0.0
     )
+
+
+def _until(person: Prepared, recipe: Recipe, stop: int) -> list[Cut]:
+    if recipe.inference.sampler == "window":
+        return [latest(person, recipe.window, stop)]
+    return votes(person, recipe, stop)
 
 
 def whole(person: Prepared, recipe: Recipe) -> list[Cut]:

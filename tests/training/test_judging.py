@@ -37,6 +37,7 @@ from training.evaluation.metrics import METRICS, balanced_accuracy
 from training.evaluation.predictions import columns
 from training.judging import Panel, ceiling, made_up_people, members, stored_people, whole, with_window
 from training.materials import from_corpus
+from training.predict import hear, votes
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +131,17 @@ def test_moments_are_what_was_said_so_far(first, people):
     assert {p.id: p.logit for p in Panel([first]).judge(cut, whole)} == pytest.approx(
         {p.id: p.logit for p in said if p.seconds == 4.0}, abs=1e-5
     )
+
+
+def test_who_judges_by_samples_takes_them_from_all_so_far(first, people):
+    sampled = structs.replace(first.recipe, inference=Inference(sampler="paper", votes=3))
+    member = replace(first, recipe=structs.replace(sampled, delivery=Delivery(poses=50, features=10)))
+    said = {p.id: p.logit for p in Panel([member]).moments(people, (4.0,))}
+    cuts = {p.name: votes(p, member.recipe, 100) for p in people}
+    assert all(cut.stop == 100 and cut.ticks.max() > 50 for found in cuts.values() for cut in found)
+    for person in people:
+        heard = hear(member.model, cuts[person.name], member.recipe)
+        assert said[person.name] == pytest.approx(np.mean([h.logit for h in heard]), abs=1e-5)
 
 
 def test_the_ceiling_is_the_sign_of_the_evidence(first):

@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import Dinov2Config, Dinov2Model
 
+from stream.errors import UsageError
 from stream.records import Floats, Image
 from training.behaviour import NOTICE
 from training.crops import PATCHES, SIZE, TARGETS, Crops, crops_of
@@ -85,7 +86,15 @@ class Course:
 
 
 def train(out: Path, course: Course) -> dict[str, dict[str, float]]:
-    """Train, save to ``out`` and return R² of each target on moments and people never trained on."""
+    """Train, save to ``out`` and return R² of each target on moments and people never trained on.
+
+    Raises UsageError for fewer samples than are drawn at a time.
+    """
+    if course.samples < course.chunk:
+        raise UsageError(
+            f"expected at least {course.chunk} portraits to learn from, found {course.samples}; "
+            "raise data.encoder_samples in the recipe."
+        )
     torch.set_num_threads(course.threads)
     torch.manual_seed(course.seed)
     rng = np.random.default_rng([course.seed, 14])

@@ -8,6 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the training extra is not installed")
 
 from stream.contract import Graph, ImageInput  # noqa: E402
+from stream.errors import UsageError  # noqa: E402
 from stream.features import normalised as served  # noqa: E402
 from training import image_encoder as encoder  # noqa: E402
 from training.crops import PATCHES, SIZE, TARGETS, Crops, crops_of  # noqa: E402
@@ -69,3 +70,9 @@ def test_whitened_tokens_show_deviations_from_the_mean_portrait(crops):
         tokens = tokens + embeddings.position_embeddings[:, 1:]
     assert tokens.mean(0).std() == pytest.approx(0.7, rel=0.1)  # the position alone
     assert tokens.std(0).mean() > 0.2
+
+
+def test_too_few_portraits_are_one_sentence(tmp_path):
+    with pytest.raises(UsageError, match=r"expected at least 4096 portraits to learn from, found 64"):
+        encoder.train(tmp_path, encoder.Course(samples=64))
+    assert not list(tmp_path.iterdir())

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from training.dataset import Prepared
@@ -80,8 +81,6 @@ def draw_anytime(
 
 def _by_quantile(found: Sequence[Prediction], share: float, resamples: int) -> tables.Row:
     """The same confidences with the cut at their own quantile; transductive by nature."""
-    import msgspec
-
     answers = quantile_threshold(np.array([p.win for p in found]), share)
     cut = [msgspec.structs.replace(p, win=float(a)) for p, a in zip(found, answers, strict=True)]
     said = {name: METRICS[name] for name in ("accuracy", "balanced_accuracy", "f1", "macro_f1")}

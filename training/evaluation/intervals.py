@@ -78,15 +78,6 @@ def mcnemar(a: Sequence[Prediction], b: Sequence[Prediction]) -> McNemar:
     return McNemar(only_a, only_b, float(stats.binomtest(only_a, odd).pvalue) if odd else 1.0)
 
 
-def over_seeds(values: Sequence[float], level: float = LEVEL) -> Interval:
-    """Mean of the seeds' figures with Student's interval: how it varies by seed, on these test people."""
-    mean, n = float(np.mean(values)), len(values)
-    if n < 2:
-        return Interval(mean)
-    half = float(stats.t.ppf((1 + level) / 2, n - 1) * np.std(values, ddof=1)) / math.sqrt(n)
-    return Interval(mean, mean - half, mean + half)
-
-
 def bootstrap(
     predictions: Sequence[Prediction],
     metrics: Mapping[str, Metric] = METRICS,

@@ -117,15 +117,5 @@ def figures(win: Values, label: Values) -> dict[str, float]:
     return {name: metric(win, label) for name, metric in METRICS.items()}
 
 
-def always_win(label: Values, prior: float | None = None) -> dict[str, float]:
-    """Figures of who answers win every time, with confidence ``prior`` (the share of wins in training).
-
-    Without a prior the figures of a probability are NaN: the answer states none.
-    """
-    found = figures(np.ones(len(label)), label)
-    stated = {} if prior is None else figures(np.full(len(label), prior), label)
-    return found | {name: stated.get(name, float("nan")) for name in OF_PROBABILITY}
-
-
 def _mean(values: Values) -> float:
     return float(values.mean()) if len(values) else float("nan")

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from stream.errors import UsageError
-from training.evaluation.intervals import LEVEL, RESAMPLES, Interval, mcnemar, over_seeds_and_subjects
+from training.evaluation.intervals import LEVEL, RESAMPLES, Interval, over_seeds_and_subjects
 from training.evaluation.metrics import METRICS, OF_PROBABILITY
 from training.evaluation.predictions import Prediction
 
@@ -76,12 +76,6 @@ def transductive_row(
     inner = row(name, seeds, note=note, resamples=resamples)
     nothing = dict.fromkeys(inner.figures, Interval())
     return msgspec.structs.replace(inner, figures=nothing, transductive=inner.figures)
-
-
-def against(name: str, a: Sequence[Prediction], b: Sequence[Prediction]) -> str:
-    """A note: McNemar's test of variant ``a`` against ``b``, which is called ``name``."""
-    test = mcnemar(a, b)
-    return f"alone right against {name}: {test.only_a} to {test.only_b}, McNemar p = {test.p:.2g}"
 
 
 def table(

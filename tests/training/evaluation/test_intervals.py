@@ -10,7 +10,6 @@ from training.evaluation.intervals import (
     Interval,
     bootstrap,
     mcnemar,
-    over_seeds,
     over_seeds_and_subjects,
     paired_bootstrap,
     wilson,
@@ -151,14 +150,6 @@ def test_mcnemar_sums_the_binomial(only_a, only_b):
     p = min(1.0, 2 * sum(math.comb(n, k) for k in range(min(only_a, only_b) + 1)) / 2**n)
     assert (found.only_a, found.only_b) == (only_a, only_b)
     assert found.p == pytest.approx(p)
-
-
-def test_over_seeds_is_students_interval():
-    values = [0.70, 0.74, 0.69]
-    half = 4.302652729911275 * np.std(values, ddof=1) / math.sqrt(3)  # t of 2 degrees at 97.5 %, from tables
-    found = over_seeds(values)
-    assert (found.low, found.high) == pytest.approx((np.mean(values) - half, np.mean(values) + half))
-    assert math.isnan(over_seeds([0.7]).low)
 
 
 def test_seeds_on_the_same_people_share_their_draw():

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from msgspec import structs
 
 from export.inspection import inspect
 from export.parity import session
@@ -12,40 +13,22 @@ from training import image_encoder, runs
 from training.calibrate import cap_at, subsets
 from training.checkpoint import WEIGHTS, Checkpoint
 from training.checkpoint import load as load_checkpoint
-from training.config import Bert, Calibrating, Compute, Data, Delivery, Model, Recipe, Stage, Temporal
 from training.corpus.made_up import source
 from training.deliver import deliver, deliver_run, extractors_of, real_cases, summary
 from training.log import read
 from training.materials import from_simulator
 from training.simulated import HELD_OUT
 
-SMALL = Temporal(dim=16, feedforward=32, dropout=0.0)
-STAGE = Stage(steps=2, batch=4, warmup=1, seconds=(2.0, 4.0))
-RECIPE = Recipe(
-    name="test",
-    compute=Compute(threads=1),
-    model=Model(
-        out=16,
-        hidden=16,
-        keypoints=SMALL,
-        image=SMALL,
-        text=Bert(dim=16, feedforward=32, layers=1, length=24),
-        image_features=4,
-    ),
-    data=Data(profile="demo", recordings=4, seconds=6.0, unlabelled=2, held_out=8, texts=8, mixed=0.25),
-    moments=STAGE,
-    pretrain=STAGE,
-    describe=STAGE,
-    finetune=STAGE,
-    calibrating=Calibrating(knots_s=(1.0, 4.0), windows=32),
-    delivery=Delivery(poses=150, features=30),
-)
+
+@pytest.fixture(scope="module")
+def recipe(tiny_recipe):
+    return structs.replace(tiny_recipe, data=structs.replace(tiny_recipe.data, mixed=0.25))
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(recipe, tmp_path_factory):
     out = tmp_path_factory.mktemp("run")
-    runs.run(RECIPE, out, from_simulator(RECIPE))
+    runs.run(recipe, out, from_simulator(recipe))
     return out
 
 
@@ -66,16 +49,16 @@ def test_both_stages_leave_a_checkpoint_and_a_log(folder):
     )
 
 
-def test_a_checkpoint_comes_back_whole(folder):
+def test_a_checkpoint_comes_back_whole(recipe, folder):
     first, second = (load_checkpoint(folder / runs.FINETUNED) for _ in range(2))
-    assert first.recipe == RECIPE
+    assert first.recipe == recipe
     for name, value in first.model.state_dict().items():
         assert torch.equal(value, second.model.state_dict()[name])
     assert first.tokenizer.encode("a small nod").ids == second.tokenizer.encode("a small nod").ids
 
 
-def test_the_same_recipe_gives_the_same_weights(folder, tmp_path):
-    again = runs.run(RECIPE, tmp_path, from_simulator(RECIPE)).model.state_dict()
+def test_the_same_recipe_gives_the_same_weights(recipe, folder, tmp_path):
+    again = runs.run(recipe, tmp_path, from_simulator(recipe)).model.state_dict()
     for name, value in runs.resume(folder).model.state_dict().items():
         assert torch.equal(value, again[name]), name
 
@@ -126,12 +109,12 @@ def test_real_windows_agree_with_the_module_after_padding(delivered):
     np.testing.assert_allclose(found, expected, atol=1e-5, rtol=1e-4)
 
 
-def test_no_logit_at_all_makes_a_short_window_sure(delivered):
+def test_no_logit_at_all_makes_a_short_window_sure(recipe, delivered):
     calibration = delivered[1].manifest.modes["full"].calibration
     for branches in subsets(("keypoints", "text")):
         assert key_of(branches) in calibration.slope
         for seconds in (0.1, 1.0, 4.0, 1000.0):
-            most = cap_at(min(max(seconds, 1.0), 4.0), RECIPE.calibrating)
+            most = cap_at(min(max(seconds, 1.0), 4.0), recipe.calibrating)
             for logit in (-4.0, 4.0):
                 win = calibrated(calibration, logit, branches, seconds, 0.5)
                 assert abs(np.log(win / (1 - win))) <= most + 1e-4
@@ -144,11 +127,11 @@ def test_an_uncalibrated_checkpoint_is_not_delivered(folder, tmp_path):
     assert not (tmp_path / "bundle").exists()
 
 
-def test_an_image_branch_needs_its_encoder(folder, tmp_path):
+def test_an_image_branch_needs_its_encoder(recipe, folder, tmp_path):
     checkpoint = runs.resume(folder)
     about = {**checkpoint.about, "branches": ["keypoints", "image"]}
     with pytest.raises(ModelError, match="portrait encoder"):
-        deliver(Checkpoint(RECIPE, checkpoint.model, checkpoint.tokenizer, about), tmp_path / "bundle")
+        deliver(Checkpoint(recipe, checkpoint.model, checkpoint.tokenizer, about), tmp_path / "bundle")
 
 
 def with_about(checkpoint, **changes):

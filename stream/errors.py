@@ -8,6 +8,11 @@ UndertoneError                  every message is one sentence: expected, found, 
 ├── ProviderError               an execution provider that is unknown or did not load
 ├── PublishError                an endpoint that cannot be bound or may not be
 ├── MessageError                bytes that are no message of a known schema
+├── DescriptionError            a labeller gave no description
+│   ├── DescriptionRefused      … because it would not speak of this video
+│   ├── DescriptionMalformed    … but something that is not of the schema; keeps it
+│   ├── DescriptionDenied       … because the request itself is wrong: a key, a model, a size
+│   └── DescriptionUnavailable  … because it is busy or down, after the retries
 └── UsageError                  an option or argument outside what the command accepts
 """
 
@@ -42,6 +47,34 @@ class PublishError(UndertoneError):
 
 class MessageError(UndertoneError):
     """Bytes are no message of a known schema."""
+
+
+class DescriptionError(UndertoneError):
+    """A labeller gave no description."""
+
+
+class DescriptionRefused(DescriptionError):
+    """A labeller would not speak of this video, or said nothing at all."""
+
+
+class DescriptionMalformed(DescriptionError):
+    """A labeller's answer is not of the schema; ``raw`` is what it said."""
+
+    def __init__(self, message: str, raw: str = "") -> None:
+        super().__init__(message)
+        self.raw = raw
+
+
+class DescriptionDenied(DescriptionError):
+    """A labeller refuses the request itself, and would refuse the next one too: a wrong key, for one."""
+
+
+class DescriptionUnavailable(DescriptionError):
+    """A labeller is busy or down, also after the retries; it may be asked again in ``retry_after_s``."""
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class UsageError(UndertoneError):

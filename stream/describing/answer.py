@@ -1,0 +1,95 @@
+"""What a labeller answers, checked strictly: extra keys, numbers out of range and NaN are refused.
+
+The order of the fields is the paper's order of thought, and a model that is held to a schema writes them in
+this order: what was seen, evidence without verdict, reflection, confidences (hidden-emotion paper, CoT +
+Reflection).
+"""
+
+import re
+from typing import Annotated, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from stream.errors import DescriptionMalformed
+
+Confidence = Annotated[float, Field(ge=0, le=100)]
+Seconds = Annotated[float, Field(ge=0)]
+
+FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*)\n\s*```\s*\Z", re.DOTALL)  # around what was copied from a chat
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class ActionUnit(_Strict):
+    """Something that the face, the head or the hands did."""
+
+    code: str  # "AU4" in FACS terms, "PGCS" for a posture, "GACS" for a gesture
+    name: str
+    start_s: Seconds  # from the clip's start
+    end_s: Seconds | None
+    emotion: str
+
+
+class Confident(Protocol):
+    """Who says how sure they are, 0..100 each; the two need not add up to 100."""
+
+    @property
+    def confidence_win(self) -> float: ...
+
+    @property
+    def confidence_loss(self) -> float: ...
+
+
+class _Said:
+    """What follows from both confidences. Apart from the schemas: their own fields come in their order."""
+
+    @property
+    def win(self: Confident) -> float:
+        """Chance of win, 0..1: its share of both confidences; 0.5 where both are nought."""
+        both = self.confidence_win + self.confidence_loss
+        return self.confidence_win / both if both else 0.5
+
+    @property
+    def label(self: Confident) -> int | None:
+        """1 win, 0 loss: the side with the larger confidence (the paper's pseudo-label); None for a tie."""
+        if self.confidence_win == self.confidence_loss:
+            return None
+        return int(self.confidence_win > self.confidence_loss)
+
+
+class Verdict(_Said, _Strict):
+    """The plain prompt's answer."""
+
+    confidence_win: Confidence
+    confidence_loss: Confidence
+
+
+class Answer(_Said, _Strict):
+    """A whole answer."""
+
+    action_units: list[ActionUnit]
+    evidence_win: list[str]
+    evidence_loss: list[str]
+    reflection: list[str]
+    confidence_win: Confidence
+    confidence_loss: Confidence
+
+
+Kind = TypeVar("Kind", bound=BaseModel)
+
+
+def parse(raw: str, schema: type[Kind]) -> Kind:
+    """A model's text as a record. DescriptionMalformed, which keeps the text, for anything else."""
+    fenced = FENCE.match(raw)
+    try:
+        return schema.model_validate_json(fenced[1] if fenced else raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        at = ".".join(map(str, first["loc"])) or "the text"
+        raise DescriptionMalformed(
+            f"expected JSON of {', '.join(schema.model_fields)}, found a fault at {at} "
+            f"({first['msg'].splitlines()[0]}); ask again, or correct the answer.",
+            raw=raw,
+        ) from error

@@ -15,7 +15,7 @@ from stream.errors import DescriptionMalformed
 Confidence = Annotated[float, Field(ge=0, le=100)]
 Seconds = Annotated[float, Field(ge=0)]
 
-FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*)\n\s*```\s*\Z", re.DOTALL)  # around what was copied from a chat
+FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*)\n\s*```\s*\Z", re.DOTALL)  # of a pasted answer
 
 
 class _Strict(BaseModel):
@@ -77,7 +77,9 @@ class Answer(_Said, _Strict):
     confidence_loss: Confidence
 
 
-Kind = TypeVar("Kind", bound=BaseModel)
+Schema = type[Answer] | type[Verdict]
+SCHEMAS: dict[str, Schema] = {"Answer": Answer, "Verdict": Verdict}
+Kind = TypeVar("Kind", Answer, Verdict)
 
 
 def parse(raw: str, schema: type[Kind]) -> Kind:

@@ -108,12 +108,12 @@ class Mlp(Spatial):
 
 
 class Graph(Spatial):
-    """Two graph layers (``gcn``, ``gat``, ``gin``) along the bones, the mean over the nodes, a projection.
+    """Two graph layers (``gcn``, ``gat``, ``gin``) along the bones, a weighted mean over the nodes, a projection.
 
-    The mean is the usual readout where graphs are classified; all points count, those not there as zeros in.
-    Nodes share their weights, so at equal work a graph has far fewer of them than an MLP: at the paper
-    recipe's sizes (hidden and dim 256) 21 376, 21 632 and 29 698 a group, the MLP 117 248 for the body,
-    209 408 for the face and 152 064 for the hands.
+    The mean is the usual readout where graphs are classified, but it cannot tell a brow from a lip, whose
+    nodes share all weights. Ours begins as the mean and learns what each node weighs in each channel: the
+    nodes are always the same ones. All points count, those not there as zeros in. At the paper recipe's
+    sizes (hidden and dim 256) a group has 23 to 34 thousand parameters, the MLP's 117 to 209.
     """
 
     def __init__(
@@ -130,6 +130,7 @@ class Graph(Spatial):
         links, layer, channels = adjacency(group), LAYERS[kind], hidden // SHARE
         super().__init__(len(links), values, offsets, places)
         self.layers = nn.Sequential(layer(links, self.read, channels), layer(links, channels, channels))
+        self.weigh = nn.Parameter(torch.full((len(links), channels), 1 / len(links)))
         self.out = nn.Linear(channels, dim)
 
     def nodes(self, x: Tensor) -> Tensor:
@@ -138,7 +139,7 @@ class Graph(Spatial):
         return nodes
 
     def forward(self, x: Tensor) -> Tensor:
-        rows: Tensor = self.out(self.nodes(x).mean(-2))
+        rows: Tensor = self.out((self.nodes(x) * self.weigh).sum(-2))
         return rows
 
 

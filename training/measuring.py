@@ -65,6 +65,7 @@ def evaluate(
         split, simulated = recipe.splitting.split, store.index.simulated
         asked = judging.stored_people(store, store.ids(split, part), members[0])
         title = f"{recipe.name} on {store.index.name}, {split}/{part}"
+        title += ", people whom the run learnt from" if part == "train" else ""
         disjoint = store.index.splits[split].subject_disjoint
         lasting = max(e.seconds for e in store.index.entries)
     else:

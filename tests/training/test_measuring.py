@@ -62,6 +62,22 @@ def test_a_transductive_run_says_so_in_its_report(quick_run, corpus_folder, tmp_
         assert rows_of(tmp_path / "r" / "table.csv")["fused"][column]
 
 
+def test_evaluate_says_when_the_run_learnt_from_these_people(quick_run, corpus_folder, tmp_path):
+    run(
+        "evaluate",
+        quick_run,
+        "--out",
+        tmp_path / "r",
+        "--corpus",
+        corpus_folder,
+        "--part",
+        "train",
+        "--curve",
+        "",
+    )
+    assert "disjoint/train, people whom the run learnt from" in (tmp_path / "r" / "table.md").read_text()
+
+
 def test_evaluate_people_made_up_for_it(quick_run, tmp_path):
     run("evaluate", quick_run, "--out", tmp_path / "r", "--people", 8, "--seconds", 3, "--curve", "")
     text = (tmp_path / "r" / "table.md").read_text()

@@ -79,7 +79,7 @@ class Answer(_Said, _Strict):
 
 Schema = type[Answer] | type[Verdict]
 SCHEMAS: dict[str, Schema] = {"Answer": Answer, "Verdict": Verdict}
-Kind = TypeVar("Kind", Answer, Verdict)
+Kind = TypeVar("Kind", bound=_Strict)
 
 
 def parse(raw: str, schema: type[Kind]) -> Kind:

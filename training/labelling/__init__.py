@@ -1,0 +1,1 @@
+"""A labeller over many videos: its answers, what a person makes of them, and how often it is right."""

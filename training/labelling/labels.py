@@ -1,0 +1,116 @@
+"""What a labeller said of many videos, as training reads it: ``labels.jsonl`` and a person's corrections.
+
+    {"id": "0001", "win": 0.8, "text": "Evidence: …"}     one line a video, null where the answer failed
+
+The audit file beside it (``audit.py``) holds the same verdicts for a person to read; a correction there wins.
+It is of the verdict alone: the text stays what the labeller saw.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from stream.errors import UsageError
+from training.corpus.files import replace_with
+from training.labelling import audit
+
+LABELS = "labels.jsonl"
+
+
+class Said(msgspec.Struct, frozen=True):
+    """One line: a video's chance of win, 0..1, and its description."""
+
+    id: str
+    win: float | None
+    text: str | msgspec.UnsetType | None = msgspec.UNSET
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labels:
+    """Chances of win, and descriptions in place of the corpus' own, by video id."""
+
+    wins: Mapping[str, float] = field(default_factory=dict)  # a video without one gets no pseudo-label
+    # None where no line has a text: then the corpus keeps its own. Otherwise a video without a text has none,
+    # lest some speak in the labeller's words and others in somebody else's.
+    texts: Mapping[str, str | None] | None = None
+
+    @property
+    def ids(self) -> set[str]:
+        return {*self.wins, *(self.texts or {})}
+
+    @property
+    def sha256(self) -> str:
+        """Of all of it: another file with the same content is the same labels."""
+        return _sha256([sorted(self.wins.items()), self.texts_sha256])
+
+    @property
+    def texts_sha256(self) -> str:
+        return "" if self.texts is None else _sha256(sorted(self.texts.items()))
+
+
+def write(path: Path, said: Iterable[Said]) -> None:
+    """Write ``labels.jsonl``, whole or not at all."""
+    replace_with(path, b"".join(msgspec.json.encode(line) + b"\n" for line in said))
+
+
+def read(path: Path) -> Labels:
+    """Labels from ``labels.jsonl`` or ``audit.csv``, or from the folder with both; corrections win.
+
+    Either is read together with the other beside it; a file of another name stands alone, and a sheet alone
+    has verdicts without texts. UsageError for a file that does not read, with the line that is malformed.
+    """
+    lines, sheet = _files(path)
+    said = _lines(lines) if lines else {}
+    rows = audit.matched(audit.read(sheet), said) if sheet else {}
+    wins = {id: line.win for id, line in said.items()} if lines else {id: row.win for id, row in rows.items()}
+    wins |= {id: row.win for id, row in rows.items() if row.corrected}
+    texts = {id: line.text for id, line in said.items() if line.text is not msgspec.UNSET}
+    return Labels({id: win for id, win in wins.items() if win is not None}, texts or None)
+
+
+def _files(path: Path) -> tuple[Path | None, Path | None]:
+    """The lines and the sheet that belong together; at least one."""
+    if path.suffix == ".csv":
+        beside = path.with_name(LABELS)
+        return (beside if path.name == audit.AUDIT and beside.exists() else None), path
+    lines, sheet = (
+        (path / LABELS, path / audit.AUDIT) if path.is_dir() else (path, path.with_name(audit.AUDIT))
+    )
+    if path.is_dir() and not lines.exists():
+        if not sheet.exists():
+            raise UsageError(
+                f"{path}: expected {LABELS} or {audit.AUDIT}, found neither; give another folder."
+            )
+        return None, sheet
+    return lines, sheet if lines.name == LABELS and sheet.exists() else None
+
+
+def _lines(path: Path) -> dict[str, Said]:
+    found: dict[str, Said] = {}
+    try:
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"{path}: expected JSON lines with id and win, found no readable file; give another."
+        ) from error
+    for number, text in enumerate(lines if lines != [""] else [], 1):
+        try:
+            line = msgspec.json.decode(text, type=Said)
+        except msgspec.MsgspecError as error:
+            raise UsageError(
+                f"{path}:{number}: expected JSON with id and win, found {text[:60]!r} ({error}); correct it."
+            ) from error
+        if (line.win is not None and not 0 <= line.win <= 1) or line.id in found:
+            raise UsageError(
+                f"{path}:{number}: expected one win in 0..1 a video, found {line.win} for {line.id}; "
+                "correct it."
+            )
+        found[line.id] = line
+    return found
+
+
+def _sha256(content: object) -> str:
+    return hashlib.sha256(msgspec.json.encode(content)).hexdigest()

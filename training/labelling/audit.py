@@ -46,11 +46,14 @@ class Row:
     cells: Mapping[str, str]  # as they stand there
 
     @property
-    def win(self) -> float | None:
-        """Chance of win, 0..1, as corrected; None for a video that is dropped or has no answer."""
-        if self.corrected:
-            return WINS[self.corrected]
+    def said(self) -> float | None:
+        """The labeller's chance of win, 0..1; None without an answer."""
         return self.verdict.win if self.verdict else None
+
+    @property
+    def win(self) -> float | None:
+        """Chance of win as corrected; None for a video that is dropped or has no answer."""
+        return WINS[self.corrected] if self.corrected else self.said
 
 
 def write(path: Path, answers: Mapping[str, Answer | Verdict | None]) -> None:

@@ -56,8 +56,9 @@ def write(path: Path, said: Iterable[Said]) -> None:
     replace_with(path, b"".join(msgspec.json.encode(line) + b"\n" for line in said))
 
 
-def read(path: Path) -> Labels:
-    """Labels from ``labels.jsonl`` or ``audit.csv``, or from the folder with both; corrections win.
+def read(path: Path, *, corrected: bool = True) -> Labels:
+    """Labels from ``labels.jsonl`` or ``audit.csv``, or from the folder with both; corrections win, unless
+    they are to be left out.
 
     Either is read together with the other beside it; a file of another name stands alone, and a sheet alone
     has verdicts without texts. UsageError for a file that does not read, with the line that is malformed.
@@ -65,8 +66,11 @@ def read(path: Path) -> Labels:
     lines, sheet = _files(path)
     said = _lines(lines) if lines else {}
     rows = audit.matched(audit.read(sheet), said) if sheet else {}
-    wins = {id: line.win for id, line in said.items()} if lines else {id: row.win for id, row in rows.items()}
-    wins |= {id: row.win for id, row in rows.items() if row.corrected}
+    wins = {id: line.win for id, line in said.items()}
+    if not lines:
+        wins = {id: row.said for id, row in rows.items()}
+    if corrected:
+        wins |= {id: row.win for id, row in rows.items() if row.corrected}
     texts = {id: line.text for id, line in said.items() if line.text is not msgspec.UNSET}
     return Labels({id: win for id, win in wins.items() if win is not None}, texts or None)
 

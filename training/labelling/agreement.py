@@ -1,0 +1,147 @@
+"""How often a labeller is right where the truth is known, how sure it is then, and what corrections change.
+
+A measurement alone: nothing here chooses a label. Whoever looks at agreement on a test part and then changes
+the prompt has tuned on it.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from stream.errors import UsageError
+from training.corpus.files import replace_with
+from training.corpus.index import INDEX
+from training.corpus.labels import Label
+from training.corpus.labels import read as read_truth
+from training.corpus.store import Store
+from training.evaluation import plots, tables
+from training.evaluation.intervals import RESAMPLES, Interval, bootstrap
+from training.evaluation.metrics import Metric, Values, accuracy, says
+from training.evaluation.predictions import Prediction, columns
+from training.evaluation.reliability import diagram
+from training.labelling.labels import Labels
+
+NAME = "agreement"
+LABELLER, CORRECTED = "labeller", "as corrected"
+SHOWN = ("accuracy", "balanced_accuracy", "auroc", "calibration_error", "brier")
+
+
+def kappa(win: Values, label: Values) -> float:
+    """Cohen's kappa: agreement beyond chance; an undecided answer counts half for either. NaN where chance
+    agrees always."""
+    said = says(win)
+    chance = said.mean() * label.mean() + (1 - said.mean()) * (1 - label.mean())
+    return float((accuracy(win, label) - chance) / (1 - chance)) if chance < 1 else float("nan")
+
+
+def of_wins(win: Values, label: Values) -> float:
+    """Share of the wins that are called so; NaN without any."""
+    return accuracy(win[label == 1], label[label == 1])
+
+
+def of_losses(win: Values, label: Values) -> float:
+    """Share of the losses that are called so; NaN without any."""
+    return accuracy(win[label == 0], label[label == 0])
+
+
+OWN: dict[str, Metric] = {"kappa": kappa, "right among wins": of_wins, "right among losses": of_losses}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Truth:
+    """Known results by video id."""
+
+    of: Mapping[str, Label]
+    simulated: bool = False  # of made-up people
+
+    @classmethod
+    def open(cls, path: Path) -> "Truth":
+        """Of a corpus, or from a CSV of id, subject and label. UsageError for neither."""
+        if (path / INDEX).is_file():
+            index = Store.open(path).index
+            return cls({e.id: Label(e.subject, e.label) for e in index.entries}, index.simulated)
+        return cls(read_truth(path))
+
+
+def compared(labels: Labels, truth: Truth) -> list[Prediction]:
+    """What was said of every video whose result is known. UsageError where there is none."""
+    found = [
+        Prediction(id=id, subject=truth.of[id].subject, label=known, win=win, logit=0.0, seconds=0.0)
+        for id, win in sorted(labels.wins.items())
+        if id in truth.of and (known := truth.of[id].label) is not None
+    ]
+    if not found:
+        raise UsageError(
+            f"expected answers of videos whose result is known, found none among {len(labels.wins)} answers "
+            f"and {len(truth.of)} results; give the results of these videos."
+        )
+    return found
+
+
+def report(labels: Labels, corrected: Labels, truth: Truth, out: Path, *, resamples: int = RESAMPLES) -> str:
+    """Write ``agreement.md``, ``.csv``, ``.json`` and ``reliability.png`` into ``out``; returns the Markdown.
+
+    ``corrected``: the same labels with a person's corrections, compared on the videos that both answer.
+    """
+    variants = {LABELLER: compared(labels, truth)}
+    if corrected.wins != labels.wins:
+        both = labels.wins.keys() & corrected.wins.keys()
+        variants = {
+            name: compared(Labels({id: side.wins[id] for id in both}), truth)
+            for name, side in ((LABELLER, labels), (CORRECTED, corrected))
+        }
+    first = variants[LABELLER]
+    table = tables.table(
+        "A labeller against the truth",
+        [tables.row(name, [said], resamples=resamples) for name, said in variants.items()],
+        first,
+        subject_disjoint=True,  # nobody was learnt from
+        simulated=truth.simulated,
+        resamples=resamples,
+    )
+    tables.write(out, NAME, table, SHOWN)
+    own = {name: bootstrap(said, OWN, resamples=resamples) for name, said in variants.items()}
+    counts = _counts(labels, truth, first)
+    text = f"{tables.markdown(table, SHOWN)}\n{_own(own)}\n{_sentence(counts)}\n"
+    replace_with(out / f"{NAME}.md", text.encode())
+    figures = {row.name: msgspec.to_builtins(row.figures | own.get(row.name, {})) for row in table.rows}
+    plain = {"simulated": truth.simulated, "counts": counts, "figures": figures}
+    replace_with(out / f"{NAME}.json", json.dumps(plain, indent=1).encode() + b"\n")
+    bins = {name: diagram(*columns(said)[:2]) for name, said in variants.items()}
+    plots.reliability(out / "reliability.png", bins, "What a labeller's confidence is worth")
+    return text
+
+
+def _counts(labels: Labels, truth: Truth, said: Sequence[Prediction]) -> dict[str, int]:
+    win, label, _ = columns(said)
+    answered = labels.wins.keys()
+    return {
+        "compared": len(said),
+        "undecided": int((win == 0.5).sum()),
+        "without_answer": sum(t.label is not None and id not in answered for id, t in truth.of.items()),
+        "without_truth": sum(id not in truth.of or truth.of[id].label is None for id in answered),
+        "win_called_win": int(((win > 0.5) & (label == 1)).sum()),
+        "win_called_loss": int(((win < 0.5) & (label == 1)).sum()),
+        "loss_called_win": int(((win > 0.5) & (label == 0)).sum()),
+        "loss_called_loss": int(((win < 0.5) & (label == 0)).sum()),
+    }
+
+
+def _own(found: Mapping[str, Mapping[str, Interval]]) -> str:
+    lines = [f"| | {' | '.join(OWN)} |", f"|---|{'---:|' * len(OWN)}"]
+    for name, figures in found.items():
+        cells = (f"{i.value:.3f} [{i.low:.3f}, {i.high:.3f}]" for i in figures.values())
+        lines.append(f"| {name} | {' | '.join(cells)} |".replace("nan [nan, nan]", "–"))
+    return "\n".join(lines) + "\n"
+
+
+def _sentence(counts: Mapping[str, int]) -> str:
+    return (
+        f"{counts['compared']} videos compared, {counts['undecided']} of them undecided; "
+        f"{counts['without_answer']} known results have no answer, {counts['without_truth']} answers have no "
+        f"known result. Wins called win {counts['win_called_win']}, loss {counts['win_called_loss']}; losses "
+        f"called win {counts['loss_called_win']}, loss {counts['loss_called_loss']}."
+    )

@@ -16,9 +16,9 @@ from stream.contract import BRANCHES, Bundle
 from stream.errors import BundleError
 from stream.features import ImageEncoder, crop_portrait
 from stream.frontend import FrontEnd
-from stream.records import Estimate, Frame, Image, Observation, State
+from stream.records import Estimate, Floats, Frame, Image, Observation, State
 from stream.temporal.full import FullMode
-from stream.text import Pieces, TextReader
+from stream.text import TextReader
 from stream.window import Grid, Ring, Window, WindowView
 
 ABSENT_AFTER_S = 2.0  # seconds without a person before the state says so
@@ -31,6 +31,13 @@ class _Waiting:
     tick: int
     slot: int
     crop: Image
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Text:
+    vector: Floats  # float32 [1, E]
+    pts: float  # media seconds it speaks of
+    scene: int
 
 
 class Analyzer:
@@ -65,26 +72,25 @@ class Analyzer:
             ImageEncoder(bundle, self._image, provider=provider, threads=threads) if self._image else None
         )
         self._reader = TextReader(bundle, manifest.text) if manifest.text else None
-        self._pieces: Pieces | None = None
+        self._text: _Text | None = None
+        self._scene = 0
         self._waiting: deque[_Waiting] = deque()
         self._waiting_lock = threading.Lock()
         self._claimed_slot = -1
         self._pts = Ring(self.window.rows, (), np.float64)
         self._captured = Ring(self.window.rows, (), np.float64)
+        self._scenes = Ring(self.window.rows, (), np.int64)
 
     def reset(self) -> None:
         """Forget everything seen; the next frame starts a new window."""
         self.grid = Grid(self.spec.rate)
         self.window.reset()
         self._front_end.reset()
-        self._pieces = None
+        self._text = None
+        self._scene += 1  # whoever is still writing writes about what was forgotten
         self._waiting.clear()
         self._claimed_slot = -1
         self.shed = 0
-
-    def describe(self, description: str | None, pts: float) -> None:
-        """Give the text branch its newest description (None takes it away); ``pts`` = when it speaks of."""
-        self._pieces = self._reader(description, pts) if self._reader and description else None
 
     # -- fast lane ---------------------------------------------------------------------------------
 
@@ -105,11 +111,14 @@ class Analyzer:
             crop = crop_portrait(frame.image, portrait, self._image.size)
             timings["crop"] = (perf_counter() - crop_started) * 1e3
             self._enqueue(tick, crop)
+        if frame.discontinuity or (portrait is not None and portrait.cut):
+            self._scene += 1
+        self._scenes.put(tick, self._scene)
         self._pts.put(tick, frame.pts)
         self._captured.put(tick, frame.captured)
         self.window.push(tick, portrait, pose, cut=frame.discontinuity)
         timings["window"] = (perf_counter() - started) * 1e3 - timings.get("crop", 0.0)
-        return Observation(tick, frame.pts, frame.captured, portrait, pose, timings)
+        return Observation(tick, frame.pts, frame.captured, portrait, pose, timings, self._scene)
 
     def _enqueue(self, tick: int, crop: Image) -> None:
         self._claimed_slot = self.window.slot_of(tick)
@@ -120,6 +129,19 @@ class Analyzer:
                 self.shed += 1
 
     # -- slow lane ---------------------------------------------------------------------------------
+
+    def describe(self, description: str | None, pts: float, scene: int | None = None) -> None:
+        """Give the text branch its newest description; None or nothing takes it away.
+
+        It speaks of the media second ``pts`` of ``scene`` (of an Observation; None: the present one), and
+        is used while estimates are of that scene and their window reaches back to ``pts``: after a cut it
+        may speak of somebody else, and nothing else is remembered for longer than the window.
+        """
+        if self._reader is None or not description:
+            self._text = None
+            return
+        vector = self._temporal.text(self._reader(description))
+        self._text = _Text(vector, pts, self._scene if scene is None else scene)
 
     def encode_waiting(self, tick: int) -> int:
         """Encode the portraits of ticks ≤ ``tick`` that still wait; returns how many."""
@@ -140,8 +162,9 @@ class Analyzer:
         self.encode_waiting(tick)
         encoded = perf_counter()
         view = self.window.read(tick)
-        pieces = self._pieces
-        vectors = self._temporal.vectors(view, pieces)
+        pts = float(self._pts.get(tick))
+        text = self._text_at(tick, pts)
+        vectors = self._temporal.vectors(view, text.vector if text else None)
         temporal = perf_counter()
         branches: dict[str, float | None] = {
             name: self._confidence({name: vectors[name]}, view) if name in vectors else None
@@ -149,7 +172,6 @@ class Analyzer:
         }
         win = self._confidence(vectors, view) if vectors else None
         state, reason = self._state(tick, view)
-        pts = float(self._pts.get(tick))
         return Estimate(
             tick=tick,
             pts=pts,
@@ -159,13 +181,19 @@ class Analyzer:
             reason=reason,
             branches=branches,
             window=view.figures,
-            text_age_s=None if pieces is None else max(0.0, pts - pieces.pts),
+            text_age_s=None if text is None else max(0.0, pts - text.pts),
             timings_ms={
                 "features": (encoded - started) * 1e3,
                 "temporal": (temporal - encoded) * 1e3,
                 "fusion": (perf_counter() - temporal) * 1e3,
             },
         )
+
+    def _text_at(self, tick: int, pts: float) -> _Text | None:
+        text = self._text
+        if text is None or text.scene != self._scenes.get(tick):
+            return None
+        return text if pts - text.pts <= self.spec.poses / self.spec.rate else None
 
     def _confidence(self, vectors: dict[str, np.ndarray], view: WindowView) -> float:
         return calibrated(

@@ -46,6 +46,34 @@ class StageTimes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     p99: Rate
 
 
+class Describing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is asked of a labeller; ``sent`` = answered + failed + at most one that is on its way.
+
+    `waiting`: for enough new video · `idle`: until the next question is due · `sending`: asked, no answer yet
+    · `failing`: the last question failed, another will follow · `denied`: no question will do, asks no more.
+    """
+
+    provider: Name
+    model: Name
+    state: Literal["waiting", "idle", "sending", "failing", "denied"]
+    every_s: Rate
+    sent: Count
+    answered: Count
+    failed: Count
+    unused: Count  # answers that came after a cut: they may speak of somebody else
+    tokens_in: Count
+    tokens_out: Count
+    last_error: str | None
+    last_answer_age_s: Rate | None  # since an answer came
+
+
+class Notes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an operator typed."""
+
+    read: Count  # lines taken as descriptions
+    shortened: Count  # of them: too long, and cut
+
+
 # In the three messages a field with a default is left out of the payload while it has that default;
 # v travels as msgspec's tag, so that it comes first and cannot be set to anything else.
 class Confidence(
@@ -75,7 +103,7 @@ class Confidence(
     mode: Mode
     provider: Name
     reason: str | None = None  # why the state is not ok
-    text_age_s: float | None = None  # present while text is
+    text_age_s: float | None = None  # from what the text speaks of to pts; present while text is
     replay: bool = False  # the last value again, for a late subscriber
 
 
@@ -108,6 +136,8 @@ class Health(
     hop: Count | None = None  # ticks between estimates
     mode: Mode | None = None
     late: Count | None = None  # frames whose tick was already taken
+    describing: Describing | None = None  # present while a labeller is asked
+    notes: Notes | None = None  # present while an operator may type
     replay: bool = False
 
 
@@ -120,7 +150,7 @@ class Event(
     tag_field="v",
     tag=VERSION,
 ):
-    """Topic `event`: something happened once: cut, subject, reconnect, degraded, recovered, end…"""
+    """Topic `event`: something happened once: cut, reconnect, degraded, recovered, describing, end…"""
 
     v: ClassVar[int] = VERSION
     run: Name

@@ -55,6 +55,7 @@ class Observation:
     portrait: Portrait | None
     pose: Pose | None
     timings_ms: dict[str, float] = field(default_factory=dict)
+    scene: int = 0  # counts cuts; a description of an earlier scene may speak of somebody else
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +81,7 @@ class Estimate:
     reason: str | None
     branches: dict[str, float | None]  # each branch with the others absent, for win
     window: WindowFigures
-    text_age_s: float | None = None
+    text_age_s: float | None = None  # from what the text speaks of to ``pts``; None while there is none
     timings_ms: dict[str, float] = field(default_factory=dict)
 
     @property

@@ -1,4 +1,4 @@
-"""Description → word pieces; the newest one is kept with its time. The only importer of tokenizers."""
+"""Description → word pieces. The only importer of tokenizers."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,6 @@ class Pieces:
 
     ids: NDArray[np.int64]  # int64 [1, L]
     mask: NDArray[np.bool_]  # bool [1, L]
-    pts: float  # media seconds it speaks of
 
 
 class TextReader:
@@ -34,9 +33,9 @@ class TextReader:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(spec.length)
 
-    def __call__(self, description: str, pts: float) -> Pieces:
+    def __call__(self, description: str) -> Pieces:
         found = self._tokenizer.encode(description).ids
         ids = np.zeros((1, self._length), np.int64)
         ids[0, : len(found)] = found
         mask = np.arange(self._length)[None] < len(found)
-        return Pieces(ids=ids, mask=mask, pts=pts)
+        return Pieces(ids=ids, mask=mask)

@@ -20,7 +20,7 @@ OWNERS = {
     "zmq": {"stream/publisher.py"},
     "ai_edge_litert": {"stream/keypoints/litert.py"},
     "tokenizers": {"stream/text.py"},
-    "av": {"stream/capture/decoder.py", "stream/capture/picture.py", "stream/overlay.py"},
+    "av": {"stream/capture/decoder.py", "stream/capture/picture.py", "stream/mp4.py"},
 }
 
 

@@ -29,8 +29,13 @@ class FullMode:
                 engine.warm_up()
         self._fusion.warm_up()
 
-    def vectors(self, view: WindowView, pieces: Pieces | None) -> dict[str, Floats]:
-        """The vector, float32 [1, E], of every branch that has something to say."""
+    def text(self, pieces: Pieces) -> Floats:
+        """The text branch's vector, float32 [1, E]: once for a description, however often it is used."""
+        (vector,) = self.engines["text"](ids=pieces.ids, ids_mask=pieces.mask)
+        return vector
+
+    def vectors(self, view: WindowView, text: Floats | None = None) -> dict[str, Floats]:
+        """The vector, float32 [1, E], of every branch that has something to say; ``text`` as it is."""
         vectors = {}
         if "keypoints" in self.engines and any(mask.any() for mask in view.masks.values()):
             inputs = {name: values[None] for name, values in view.groups.items()}
@@ -40,8 +45,8 @@ class FullMode:
             (vectors["image"],) = self.engines["image"](
                 features=view.features[None], feature_mask=view.feature_mask[None]
             )
-        if "text" in self.engines and pieces is not None:
-            (vectors["text"],) = self.engines["text"](ids=pieces.ids, ids_mask=pieces.mask)
+        if text is not None:
+            vectors["text"] = text
         return vectors
 
     def fuse(self, vectors: dict[str, Floats]) -> float:

@@ -1,6 +1,7 @@
 """The two lanes: the same observations and the same T give the same number, and nobody is nothing."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -173,6 +174,89 @@ def test_branches_differ_and_text_is_absent_until_described(bundle: contract.Bun
     assert described.win != before.win
     reading.describe(None, pts=9.0)
     same(reading.estimate(), before)
+
+
+class Cutting(MadeUp):
+    """Frames whose portrait does not continue the one before."""
+
+    def __init__(self, *cuts: int) -> None:
+        super().__init__()
+        self.cuts = cuts
+
+    def push(self, frame: Frame) -> tuple[Portrait | None, Pose | None]:
+        portrait, pose = super().push(frame)
+        assert portrait is not None
+        return replace(portrait, cut=frame.index in self.cuts), pose
+
+
+def test_missing_text_is_the_absent_vector_and_nothing_else(bundle: contract.Bundle) -> None:
+    """With text the other branches and state say the same; without it, win is the fusion of the others."""
+    reading, never = analyzer(bundle), analyzer(bundle)
+    for frame in frames(50):
+        reading.observe(frame)
+        never.observe(frame)
+    reading.describe("shoulders up, gaze down", pts=8.0)
+    with_text, without = reading.estimate(), never.estimate()
+    assert with_text.win != without.win
+    assert {n: v for n, v in with_text.branches.items() if n != "text"} == {
+        n: v for n, v in without.branches.items() if n != "text"
+    }
+    assert (with_text.state, with_text.reason, with_text.pts) == (without.state, without.reason, without.pts)
+    view = reading.window.read(49)
+    vectors = reading._temporal.vectors(view)
+    assert set(vectors) == {"keypoints", "image"}
+    assert without.win == reading._confidence(vectors, view)
+
+
+@pytest.mark.parametrize("kind", ["another person or shot", "another stretch of the source"])
+def test_after_a_cut_earlier_text_is_not_used(bundle: contract.Bundle, kind: str) -> None:
+    by_portrait = kind == "another person or shot"
+    reading = Analyzer(bundle, Cutting(30) if by_portrait else MadeUp())  # type: ignore[arg-type]
+    observed = [
+        reading.observe(replace(frame, discontinuity=frame.index == 30 and not by_portrait))
+        for frame in frames(40)
+    ]
+    scenes = [seen.scene for seen in observed if seen is not None]
+    assert scenes == [0] * 30 + [1] * 10
+    reading.describe("said of the one before, heard late", pts=7.5, scene=0)
+    assert reading.estimate().text_age_s is None
+    assert reading.estimate(29).text_age_s == pytest.approx(7.0 + 29 / 25 - 7.5)
+    reading.describe("said of this one", pts=8.3, scene=1)
+    assert reading.estimate().text_age_s is not None
+    assert reading.estimate(29).text_age_s is None
+
+
+def test_text_is_forgotten_with_the_window_it_speaks_of(bundle: contract.Bundle) -> None:
+    reading = analyzer(bundle)
+    start, later = frames(2)
+    for frame in (start, replace(later, pts=start.pts + 160.0), replace(later, pts=start.pts + 160.04)):
+        reading.observe(frame)
+    reading.describe("blinks", pts=start.pts)
+    assert reading.estimate(4000).text_age_s == pytest.approx(160.0)
+    assert reading.estimate(4001).text_age_s is None
+    assert reading.estimate(4001).branches["text"] is None
+
+
+def test_what_is_written_of_the_time_before_a_reset_is_not_used(bundle: contract.Bundle) -> None:
+    reading = analyzer(bundle)
+    (first, *others) = frames(20)
+    before = reading.observe(first)
+    assert before is not None
+    reading.reset()
+    for frame in others:
+        reading.observe(frame)
+    reading.describe("of another stream", pts=7.0, scene=before.scene)
+    assert reading.estimate().text_age_s is None
+
+
+def test_a_description_is_read_once(bundle: contract.Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading = analyzer(bundle)
+    for frame in frames(30):
+        reading.observe(frame)
+    reading.describe("looks away", pts=7.5)
+    first = reading.estimate().branches["text"]
+    monkeypatch.delitem(reading._temporal.engines, "text")
+    assert reading.estimate().branches["text"] == first
 
 
 def test_frames_without_a_tick_of_their_own_are_not_looked_at(bundle: contract.Bundle) -> None:

@@ -15,8 +15,10 @@ from stream.errors import MessageError, UsageError
 from stream.messages import (
     TYPES,
     Confidence,
+    Describing,
     Event,
     Health,
+    Notes,
     StageTimes,
     WindowShares,
     confidence_of,
@@ -94,6 +96,18 @@ healths = st.builds(
     hop=maybe() | counts,
     mode=maybe() | modes,
     late=maybe() | counts,
+    describing=maybe()
+    | st.builds(
+        Describing,
+        provider=names,
+        model=names,
+        state=st.sampled_from(["waiting", "idle", "sending", "failing", "denied"]),
+        every_s=rates,
+        last_error=maybe() | names,
+        last_answer_age_s=maybe() | rates,
+        **dict.fromkeys(("sent", "answered", "failed", "unused", "tokens_in", "tokens_out"), counts),
+    ),
+    notes=maybe() | st.builds(Notes, read=counts, shortened=counts),
     replay=st.booleans(),
 )
 events = st.builds(

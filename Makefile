@@ -65,12 +65,12 @@ $(VENV)/.runtime: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.all: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(VENV)/bin/python -m pip install $(PIP_FLAGS) --group test --group lint --editable '.[training]'
+	$(VENV)/bin/python -m pip install $(PIP_FLAGS) --group test --group lint --editable '.[training,gemini]'
 	touch $@ $(VENV)/.runtime
 
 $(BASE)/.base: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(BASE)
 	$(BASE)/bin/python -m pip install $(PIP_FLAGS) --upgrade pip
-	$(BASE)/bin/python -m pip install $(PIP_FLAGS) --group test --editable .
+	$(BASE)/bin/python -m pip install $(PIP_FLAGS) --group test --editable '.[gemini]'
 	! $(BASE)/bin/python -c 'import torch' 2>/dev/null
 	touch $@

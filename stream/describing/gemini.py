@@ -1,0 +1,207 @@
+"""Gemini, through Google's own client: upload, wait, ask, delete.
+
+The key comes from GOOGLE_API_KEY or GEMINI_API_KEY and goes nowhere but into the header of requests.
+"""
+
+import os
+import secrets
+import time
+from collections.abc import Callable, MutableMapping
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from google.genai import Client, types
+from google.genai.errors import ClientError
+
+from stream.describing.answer import parse
+from stream.describing.backoff import Backoff, Sleep
+from stream.describing.gemini_replies import said, tokens, translated
+from stream.describing.prompts import Prompt
+from stream.describing.provider import FREE, Clip, Keep, Meter, Reply, Sampling, nothing
+from stream.errors import (
+    DescriptionError,
+    DescriptionMalformed,
+    DescriptionRefused,
+    DescriptionUnavailable,
+    UsageError,
+)
+
+KEYS = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
+URL = "UNDERTONE_GEMINI_URL"
+GOOGLE = "https://generativelanguage.googleapis.com"
+MIME = {".mp4": "video/mp4", ".webm": "video/webm", ".avi": "video/avi"}
+INLINE_BYTES = 14_000_000  # base64 and the prompt make just under 20 MB of it, the limit of a request
+GONE = (403, 404)  # of a file that is not there the service says "forbidden, or may not exist"
+PATIENT = Backoff()
+
+Result = TypeVar("Result")
+
+
+class Gemini:
+    """Provider. UsageError without a key and for an unencrypted address elsewhere."""
+
+    name = "gemini"
+
+    def __init__(
+        self,
+        *,
+        base_url: str | None = None,  # of a proxy; else UNDERTONE_GEMINI_URL, else Google
+        uploads: MutableMapping[str, str] | None = None,  # SHA-256 → remote file; one on disk survives a kill
+        meter: Meter = FREE,
+        backoff: Backoff = PATIENT,
+        asks: int = 2,  # for an answer of the schema, at least 1
+        inline: bool = False,  # small clips inside the request: nothing is left anywhere
+        timeout_s: float = 600.0,  # of one request
+        ready_s: float = 300.0,  # for the service to take a video in
+        poll_s: float = 2.0,
+        sleep: Sleep = time.sleep,
+    ) -> None:
+        self._key, self.address = _key(), address(base_url)
+        self._uploads: MutableMapping[str, str] = {} if uploads is None else uploads
+        self._meter, self._backoff, self._asks, self._inline = meter, backoff, asks, inline
+        self._polls, self._poll_s, self._sleep = max(1, round(ready_s / poll_s)), poll_s, sleep
+        options = types.HttpOptions(base_url=self.address, timeout=round(timeout_s * 1000))
+        self._client = Client(api_key=self._key, vertexai=False, http_options=options)
+
+    def describe(self, clip: Clip, prompt: Prompt, sampling: Sampling, keep: Keep = nothing) -> Reply:
+        """See Provider. After a malformed answer it is asked again, with the next seed."""
+        try:
+            video = self._video(clip, sampling)
+            for again in range(self._asks - 1):
+                try:
+                    return self._ask(video, prompt, sampling, again, keep)
+                except DescriptionMalformed:
+                    continue
+            return self._ask(video, prompt, sampling, self._asks - 1, keep)
+        finally:
+            self._forget(clip.sha256)
+
+    def close(self) -> None:
+        """Delete what is still uploaded, also by a run that was killed, and hang up."""
+        for sha256 in list(self._uploads):
+            self._forget(sha256)
+        self._client.close()
+
+    def _ask(self, video: types.Part, prompt: Prompt, sampling: Sampling, again: int, keep: Keep) -> Reply:
+        """One answer; ``again``: how often this was asked before. At temperature 0 only the seed differs."""
+        config = types.GenerateContentConfig(
+            response_mime_type="application/json",
+            # As JSON schema: the service's own form of schema knows no additionalProperties.
+            response_json_schema=prompt.schema.model_json_schema(),
+            temperature=sampling.temperature,
+            seed=sampling.seed + again,
+            media_resolution=types.MediaResolution(f"MEDIA_RESOLUTION_{sampling.resolution.upper()}"),
+            automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
+            automatic_continuation=False,  # no request that the meter does not know of
+        )
+        # The video first, so the documentation asks.
+        content = types.Content(role="user", parts=[video, types.Part(text=prompt.text)])
+
+        def generate() -> types.GenerateContentResponse:
+            self._meter.request()
+            return self._client.models.generate_content(model=sampling.model, contents=content, config=config)
+
+        response = self._patiently(generate)
+        spent = tokens(response)
+        self._meter.spent(*spent)
+        found = said(response)
+        reply = Reply(found.text, parse(found.text, prompt.schema), found.model or sampling.model, *spent)
+        keep(reply)
+        return reply
+
+    def _video(self, clip: Clip, sampling: Sampling) -> types.Part:
+        """The clip as part of a request, uploaded unless it may go inside."""
+        seen = types.VideoMetadata(fps=sampling.fps)
+        mime = MIME[clip.path.suffix]
+        if self._inline and clip.path.stat().st_size <= INLINE_BYTES:
+            blob = types.Blob(data=clip.path.read_bytes(), mime_type=mime)
+            return types.Part(inline_data=blob, video_metadata=seen)
+        sent = self._patiently(partial(self._uploaded, clip, mime))
+        file = self._ready(self._uploads[clip.sha256], sent)
+        return types.Part(file_data=types.FileData(file_uri=file.uri, mime_type=mime), video_metadata=seen)
+
+    def _uploaded(self, clip: Clip, mime: str) -> types.File:
+        """The remote file of a clip: one that an earlier try or run left there, else a new one."""
+        name = self._uploads.get(clip.sha256)
+        if name is not None and (file := self._existing(name)) is not None:
+            return file
+        if name is None:
+            # Our own name, noted before the first byte leaves: no kill leaves a file that nobody knows.
+            name = self._uploads[clip.sha256] = f"files/undertone-{secrets.token_hex(12)}"
+        return self._send(clip.path, name, mime)
+
+    def _send(self, path: Path, name: str, mime: str) -> types.File:
+        with path.open("rb") as file:  # open: of a path the client would tell its name as well
+            return self._client.files.upload(
+                file=file, config=types.UploadFileConfig(name=name, mime_type=mime)
+            )
+
+    def _existing(self, name: str) -> types.File | None:
+        try:
+            return self._client.files.get(name=name)
+        except ClientError as error:
+            if error.code in GONE:
+                return None
+            raise
+
+    def _ready(self, name: str, file: types.File) -> types.File:
+        """The file once the service has taken it in."""
+        for _ in range(self._polls):
+            if file.state == types.FileState.ACTIVE:
+                return file
+            if file.state == types.FileState.FAILED:
+                why = file.error.message if file.error and file.error.message else "no reason given"
+                raise DescriptionRefused(
+                    f"gemini: expected a video that it can read, found that it cannot ({why}); leave it out."
+                )
+            self._sleep(self._poll_s)
+            file = self._patiently(partial(self._client.files.get, name=name))
+        raise DescriptionUnavailable(
+            f"gemini: expected the video to be taken in within {self._polls * self._poll_s:g} s, found it "
+            "still in progress; try again later."
+        )
+
+    def _forget(self, sha256: str) -> None:
+        """Delete the remote file of a clip, if there is one; what cannot be deleted now stays noted."""
+        name = self._uploads.get(sha256)
+        if name is None:
+            return
+        try:
+            with translated(self._key):
+                self._delete(name)
+        except DescriptionError:
+            return
+        self._uploads.pop(sha256, None)
+
+    def _delete(self, name: str) -> None:
+        try:
+            self._client.files.delete(name=name)
+        except ClientError as error:
+            if error.code not in GONE:
+                raise
+
+    def _patiently(self, call: Callable[[], Result]) -> Result:
+        def once() -> Result:
+            with translated(self._key):
+                return call()
+
+        return self._backoff(once, sleep=self._sleep)
+
+
+def address(given: str | None = None) -> str:
+    """Where requests go: ``given``, UNDERTONE_GEMINI_URL or Google. UsageError for http:// elsewhere."""
+    found = given or os.environ.get(URL) or GOOGLE
+    parts = urlsplit(found)
+    local = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    if not parts.hostname or parts.scheme not in (("http", "https") if local else ("https",)):
+        raise UsageError(f"{URL}: expected an https:// address, found {found!r}; correct it.")
+    return found
+
+
+def _key() -> str:
+    for name in KEYS:
+        if key := os.environ.get(name, "").strip():
+            return key
+    raise UsageError(f"gemini: expected a key in {' or '.join(KEYS)}, found none; set one of them.")

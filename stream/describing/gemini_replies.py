@@ -1,0 +1,112 @@
+"""What Gemini's service says, read: an answer's text, or which of our errors it comes to."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx2
+from google.genai.errors import APIError
+from google.genai.types import FinishReason, GenerateContentResponse
+
+from stream.errors import DescriptionDenied, DescriptionMalformed, DescriptionRefused, DescriptionUnavailable
+
+CUT = (FinishReason.MAX_TOKENS, FinishReason.CONTINUATION)
+LATER = (408, 409, 429)  # besides 5xx; 409 is a file that another try has put there
+LONGEST = 300  # characters of the other side's words in a message
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An answer's text and where it comes from."""
+
+    text: str
+    model: str | None  # as served
+
+
+def said(response: GenerateContentResponse) -> Said:
+    """The text of the first candidate. DescriptionRefused without one, DescriptionMalformed if cut short."""
+    blocked = response.prompt_feedback and response.prompt_feedback.block_reason
+    if blocked:
+        raise DescriptionRefused(
+            f"gemini: expected a description, found this video blocked ({blocked.value}); leave it out."
+        )
+    first = response.candidates[0] if response.candidates else None
+    reason = first.finish_reason if first else None
+    text = response.text or ""
+    if reason in CUT:
+        raise DescriptionMalformed(
+            "gemini: expected a whole answer, found one cut off at the model's limit of length; "
+            "ask for less.",
+            raw=text,
+        )
+    if reason not in (None, FinishReason.STOP) or not text.strip():
+        found = reason.value if reason else "nothing said"
+        raise DescriptionRefused(
+            f"gemini: expected a description, found none ({found}); leave this video out."
+        )
+    return Said(text, response.model_version)
+
+
+def tokens(response: GenerateContentResponse) -> tuple[int, int]:
+    """Tokens in and out, the latter with what the model thought."""
+    usage = response.usage_metadata
+    if usage is None:
+        return 0, 0
+    return usage.prompt_token_count or 0, (usage.candidates_token_count or 0) + (
+        usage.thoughts_token_count or 0
+    )
+
+
+@contextmanager
+def translated(key: str) -> Iterator[None]:
+    """Errors of the client and of its connection as ours, one sentence each, never with the key in it."""
+    # `from None`: what the client raises may quote what was sent.
+    try:
+        yield
+    except APIError as error:
+        found = _short(f"{error.code} {error.status or ''}: {error.message or ''}", key)
+        if error.code in LATER or error.code >= 500:
+            raise DescriptionUnavailable(
+                f"gemini: expected an answer, found {found}; try again later.", retry_after_s(error)
+            ) from None
+        raise DescriptionDenied(
+            f"gemini: expected the request to be accepted, found {found}; "
+            "check the key, the model and the options."
+        ) from None
+    except httpx2.HTTPError as error:
+        found = _short(f"{type(error).__name__} {error}", key)
+        raise DescriptionUnavailable(
+            f"gemini: expected a connection that holds, found {found}; check the network or try again later."
+        ) from None
+    except (KeyError, TypeError, ValueError) as error:  # the client's own, for replies that it did not expect
+        raise DescriptionUnavailable(
+            f"gemini: expected a reply in its own form, found another ({type(error).__name__} in "
+            "the client); check the address or try again later."
+        ) from None
+
+
+def retry_after_s(error: APIError, now: datetime | None = None) -> float | None:
+    """How long the service wishes to be left alone: its header, or the delay among the details."""
+    headers = getattr(error.response, "headers", None) or {}
+    header = str(headers.get("retry-after", "")).strip()
+    if header.isdecimal():
+        return float(header)
+    if header:
+        try:
+            at = parsedate_to_datetime(header)
+        except ValueError:
+            return None
+        return max(0.0, (at - (now or datetime.now(UTC))).total_seconds())
+    body = error.details if isinstance(error.details, dict) else {}
+    for detail in (body.get("error") or {}).get("details") or ():
+        delay = str(detail.get("retryDelay", ""))  # "34s", google.rpc.RetryInfo
+        if delay.endswith("s") and delay[:-1].replace(".", "", 1).isdecimal():
+            return float(delay[:-1])
+    return None
+
+
+def _short(text: str, key: str) -> str:
+    plain = " ".join(text.split()).replace(key, "…").rstrip(".; ")
+    return plain if len(plain) <= LONGEST else f"{plain[:LONGEST]}…"

@@ -1,0 +1,133 @@
+"""A video without sound and without words about it: what may leave this machine."""
+
+import hashlib
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+import av.video.stream
+from av.stream import Disposition
+
+from stream.errors import SourceError
+
+Timed = tuple[int, int, Any]  # shown at, decoded at, the packet
+
+# Containers that a describing service reads, by codec; what is in neither list fits into AVI.
+SUFFIXES = {
+    ".mp4": frozenset({"h264", "hevc", "av1", "mpeg4", "mpeg2video", "mpeg1video", "vp9"}),
+    ".webm": frozenset({"vp8"}),
+}
+OTHER = ".avi"
+
+
+def muted(source: Path, folder: Path, start_s: float | None = None, end_s: float | None = None) -> Path:
+    """The pictures of ``source`` alone, copied as they are, in a file of ``folder`` named after its content.
+
+    Sound, subtitles, chapters, covers and metadata (titles, places) stay behind: any of them may tell the
+    result, and so may the name. A part begins at the key picture at or before ``start_s`` and ends at about
+    ``end_s``. Raises SourceError for what has no video.
+    """
+    partial = folder / f".{source.stem}.part"
+    try:
+        with av.open(str(source), metadata_errors="replace") as given:
+            stream = _video(given, source)
+            suffix = next((s for s, codecs in SUFFIXES.items() if stream.codec_context.name in codecs), OTHER)
+            _copy(given, stream, partial, suffix[1:], start_s, end_s)
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        partial.unlink(missing_ok=True)
+        raise SourceError(
+            f"{source}: expected a video that can be copied without sound, found {_line(error)}; convert it."
+        ) from None
+    target = folder / f"{digest(partial)[:32]}{suffix}"
+    return partial.replace(target)
+
+
+def seconds(path: Path) -> float:
+    """How long a video plays. Raises SourceError for what is none."""
+    try:
+        with av.open(str(path), metadata_errors="replace") as given:
+            stream = _video(given, path)
+            if stream.duration and stream.time_base:
+                return float(stream.duration * stream.time_base)
+            if given.duration:
+                return given.duration / av.time_base
+            ends = [p.dts + (p.duration or 0) for p in given.demux(stream) if p.dts is not None]
+            return float((max(ends) - min(ends)) * (stream.time_base or 0)) if ends else 0.0
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise SourceError(f"{path}: expected a video, found {_line(error)}; give another.") from None
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _video(given: av.container.InputContainer, path: Path) -> av.video.stream.VideoStream:
+    """The first video that is no cover picture."""
+    for stream in given.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            return stream
+    raise SourceError(f"{path}: expected a video, found none in the file; give another.")
+
+
+def _copy(
+    given: av.container.InputContainer,
+    stream: av.video.stream.VideoStream,
+    target: Path,
+    kind: str,
+    start_s: float | None,
+    end_s: float | None,
+) -> None:
+    base, begin = stream.time_base or Fraction(1, av.time_base), stream.start_time or 0
+    start, end = (None if t is None else begin + round(t / base) for t in (start_s, end_s))
+    first: int | None = None
+    # Bit-exact: without the muxer's own note about itself, so that the same pictures give the same file.
+    with av.open(str(target), "w", format=kind, options={"fflags": "+bitexact"}) as out:
+        copy = out.add_stream_from_template(stream)
+        for shown, decoded, packet in _since(start, _timed(given, stream, base)):
+            # The order is that of decoding: pictures shown before the end may still need this one.
+            if end is not None and (decoded >= end or (packet.is_keyframe and shown >= end)):
+                break
+            first = shown if first is None else first
+            packet.pts, packet.dts, packet.stream = shown - first, decoded - first, copy
+            out.mux(packet)
+    if first is None:
+        raise ValueError("no picture in this part")
+
+
+def _since(start: int | None, packets: Iterator[Timed]) -> Iterator[Timed]:
+    """From the last key picture at or before ``start``, without a seek: some containers land beyond."""
+    held: list[Timed] = []
+    for timed in packets:
+        shown, _, packet = timed
+        if packet.is_keyframe and (start is None or shown <= start):
+            held.clear()
+        held.append(timed)
+        if start is None or shown >= start:
+            yield from held
+            yield from packets
+
+
+def _timed(
+    given: av.container.InputContainer, stream: av.video.stream.VideoStream, base: Fraction
+) -> Iterator[Timed]:
+    """Packets with both times. Matroska's first ones have no time of decoding: it is counted back."""
+    step = max(1, round(1 / (base * (stream.average_rate or 25))))
+    waiting: list[Any] = []
+    for packet in given.demux(stream):
+        if packet.size:  # the last one is empty
+            waiting.append(packet)
+        if packet.dts is None and packet.size:
+            continue
+        for back, early in zip(range(len(waiting) - 1, -1, -1), waiting, strict=True):
+            decoded = early.pts if packet.dts is None else packet.dts - back * step
+            yield (decoded if early.pts is None else early.pts), decoded, early
+        waiting = []
+
+
+def _line(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -1,0 +1,114 @@
+"""Who describes a video: one call in, one checked answer out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from stream.errors import UsageError
+
+if TYPE_CHECKING:  # the extra's libraries: whoever only hands these records on does without
+    from stream.describing.answer import Answer, Verdict
+    from stream.describing.gemini import Gemini
+    from stream.describing.prompts import Prompt
+
+Resolution = Literal["low", "medium"]
+FRAME_TOKENS: dict[Resolution, int] = {"low": 64, "medium": 256}  # Gemini's documentation of media resolution
+MOST_FPS = 24.0  # Gemini takes no more
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """What is to be described."""
+
+    path: Path  # muted: pictures alone
+    sha256: str  # of the file that it was made from
+    seconds: float
+    id: str = ""  # of the video, where it has one
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the model looks and answers. UsageError for values that no model takes."""
+
+    model: str
+    fps: float = 4.0  # pictures a second that the model sees, 0..24
+    resolution: Resolution = "low"
+    temperature: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fps <= MOST_FPS:
+            raise UsageError(
+                f"expected fps above 0 and up to {MOST_FPS:g}, found {self.fps:g}; choose another."
+            )
+        if self.resolution not in FRAME_TOKENS:
+            raise UsageError(
+                f"expected a resolution of {' or '.join(FRAME_TOKENS)}, found {self.resolution!r}; "
+                "choose one."
+            )
+
+    def tokens(self, seconds: float) -> int:
+        """What the pictures of a clip cost, roughly; the prompt comes on top."""
+        return max(1, round(seconds * self.fps)) * FRAME_TOKENS[self.resolution]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back."""
+
+    raw: str  # the model's text, verbatim
+    answer: "Answer | Verdict"
+    model: str  # as served, which need not be the one asked for
+    tokens_in: int = 0  # of the request that this answers
+    tokens_out: int = 0  # with what the model thought
+
+
+Keep = Callable[[Reply], None]
+
+
+def nothing(reply: Reply) -> None:
+    """Keep nothing."""
+
+
+class Meter:
+    """Is told of every request; this one lets all pass. Called from several threads at once."""
+
+    def request(self) -> None:
+        """Before every request for an answer, a repeated one too; may wait, and raise to stop it."""
+
+    def spent(self, tokens_in: int, tokens_out: int) -> None:
+        """What a request cost, whatever it brought."""
+
+
+FREE = Meter()
+
+
+class Provider(Protocol):
+    """Describes clips; may be called from several threads at once."""
+
+    name: str
+
+    def describe(self, clip: Clip, prompt: "Prompt", sampling: Sampling, keep: Keep = nothing) -> Reply:
+        """One answer. ``keep`` is given it before anything is tidied up, so that a kill loses no answer.
+
+        Raises DescriptionRefused and DescriptionMalformed (this video will not do), DescriptionUnavailable
+        (later, perhaps) and DescriptionDenied (no request will do).
+        """
+        ...
+
+    def close(self) -> None:
+        """Take back whatever was left with the service."""
+        ...
+
+
+def gemini(**options: Any) -> "Gemini":
+    """Gemini with these options. UsageError without the extra's libraries and without a key."""
+    try:
+        from stream.describing.gemini import Gemini
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"gemini: expected Google's client, found no {error.name}; "
+            "install Undertone with its extra `gemini`."
+        ) from None
+    return Gemini(**options)

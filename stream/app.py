@@ -85,6 +85,26 @@ def watch(
         float | None,
         typer.Option(min=0.001, max=0.999, help="Prior of win. Default: the bundle's.", show_default=False),
     ] = None,
+    describe: Annotated[
+        str | None,
+        typer.Option(
+            help="gemini: ask it about the last minute. Sends pictures away, no sound; needs GOOGLE_API_KEY "
+            "or GEMINI_API_KEY.",
+            show_default=False,
+        ),
+    ] = None,
+    every: Annotated[float, typer.Option(min=10.0, help="Seconds between two such questions.")] = 60.0,
+    describe_model: Annotated[
+        str | None, typer.Option(help="Model that is asked. Default: the provider's.", show_default=False)
+    ] = None,
+    notes: Annotated[
+        str | None,
+        typer.Option(
+            help="Descriptions typed by a person, a line each: a file that is followed, or - for standard "
+            "input. A single dash takes back what was said.",
+            show_default=False,
+        ),
+    ] = None,
     threads: ThreadsOption = 2,
     timeout: TimeoutOption = 10.0,
     any_extractor: Annotated[
@@ -100,6 +120,10 @@ def watch(
       undertone watch press.mp4 --json > confidence.jsonl
 
       undertone watch rtsp://camera/press --publish tcp://127.0.0.1:6000 --for 3600
+
+      undertone watch rtsp://camera/press --describe gemini --every 60
+
+      undertone watch rtsp://camera/press --notes notes.txt
     """
     from stream.watching import Options, run
 
@@ -122,6 +146,10 @@ def watch(
             threads=threads,
             timeout_s=timeout,
             any_extractor=any_extractor,
+            describe=describe,
+            describe_model=describe_model,
+            every_s=every,
+            notes=notes,
         )
     )
 

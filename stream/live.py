@@ -17,6 +17,7 @@ from typing import Literal
 
 from stream.analyzer import Analyzer, degraded
 from stream.capture.capture import Capture
+from stream.describing.live import LiveText
 from stream.errors import SourceError
 from stream.publisher import Publisher
 from stream.recorder import Recorder
@@ -57,7 +58,9 @@ class Session:
         publisher: Publisher,
         *,
         recorder: Recorder | None = None,
+        text: LiveText | None = None,
         on_message: Callable[[Confidence], None] | None = None,
+        on_event: Callable[[Event], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings = settings
@@ -68,7 +71,8 @@ class Session:
         self._capture: Capture | None = None
         self._publisher = publisher
         self._recorder = recorder
-        self._on_message = on_message
+        self._text = text
+        self._on_message, self._on_event = on_message, on_event
         self._clock = clock
         self._stopping = threading.Event()
         self._emitting = threading.Lock()  # one message at a time, so that seq increases on the wire
@@ -161,6 +165,8 @@ class Session:
         with self._fresh:
             self._newest = observation
             self._fresh.notify_all()
+        if self._text is not None:
+            self._text.see(frame, observation.scene)
         if self._recorder is not None:
             self._recorder.push(frame, observation.portrait, observation.pose, self._last)
         return observation
@@ -176,11 +182,20 @@ class Session:
                 newest = self._newest
             if newest is None:
                 continue
+            self._listen()
             if newest.tick < due:
                 self._analyzer.encode_waiting(newest.tick)  # spread the encoder's work between estimates
                 continue
             self._emit(self._timed_estimate(newest.tick))
             due = _next_due(newest.tick, self.settings.hop)
+
+    def _listen(self) -> None:
+        """Give the analyzer what was said last, if anything new was."""
+        said = None if self._text is None else self._text.take()
+        if said is not None:
+            started = time.perf_counter()
+            self._analyzer.describe(said.text, said.pts, said.scene)
+            self.telemetry.stage("text", (time.perf_counter() - started) * 1e3)
 
     def _timed_estimate(self, tick: int) -> Estimate:
         estimate = self._analyzer.estimate(tick)
@@ -201,6 +216,7 @@ class Session:
             now = self._clock()
             if self.settings.pace == "live" and now - self._last_emitted >= PULSE_S:
                 self._emit(None)
+            self._watch_labeller()
             if now >= next_health:
                 self._publisher.publish(self._health())
                 next_health = max(next_health + HEALTH_S, now)
@@ -251,10 +267,18 @@ class Session:
         detail = {"from": before, "to": now}
         self._event(name, pts, **(detail if reason is None else {**detail, "reason": reason}))
 
+    def _watch_labeller(self) -> None:
+        """One event when a labeller gets into trouble and one when it is out, however often it fails."""
+        detail = None if self._text is None else self._text.turned()
+        if detail is not None:
+            newest = self._newest
+            self._event("describing", None if newest is None else newest.pts, **detail)
+
     def _event(self, event: str, pts: float | None, **detail: str) -> None:
-        self._publisher.publish(
-            Event(run=self.run_id, time=timestamp(time.time()), pts=pts, event=event, detail=detail)
-        )
+        message = Event(run=self.run_id, time=timestamp(time.time()), pts=pts, event=event, detail=detail)
+        self._publisher.publish(message)
+        if self._on_event is not None:
+            self._on_event(message)
 
     def _health(self) -> Health:
         capture, telemetry = self._capture, self.telemetry
@@ -276,6 +300,8 @@ class Session:
             provider=self.settings.provider,
             hop=self.settings.hop,
             mode=self.settings.mode,
+            describing=None if self._text is None else self._text.describing(),
+            notes=None if self._text is None else self._text.notes(),
             **telemetry.snapshot(),
         )
 

@@ -11,6 +11,7 @@ from stream.analyzer import Analyzer
 from stream.capture.capture import Capture
 from stream.capture.source import Source
 from stream.contract import Bundle
+from stream.describing.live import Wishes, live_text
 from stream.engine import provider_name
 from stream.errors import UsageError
 from stream.frontend import EXTRACTOR, FrontEnd
@@ -43,6 +44,10 @@ class Options:
     threads: int = 2
     timeout_s: float = 10.0
     any_extractor: bool = False
+    describe: str | None = None
+    describe_model: str | None = None
+    every_s: float = 60.0
+    notes: str | None = None
 
 
 def run(options: Options) -> None:
@@ -57,7 +62,11 @@ def run(options: Options) -> None:
     bundle = contract.load(options.bundle or contract.demo_bundle())
     if not options.any_extractor:
         contract.check_extractor(bundle, EXTRACTOR)
+    wishes = Wishes(options.describe, options.describe_model, options.every_s, options.notes)
+    text = live_text(wishes, bundle, pace)
     with ExitStack() as stack:
+        if text is not None:
+            stack.callback(text.close)
         publisher = stack.enter_context(
             Publisher(
                 options.publish,
@@ -77,7 +86,7 @@ def run(options: Options) -> None:
         )
         if recorder is not None:
             stack.callback(recorder.close)
-        view = stack.enter_context(LineView(as_json=options.json))
+        view = stack.enter_context(LineView(as_json=options.json, typing=options.notes == "-"))
         session = Session(
             Settings(
                 source=source.name,
@@ -94,9 +103,13 @@ def run(options: Options) -> None:
             ),
             publisher,
             recorder=recorder,
+            text=text,
             on_message=view.show,
+            on_event=view.tell,
         )
-        view.header(session.settings, publisher.endpoint, bundle)
+        view.header(session.settings, publisher.endpoint, bundle, text.notice if text else None)
+        if text is not None:
+            text.start()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: session.stop())
         session.run()

@@ -197,6 +197,8 @@ def test_wrong_options_get_one_sentence(clip: Path) -> None:
     fails(watch(str(clip), "--provider", "npu"), "expected one of cpu, cuda, tensorrt, found 'npu'")
     fails(watch(str(clip), "--pace", "slow"), "expected live or fast")
     fails(watch(str(clip), "--wire", "xml"), "expected json or msgpack")
+    fails(watch("pattern", "--describe", "oracle"), "expected one of gemini, found 'oracle'")
+    fails(watch(str(clip), "--notes", "-"), "--pace live")
     fails(undertone("watch", str(clip), "--publish", "tcp://0.0.0.0:5999"), "--insecure")
     fails(undertone("listen", "tcp://127.0.0.1:9", "--timeout", "0.3"), "0.3 s")
 

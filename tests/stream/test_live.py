@@ -11,7 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stream.errors import SourceError
+from stream.describing.asker import Asker
+from stream.describing.live import LiveText
+from stream.describing.minute import Minute
+from stream.describing.newest import Description, Newest
+from stream.describing.provider import Clip, Reply, Sampling
+from stream.errors import DescriptionUnavailable, SourceError
 from stream.live import Session, Settings, live_hop
 from stream.records import Estimate, Frame, Observation, Portrait, WindowFigures
 from stream.wire import Confidence, Event, Health, Message
@@ -63,6 +68,7 @@ class Thinker:
         self.seen: dict[int, Observation] = {}
         self.estimated: list[int] = []
         self.threads: set[str] = set()
+        self.described: list[tuple[str, str, float, int | None]] = []
 
     def observe(self, frame: Frame) -> Observation:
         portrait = Portrait((0, 0, 1, 1), 1.0, cut=frame.index == 2)
@@ -70,6 +76,9 @@ class Thinker:
             frame.index, frame.pts, frame.captured, portrait, None, {"pose": 1.0}
         )
         return self.seen[frame.index]
+
+    def describe(self, text: str, pts: float, scene: int | None = None) -> None:
+        self.described.append((threading.current_thread().name, text, pts, scene))
 
     def encode_waiting(self, tick: int) -> int:
         return 0
@@ -109,10 +118,50 @@ class Wall:
         return [m for m in self.messages if isinstance(m, kind)]
 
 
-def session(feed: Feed, thinker: Thinker, **settings: Any) -> tuple[Session, Wall]:
+def session(
+    feed: Feed, thinker: Thinker, text: LiveText | None = None, **settings: Any
+) -> tuple[Session, Wall]:
     wall = Wall()
     chosen = Settings(**{"source": "feed", "pace": "fast", "hop": 10, **settings})
-    return Session(chosen, thinker, lambda: feed, wall), wall  # type: ignore[arg-type,return-value]
+    return Session(chosen, thinker, lambda: feed, wall, text=text), wall  # type: ignore[arg-type,return-value]
+
+
+class Labeller:
+    """A provider that answers when ``go`` is set; until then it is silent, or says that it is down."""
+
+    name = "made-up"
+
+    def __init__(self, go: threading.Event, *, down: bool = False) -> None:
+        self.go, self.down = go, down
+        self.asked = 0
+
+    def describe(self, clip: Clip, prompt: Any, sampling: Sampling, keep: Any = None) -> Reply:
+        self.asked += 1
+        if self.down and not self.go.is_set():
+            raise DescriptionUnavailable("made-up: expected an answer, found 503; try again later.")
+        self.go.wait(60)
+        return Reply("smiles", None, "m")  # type: ignore[arg-type]
+
+    def close(self) -> None: ...
+
+
+def asking(labeller: Labeller) -> LiveText:
+    """Whoever asks ``labeller`` about every bit of new video, at once."""
+    newest, minute = Newest(), Minute()
+    asker = Asker(
+        minute,
+        newest,
+        lambda sleep: labeller,  # type: ignore[arg-type,return-value]
+        None,  # type: ignore[arg-type]
+        Sampling("m"),
+        lambda reply: reply.raw,
+        every_s=0.05,
+        least_s=0.0,
+        retry_s=0.01,
+    )
+    text = LiveText(newest, minute=minute, asker=asker)
+    text.start()
+    return text
 
 
 def test_fast_pace_estimates_every_hop_and_at_the_end() -> None:
@@ -152,6 +201,94 @@ def test_a_slow_estimate_costs_no_frame_at_live_pace() -> None:
     assert thinker.estimated[-1] == 59
     sequence = [m.seq for m in wall.of(Confidence)]
     assert sequence == sorted(set(sequence))
+
+
+def test_a_labeller_that_never_answers_costs_no_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same feed with and without: every frame observed, the same estimates, nothing dropped."""
+    monkeypatch.setattr("stream.describing.asker.CLOSE_S", 0.2)
+    never = threading.Event()
+    labeller = Labeller(never)
+    text, seen = asking(labeller), []
+    for told in (None, text):
+        feed, thinker = Feed(80, 0.01), Thinker()
+        run, wall = session(feed, thinker, told, pace="live")
+        run.run()
+        seen.append((len(thinker.seen), thinker.estimated[-1], wall.of(Health)[-1].dropped))
+        assert thinker.described == []
+    begun = time.monotonic()
+    text.close()
+    assert time.monotonic() - begun < 2
+    assert seen[0] == seen[1]
+    assert seen[1][:2] == (80, 79)
+    assert labeller.asked == 1
+    health: Health = wall.of(Health)[-1]
+    assert health.describing is not None
+    assert (health.describing.state, health.describing.sent, health.describing.answered) == ("sending", 1, 0)
+    never.set()
+
+
+def test_the_fast_lane_only_leaves_a_reference() -> None:
+    """Nothing of it may wait: not even for locks that the threads beside it hold."""
+    text = asking(Labeller(threading.Event()))
+    minute, asker = text._minute, text._asker
+    assert minute is not None
+    assert asker is not None
+    with minute._lock, asker._lock, text._newest._lock:
+        done = threading.Thread(
+            target=lambda: [text.see(Frame(i, i / 5, 0.0, PICTURE), 0) for i in range(1000)]
+        )
+        done.start()
+        done.join(10)
+        assert not done.is_alive()
+    asker._closing.set()
+    minute.close()
+
+
+def test_a_labeller_that_is_down_is_told_once_and_heals() -> None:
+    go = threading.Event()
+    text = asking(Labeller(go, down=True))
+    feed, thinker = Feed(10_000, 0.005), Thinker()
+    run, wall = session(feed, thinker, text, pace="live")
+    running = threading.Thread(target=run.run)
+    running.start()
+
+    def until(true: Callable[[], bool]) -> None:
+        end = time.monotonic() + 15
+        while not true():
+            assert time.monotonic() < end, "waited in vain"
+            time.sleep(0.01)
+
+    try:
+        until(lambda: any(h.describing.failed >= 3 for h in wall.of(Health)))
+        failing = wall.of(Health)[-1].describing
+        go.set()
+        until(lambda: bool(thinker.described))
+        until(lambda: wall.of(Health)[-1].describing.answered > 0)
+    finally:
+        go.set()
+        run.stop()
+        running.join()
+        text.close()
+    assert failing.state == "failing"
+    assert failing.last_error == "made-up: expected an answer, found 503; try again later."
+    told = [e.detail for e in wall.of(Event) if e.event == "describing"]
+    assert [(d["from"], d["to"]) for d in told] == [("working", "failing"), ("failing", "working")]
+    assert told[0]["reason"] == failing.last_error
+    thread, said, pts, scene = thinker.described[0]
+    assert (thread, said, scene) == ("slow lane", "smiles", 0)
+    assert 0 <= pts <= thinker.seen[max(thinker.seen)].pts
+    assert wall.of(Confidence)[-1].state == "ok"
+
+
+def test_what_was_typed_reaches_the_analyzer_once() -> None:
+    newest = Newest()
+    newest.put(Description("nods", 0.4, 0))
+    feed, thinker = Feed(60, 0.01), Thinker()
+    run, wall = session(feed, thinker, LiveText(newest), pace="live")
+    run.run()
+    assert thinker.described == [("slow lane", "nods", 0.4, 0)]
+    assert "text" in wall.of(Health)[-1].stages_ms
+    assert wall.of(Health)[-1].describing is None
 
 
 def test_silence_becomes_stale_with_a_message_a_second() -> None:

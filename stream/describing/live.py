@@ -1,0 +1,175 @@
+"""Text while the stream runs: a labeller that watches the last minute, an operator who types, or both.
+
+Neither is waited for. The fast lane leaves references, the slow lane takes what was said last; who says
+nothing, late or wrongly changes nothing but what ``health`` tells of them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stream.capture.redact import redact
+from stream.describing.asker import Asker
+from stream.describing.minute import FPS, HEIGHT, Minute
+from stream.describing.newest import Description, Newest
+from stream.describing.notes import Notebook
+from stream.errors import UsageError
+from stream.messages import Describing, Notes
+from stream.records import Frame
+
+if TYPE_CHECKING:
+    from stream.contract import Bundle
+
+PROVIDERS = ("gemini",)
+TROUBLE = ("failing", "denied")
+MODEL = "gemini-3.8-flash"
+TIMEOUT_S = 120.0  # of one request; the next one asks about a newer minute
+PROMPT = "cot_reflection"
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user asked for; see ``undertone watch --help``."""
+
+    describe: str | None = None  # name of a provider
+    model: str | None = None
+    every_s: float = 60.0
+    notes: str | None = None  # a path, or - for standard input
+
+    @property
+    def any(self) -> bool:
+        return self.describe is not None or self.notes is not None
+
+
+class LiveText:
+    """Whoever was asked for, together. The latest moment that was spoken of wins."""
+
+    def __init__(
+        self,
+        newest: Newest,
+        *,
+        minute: Minute | None = None,
+        asker: Asker | None = None,
+        notebook: Notebook | None = None,
+        notice: str | None = None,
+    ) -> None:
+        """``notice``: what must be known before the first picture is sent anywhere."""
+        self.notice = notice
+        self._newest, self._minute, self._asker, self._notebook = newest, minute, asker, notebook
+        self._told = "working"
+
+    def start(self) -> None:
+        for each in (self._minute, self._asker, self._notebook):
+            if each is not None:
+                each.start()
+
+    def see(self, frame: Frame, scene: int) -> None:
+        """The fast lane's: a frame of the scene that its Observation names. Waits for nothing."""
+        if self._notebook is not None:
+            self._notebook.see(frame.pts, scene)
+        if self._minute is not None:
+            self._minute.see(frame, scene)
+
+    def take(self) -> Description | None:
+        """The slow lane's: the newest description, once."""
+        return self._newest.take()
+
+    def describing(self) -> Describing | None:
+        """Health of the labeller, None without one."""
+        return None if self._asker is None else self._asker.status()
+
+    def turned(self) -> dict[str, str] | None:
+        """What to tell when a labeller got into trouble or out of it since the last call, else None."""
+        describing = self.describing()
+        if describing is None:
+            return None
+        before, self._told = self._told, describing.state if describing.state in TROUBLE else "working"
+        if before == self._told:
+            return None
+        detail = {"provider": describing.provider, "from": before, "to": self._told}
+        return detail if describing.last_error is None else {**detail, "reason": describing.last_error}
+
+    def notes(self) -> Notes | None:
+        """Health of the notes, None without them."""
+        return None if self._notebook is None else self._notebook.status()
+
+    def close(self) -> None:
+        """Call everything off, within two seconds or so. Safe to call twice."""
+        for each in (self._notebook, self._asker, self._minute):
+            if each is not None:
+                each.close()
+
+
+def live_text(wishes: Wishes, bundle: "Bundle", pace: str) -> LiveText | None:
+    """What was wished for, not started yet; None for nothing.
+
+    Raises UsageError, before anything has begun, for a bundle or a pace that text cannot be used with, an
+    unknown provider, and where the key or the client of the provider is missing.
+    """
+    if wishes.model is not None and wishes.describe is None:
+        raise UsageError(
+            f"--describe-model {wishes.model}: expected it beside --describe, found it alone; "
+            "add --describe gemini."
+        )
+    if not wishes.any:
+        return None
+    option = "--notes" if wishes.describe is None else "--describe"
+    if bundle.manifest.text is None:
+        raise UsageError(
+            f"{option}: expected a bundle with a text branch, found {bundle.manifest.name} without one; "
+            "descriptions would be used by nothing, leave the option out or name another bundle."
+        )
+    if pace != "live":
+        raise UsageError(
+            f"{option}: expected --pace live, found {pace}, at which minutes pass in seconds; "
+            "add --pace live."
+        )
+    newest = Newest()
+    notebook = None if wishes.notes is None else Notebook(wishes.notes, newest)
+    if wishes.describe is None:
+        return LiveText(newest, notebook=notebook)
+    if wishes.describe not in PROVIDERS:
+        raise UsageError(
+            f"--describe: expected one of {', '.join(PROVIDERS)}, found {wishes.describe!r}; "
+            "choose one of these."
+        )
+    minute = Minute()
+    asker, where = _gemini(wishes, minute, newest)
+    notice = (
+        f"the last minute of video (picture only, no sound, at most {HEIGHT} lines) will be sent to {where} "
+        f"every {wishes.every_s:g} s for a description"
+    )
+    return LiveText(newest, minute=minute, asker=asker, notebook=notebook, notice=notice)
+
+
+def _gemini(wishes: Wishes, minute: Minute, newest: Newest) -> tuple[Asker, str]:
+    """Who asks Gemini, and where the video goes."""
+    try:
+        from stream.describing.backoff import Backoff
+        from stream.describing.gemini import GOOGLE, Gemini
+        from stream.describing.prompts import load
+        from stream.describing.provider import Sampling
+        from stream.describing.rendering import render
+    except ImportError as error:
+        raise UsageError(
+            f"--describe gemini: expected Google's client google-genai, found no {error.name}; "
+            "install Undertone with its extra `gemini`."
+        ) from None
+    addresses: list[str] = []
+
+    def provider(sleep: Callable[[float], None]) -> Gemini:
+        # Inside the request, so that no file stays with the service; one try, as the next minute is newer.
+        found = Gemini(backoff=Backoff(tries=1), asks=1, inline=True, timeout_s=TIMEOUT_S, sleep=sleep)
+        addresses.append(found.address)
+        return found
+
+    asker = Asker(
+        minute,
+        newest,
+        provider,
+        load(PROMPT),
+        Sampling(wishes.model or MODEL, fps=FPS),
+        lambda reply: render(reply.answer),
+        every_s=wishes.every_s,
+    )
+    return asker, "Google" if addresses == [GOOGLE] else redact(addresses[0])

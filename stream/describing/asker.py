@@ -163,7 +163,7 @@ class Asker:
             path.unlink(missing_ok=True)
 
     def _hear(self, film: Film, reply: Reply) -> None:
-        text = self._render(reply)
+        text = self._render(reply).encode("utf-8", "replace").decode()  # half a character ends no lane
         self._told = (film.scene, film.end)
         self._newest.put(Description(text, film.end, film.scene))
         with self._lock:

@@ -173,6 +173,8 @@ class Notebook:
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join(1.0)
+        elif self._reader is not None:
+            self._reader.close()
 
     def _work(self) -> None:
         reader = self._reader

@@ -117,6 +117,16 @@ def test_the_answer_speaks_of_the_clips_end() -> None:
     assert not clip.path.parent.exists()
 
 
+def test_half_a_character_is_no_text_that_breaks_a_lane() -> None:
+    asker, newest = asking(Labeller())
+    film = Kept().film()
+    assert film is not None
+    asker._hear(film, Reply("nods \ud83d twice", None, "m"))  # type: ignore[arg-type]
+    said = newest.take()
+    assert said is not None
+    assert said.text.encode() == b"nods ? twice"
+
+
 def test_figures_add_up_and_an_answer_heals() -> None:
     labeller = Labeller(
         DescriptionUnavailable("made-up: expected an answer, found 503; try later."),

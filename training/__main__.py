@@ -9,7 +9,7 @@ import typer
 from stream.errors import UndertoneError
 from training import measuring
 from training.corpus.commands import app as corpus_app
-from training.labelling import agreement_commands
+from training.labelling import agreement_commands, commands
 
 app = typer.Typer(
     name="undertone-training",
@@ -132,6 +132,7 @@ app.command()(measuring.crossval)
 app.command()(measuring.ablate)
 app.command(name="noise-study")(measuring.noise_study)
 app.command()(measuring.curves)
+app.command()(commands.label)
 app.command()(agreement_commands.labels)
 
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, MutableMapping
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from google.genai import Client, types
 from google.genai.errors import ClientError
@@ -19,7 +18,7 @@ from stream.describing.answer import parse
 from stream.describing.backoff import Backoff, Sleep
 from stream.describing.gemini_replies import said, tokens, translated
 from stream.describing.prompts import Prompt
-from stream.describing.provider import FREE, Clip, Keep, Meter, Reply, Sampling, nothing
+from stream.describing.provider import FREE, KEYS, Clip, Keep, Meter, Reply, Sampling, gemini_address, nothing
 from stream.errors import (
     DescriptionError,
     DescriptionMalformed,
@@ -28,9 +27,6 @@ from stream.errors import (
     UsageError,
 )
 
-KEYS = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
-URL = "UNDERTONE_GEMINI_URL"
-GOOGLE = "https://generativelanguage.googleapis.com"
 MIME = {".mp4": "video/mp4", ".webm": "video/webm", ".avi": "video/avi"}
 INLINE_BYTES = 14_000_000  # base64 and the prompt make just under 20 MB of it, the limit of a request
 GONE = (403, 404)  # of a file that is not there the service says "forbidden, or may not exist"
@@ -58,7 +54,7 @@ class Gemini:
         poll_s: float = 2.0,
         sleep: Sleep = time.sleep,
     ) -> None:
-        self._key, self.address = _key(), address(base_url)
+        self._key, self.address = _key(), gemini_address(base_url)
         self._uploads: MutableMapping[str, str] = {} if uploads is None else uploads
         self._meter, self._backoff, self._asks, self._inline = meter, backoff, asks, inline
         self._polls, self._poll_s, self._sleep = max(1, round(ready_s / poll_s)), poll_s, sleep
@@ -188,16 +184,6 @@ class Gemini:
                 return call()
 
         return self._backoff(once, sleep=self._sleep)
-
-
-def address(given: str | None = None) -> str:
-    """Where requests go: ``given``, UNDERTONE_GEMINI_URL or Google. UsageError for http:// elsewhere."""
-    found = given or os.environ.get(URL) or GOOGLE
-    parts = urlsplit(found)
-    local = parts.hostname in ("localhost", "127.0.0.1", "::1")
-    if not parts.hostname or parts.scheme not in (("http", "https") if local else ("https",)):
-        raise UsageError(f"{URL}: expected an https:// address, found {found!r}; correct it.")
-    return found
 
 
 def _key() -> str:

@@ -146,9 +146,9 @@ def _gemini(wishes: Wishes, minute: Minute, newest: Newest) -> tuple[Asker, str]
     """Who asks Gemini, and where the video goes."""
     try:
         from stream.describing.backoff import Backoff
-        from stream.describing.gemini import GOOGLE, Gemini
+        from stream.describing.gemini import Gemini
         from stream.describing.prompts import load
-        from stream.describing.provider import Sampling
+        from stream.describing.provider import GOOGLE, Sampling
         from stream.describing.rendering import render
     except ImportError as error:
         raise UsageError(

@@ -1,9 +1,11 @@
 """Who describes a video: one call in, one checked answer out."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
+from urllib.parse import urlsplit
 
 from stream.errors import UsageError
 
@@ -15,6 +17,9 @@ if TYPE_CHECKING:  # the extra's libraries: whoever only hands these records on 
 Resolution = Literal["low", "medium"]
 FRAME_TOKENS: dict[Resolution, int] = {"low": 64, "medium": 256}  # Gemini's documentation of media resolution
 MOST_FPS = 24.0  # Gemini takes no more
+KEYS = ("GOOGLE_API_KEY", "GEMINI_API_KEY")  # where Gemini's may be, in this order
+GEMINI_URL = "UNDERTONE_GEMINI_URL"
+GOOGLE = "https://generativelanguage.googleapis.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +117,14 @@ def gemini(**options: Any) -> "Gemini":
             "install Undertone with its extra `gemini`."
         ) from None
     return Gemini(**options)
+
+
+def gemini_address(given: str | None = None) -> str:
+    """Where requests to Gemini go: ``given``, UNDERTONE_GEMINI_URL or Google. UsageError for http://
+    to another host."""
+    found = given or os.environ.get(GEMINI_URL) or GOOGLE
+    parts = urlsplit(found)
+    local = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    if not parts.hostname or parts.scheme not in (("http", "https") if local else ("https",)):
+        raise UsageError(f"{GEMINI_URL}: expected an https:// address, found {found!r}; correct it.")
+    return found

@@ -15,9 +15,9 @@ from google.genai.errors import APIError
 from stream.describing import prompts
 from stream.describing.answer import Answer
 from stream.describing.backoff import Backoff
-from stream.describing.gemini import INLINE_BYTES, Gemini, address
+from stream.describing.gemini import INLINE_BYTES, Gemini
 from stream.describing.gemini_replies import retry_after_s
-from stream.describing.provider import Clip, Meter, Reply, Sampling
+from stream.describing.provider import Clip, Meter, Reply, Sampling, gemini_address
 from stream.errors import (
     DescriptionDenied,
     DescriptionMalformed,
@@ -322,13 +322,13 @@ def test_google_s_name_of_the_key_comes_first(gemini_server, monkeypatch, descri
 
 def test_addresses_elsewhere_are_encrypted(monkeypatch):
     monkeypatch.delenv("UNDERTONE_GEMINI_URL", raising=False)
-    assert address() == "https://generativelanguage.googleapis.com"
-    assert address("http://localhost:8080") == "http://localhost:8080"
+    assert gemini_address() == "https://generativelanguage.googleapis.com"
+    assert gemini_address("http://localhost:8080") == "http://localhost:8080"
     monkeypatch.setenv("UNDERTONE_GEMINI_URL", "https://proxy.example/gemini")
-    assert address() == "https://proxy.example/gemini"
+    assert gemini_address() == "https://proxy.example/gemini"
     for wrong in ("http://proxy.example", "proxy.example", "ftp://localhost"):
         with pytest.raises(UsageError, match="expected an https:// address"):
-            address(wrong)
+            gemini_address(wrong)
 
 
 def test_what_an_earlier_run_uploaded_is_used(gemini_server, open_gemini, clip):

@@ -1,0 +1,96 @@
+"""How much may be asked, and how fast."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from stream.describing.provider import Meter
+
+
+class Stopped(Exception):
+    """No further request; ``str()`` is why, empty for somebody else's reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Of a million tokens, in whatever currency."""
+
+    tokens_in: float
+    tokens_out: float
+
+    def of(self, tokens_in: int, tokens_out: int) -> float:
+        return (tokens_in * self.tokens_in + tokens_out * self.tokens_out) / 1e6
+
+
+class Budget(Meter):
+    """Counts requests and tokens of a run, spaces requests evenly, and raises Stopped at the limit.
+
+    A video is begun only where the tokens that it will take are still there; what its answer adds, and asking
+    again, may go past the limit by as much.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_requests: int | None = None,
+        max_tokens: int | None = None,
+        per_minute: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.requests = self.tokens_in = self.tokens_out = 0
+        self.stopped_by = ""
+        self._max_requests, self._max_tokens = max_requests, max_tokens
+        self._space_s = 60 / per_minute if per_minute else 0.0
+        self._clock, self._next_at, self._reserved = clock, clock(), 0
+        self._lock, self._stop = threading.Lock(), threading.Event()
+
+    @property
+    def stopping(self) -> bool:
+        return self._stop.is_set()
+
+    def stop(self, reason: str = "") -> None:
+        """Let no further request pass and end all waiting."""
+        self.stopped_by = self.stopped_by or reason
+        self._stop.set()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, but not beyond the end of the run: raises Stopped then."""
+        if self._stop.wait(seconds):
+            raise Stopped
+
+    def request(self) -> None:
+        """See Meter."""
+        with self._lock:
+            self._check(self._max_requests, self.requests + 1, "requests")
+            self._check(self._max_tokens, self.tokens_in + self.tokens_out + 1, "tokens")
+            self.requests += 1
+            now = self._clock()
+            at = max(now, self._next_at)
+            self._next_at = at + self._space_s
+        self.sleep(at - now)
+
+    def spent(self, tokens_in: int, tokens_out: int) -> None:
+        """See Meter."""
+        with self._lock:
+            self.tokens_in, self.tokens_out = self.tokens_in + tokens_in, self.tokens_out + tokens_out
+
+    @contextmanager
+    def reserved(self, tokens: int) -> Iterator[None]:
+        """Around everything that one video takes."""
+        with self._lock:
+            wanted = self.tokens_in + self.tokens_out + self._reserved + tokens
+            self._check(self._max_tokens, wanted, "tokens")
+            self._reserved += tokens
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._reserved -= tokens
+
+    def _check(self, most: int | None, wanted: int, what: str) -> None:
+        if most is not None and wanted > most:
+            self.stop(f"the budget of {most} {what}")
+        if self.stopping:
+            raise Stopped(self.stopped_by)

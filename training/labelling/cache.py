@@ -1,0 +1,101 @@
+"""What a labeller said, kept for ever: one JSON file an answer, written whole or not at all.
+
+An answer belongs to the model that was asked, the prompt in its exact words, the content of the video and the
+sampling. Failures are kept too, with their reason, so that nobody is asked again by accident.
+"""
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+
+from stream.describing.answer import Answer, Verdict, parse
+from stream.describing.prompts import Prompt
+from stream.describing.provider import Reply, Sampling
+from stream.errors import DescriptionMalformed, UsageError
+from training.corpus.files import replace_with
+
+
+class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose answer, to which question, about what."""
+
+    model: str  # as asked for
+    prompt: str  # name, version and the beginning of the text's SHA-256
+    video: str  # SHA-256 of the file as it was given, with its sound
+    fps: float
+    resolution: str
+    temperature: float
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Of its file."""
+        return f"{self.video[:16]}-{hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:16]}.json"
+
+
+def key_of(video: str, prompt: Prompt, sampling: Sampling) -> Key:
+    """The key of a video, by SHA-256, under a prompt and a sampling."""
+    return Key(
+        sampling.model,
+        prompt.key,
+        video,
+        sampling.fps,
+        sampling.resolution,
+        sampling.temperature,
+        sampling.seed,
+    )
+
+
+class Kept(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """An answer or why there is none."""
+
+    key: Key
+    id: str  # the video's name when it was asked about
+    raw: str | None = None  # the model's text, verbatim; of a malformed answer too
+    served: str | None = None  # model that answered
+    tokens_in: int = 0
+    tokens_out: int = 0
+    failed: str | None = None  # the reason
+
+    def answer(self, prompt: Prompt) -> Answer | Verdict | None:
+        """The answer; None where it failed or is none of this prompt's schema."""
+        if self.raw is None or self.failed:
+            return None
+        try:
+            return parse(self.raw, prompt.schema)
+        except DescriptionMalformed:
+            return None
+
+
+class Cache:
+    """A folder of answers. Different keys may be written from several threads."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def get(self, key: Key) -> Kept | None:
+        """What is kept under a key. UsageError for a file that is damaged or belongs to another key."""
+        path = self._folder / key.name
+        try:
+            kept = msgspec.json.decode(path.read_bytes(), type=Kept)
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.MsgspecError) as error:
+            raise UsageError(
+                f"{path}: expected a kept answer, found none that reads ({error}); remove the file."
+            ) from error
+        if kept.key != key:
+            raise UsageError(f"{path}: expected the answer of its name, found another's; remove the file.")
+        return kept
+
+    def put(self, key: Key, id: str, reply: Reply) -> None:
+        """Keep an answer."""
+        self._write(Kept(key, id, reply.raw, reply.model, reply.tokens_in, reply.tokens_out))
+
+    def fail(self, key: Key, id: str, reason: str, raw: str | None = None) -> None:
+        """Keep that there is none, and why."""
+        self._write(Kept(key, id, raw=raw, failed=reason))
+
+    def _write(self, kept: Kept) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        replace_with(self._folder / kept.key.name, msgspec.json.format(msgspec.json.encode(kept)) + b"\n")

@@ -1,0 +1,98 @@
+"""How much, and how fast."""
+
+import threading
+
+import pytest
+
+from training.labelling.budget import Budget, Price, Stopped
+
+
+class Clock:
+    def __init__(self):
+        self.now, self.waits = 0.0, []
+
+    def __call__(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.waits.append(seconds)
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def test_requests_are_spaced_evenly(clock, monkeypatch):
+    budget = Budget(per_minute=30, clock=clock)
+    monkeypatch.setattr(budget, "sleep", clock.sleep)
+    budget.request()
+    budget.request()
+    clock.now = 3.0
+    budget.request()
+    clock.now = 60.0
+    budget.request()
+    assert clock.waits == [0.0, 2.0, 1.0, 0.0]
+
+
+def test_the_limit_of_requests_stops_everybody():
+    budget = Budget(max_requests=2)
+    budget.request()
+    budget.request()
+    with pytest.raises(Stopped, match="the budget of 2 requests"):
+        budget.request()
+    assert (budget.requests, budget.stopping, budget.stopped_by) == (2, True, "the budget of 2 requests")
+    with pytest.raises(Stopped), budget.reserved(0):
+        pytest.fail("begun after the end")
+
+
+def test_a_video_is_begun_only_with_its_tokens_left():
+    budget = Budget(max_tokens=1000)
+    with budget.reserved(600):
+        budget.spent(500, 100)
+    with budget.reserved(400):
+        pass
+    with (
+        budget.reserved(300),
+        pytest.raises(Stopped, match="the budget of 1000 tokens"),
+        budget.reserved(101),
+    ):
+        pytest.fail("begun beyond the limit")
+
+
+def test_what_was_spent_stops_asking_again():
+    budget = Budget(max_tokens=1000)
+    budget.request()
+    budget.spent(900, 100)
+    with pytest.raises(Stopped):
+        budget.request()
+
+
+def test_waiting_ends_with_the_run():
+    budget = Budget(per_minute=0.1)
+    budget.request()
+    caught = []
+
+    def ask():
+        try:
+            budget.request()
+        except Stopped as error:
+            caught.append(error)
+
+    waiting = threading.Thread(target=ask)
+    waiting.start()
+    budget.stop()
+    waiting.join(5)
+    assert len(caught) == 1
+
+
+def test_the_first_reason_is_the_one_that_is_told():
+    budget = Budget(max_requests=0)
+    with pytest.raises(Stopped):
+        budget.request()
+    budget.stop("something else")
+    assert budget.stopped_by == "the budget of 0 requests"
+
+
+def test_a_price_is_of_a_million():
+    assert Price(1.25, 10.0).of(2_000_000, 100_000) == pytest.approx(3.5)

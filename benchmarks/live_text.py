@@ -46,7 +46,6 @@ def block(seen: Seen, seconds: float, *options: str) -> None:
     watching = subprocess.Popen(
         [*command, "--publish", ENDPOINT, "--for", str(seconds), *options],
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
     )
     last: Health | None = None
     pts = None
@@ -71,7 +70,7 @@ def block(seen: Seen, seconds: float, *options: str) -> None:
         watching.terminate()
         watching.wait(20)
     if last is None:
-        sys.exit("live_text: expected health from `undertone watch demo`, found none; run it by hand.")
+        sys.exit("live_text: expected health from `undertone watch demo`, found none; see above.")
     seen.observe_ms.append(last.stages_ms["observe"].p99)
     seen.lost += sum(last.dropped.values())
     seen.rss_mb.append(last.rss_mb)

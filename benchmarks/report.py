@@ -67,6 +67,18 @@ def live_pace(r: dict[str, Any]) -> list[Row]:
     ]
 
 
+def live_text(r: dict[str, Any]) -> list[Row]:
+    age, ratio = r["age_ms"], r["ratio"]
+    return [
+        (
+            f"The same age with a labeller that answers after {r['answer_after_s']:.0f} s, "
+            f"{r['blocks']} blocks with and without in turns",
+            f"p50 {age['with']['p50']:.0f} ms against {age['without']['p50']:.0f} ms ({ratio['p50']:.2f}×), "
+            f"p95 {age['with']['p95']:.0f} against {age['without']['p95']:.0f} ms ({ratio['p95']:.2f}×)",
+        )
+    ]
+
+
 def training_step(r: dict[str, Any]) -> list[Row]:
     sizes = f"{r['poses']} poses and {r['features']} features"
     waiting = {
@@ -112,6 +124,7 @@ QUESTIONS: dict[str, Callable[[dict[str, Any]], list[Row]]] = {
     "pipeline": pipeline,
     "full_update": full_update,
     "live_pace": live_pace,
+    "live_text": live_text,
     "training_step": training_step,
     "small_recipe": small_recipe,
 }

@@ -74,19 +74,14 @@ def label(
     Example: undertone-training label videos --out runs/said --dry-run
     """
     from stream.describing.provider import Sampling
+    from stream.describing.rendering import form_of
+    from training.labelling import label as whole
     from training.labelling.budget import Budget, Price
+    from training.labelling.run import alone
 
     if (price_in is None) != (price_out is None):
         raise UsageError("expected --price-in and --price-out together, found one of them; give both.")
     price = None if price_in is None or price_out is None else Price(price_in, price_out)
-    try:
-        from stream.describing.rendering import form_of
-        from training.labelling import label as whole
-        from training.labelling.run import alone
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"label: expected the libraries for it, found no {error.name}; install the extra `gemini`."
-        ) from None
     options = whole.Options(
         videos,
         out,
@@ -118,7 +113,7 @@ def label(
 
 def _ask(question: str) -> None:
     """Go on only after a yes. UsageError where nobody can be asked."""
-    if not sys.stdin.isatty():
+    if not _terminal():
         raise UsageError(
             "expected leave to send videos, found nobody to ask on this terminal; add --yes, or --dry-run to "
             "see what would be sent."
@@ -126,3 +121,7 @@ def _ask(question: str) -> None:
     if not typer.confirm(question, err=True):
         typer.echo("nothing was sent", err=True)
         raise typer.Exit(1)
+
+
+def _terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()

@@ -2,6 +2,7 @@
 
 import fcntl
 import shutil
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
@@ -95,12 +96,15 @@ def alone(folder: Path) -> Iterator[None]:
 
 def _spread(
     plan: Plan, ask: Callable[[Video], str | None], budget: Budget, workers: int
-) -> Iterator[tuple[Video, "Future[str | None]"]]:
-    """Videos with what came of them, as they come. An interrupt waits for answers that are under way."""
+) -> Iterator[tuple[Video, Future[str | None]]]:
+    """Videos with what came of them, as they come. The end, or an interrupt, waits for answers under way."""
+    waiting, open = deque(plan.waiting), dict[Future[str | None], Video]()
     with ThreadPoolExecutor(workers, "label") as pool:
         try:
-            open = {pool.submit(ask, video): video for video in plan.waiting}
-            while open:
+            while open or (waiting and not budget.stopping):
+                while waiting and len(open) < workers and not budget.stopping:
+                    video = waiting.popleft()
+                    open[pool.submit(ask, video)] = video
                 for future in wait(open, return_when=FIRST_COMPLETED).done:
                     yield open.pop(future), future
         finally:

@@ -1,0 +1,432 @@
+"""``undertone-training label`` against a stand-in of the service."""
+
+import csv
+import io
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import av
+import pytest
+from gemini_server import GOOD, KEY, Fault
+from typer.testing import CliRunner
+
+from stream.describing.answer import Answer
+from stream.describing.rendering import render
+from stream.errors import DescriptionDenied, DescriptionUnavailable, UsageError
+from training.__main__ import app
+from training.labelling import commands
+from training.labelling.budget import Budget
+from training.labelling.run import alone
+
+IDS = ["0001", "0002", "0003", "0004"]
+RUNNER = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def server(gemini_server, monkeypatch):
+    """Nobody waits here, and a file is ready at once."""
+    monkeypatch.setattr(Budget, "sleep", lambda self, seconds: None)
+    gemini_server.polls = 0
+    return gemini_server
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "said"
+
+
+@pytest.fixture
+def label(films, out):
+    """Runs the command on four films, one at a time, and returns its result."""
+
+    def run(*options, folder=films, yes=True):
+        arguments = ["label", str(folder), "--out", str(out), "--workers", "1", *map(str, options)]
+        return RUNNER.invoke(app, [*arguments, *(["--yes"] if yes else [])])
+
+    return run
+
+
+def lines(out) -> dict[str, dict]:
+    return {line["id"]: line for line in map(json.loads, (out / "labels.jsonl").read_text().splitlines())}
+
+
+def sheet(out) -> list[dict]:
+    return list(csv.DictReader(io.StringIO((out / "audit.csv").read_text(encoding="utf-8-sig"))))
+
+
+def kept(out) -> Iterator[dict]:
+    return (json.loads(path.read_bytes()) for path in sorted((out / "answers").iterdir()))
+
+
+def test_every_video_becomes_a_line_and_a_row(server, label, out):
+    result = label("--workers", 3)
+    assert result.exit_code == 0, result.exception
+    text = render(Answer.model_validate(GOOD))
+    assert lines(out) == {id: {"id": id, "win": 0.7, "text": text} for id in IDS}
+    assert [(row["id"], row["label"], row["corrected"]) for row in sheet(out)] == [
+        (id, "win", "") for id in IDS
+    ]
+    assert (
+        "4 videos: 4 answered, 0 failed, 0 not asked yet; 4 requests, 4000 tokens in, 800 out"
+        in result.output
+    )
+    assert [answer["raw"] for answer in kept(out)] == [json.dumps(GOOD)] * 4
+    assert server.files == {}
+    assert json.loads((out / "uploads.json").read_text()) == {}
+    assert not (out / ".muted").exists()
+
+
+def test_what_is_sent_has_no_sound_no_title_and_no_name(server, label, films):
+    (films / "0001.mp4").rename(films / "nadal-beats-federer.mp4")
+    label()
+    assert len(server.contents) == 4
+    for content in server.contents.values():
+        assert b"who won" not in content
+        with av.open(io.BytesIO(content)) as given:
+            assert [stream.type for stream in given.streams] == ["video"]
+            assert sum(1 for _ in given.decode(video=0)) == 8
+    assert "nadal" not in repr([(a.path, a.headers, a.body) for a in server.asked])
+
+
+def test_the_key_is_in_no_file_and_no_word(server, label, out, caplog):
+    caplog.set_level(logging.DEBUG)
+    server.faults["generate"].extend(
+        [Fault(500), Fault(answer="no"), Fault(answer="no"), Fault(401, f"no {KEY}")]
+    )
+    result = label()
+    assert isinstance(result.exception, DescriptionDenied)
+    told = [result.output, repr(result.exception), caplog.text]
+    told += [path.read_text(errors="replace") for path in out.rglob("*") if path.is_file()]
+    assert "generateContent" in caplog.text
+    assert len(told) > 5
+    assert not [text for text in told if KEY in text]
+
+
+def test_run_again_nothing_is_asked_and_no_key_is_needed(server, label, out, monkeypatch):
+    label()
+    asked, before = len(server.asked), lines(out)
+    monkeypatch.delenv("GOOGLE_API_KEY")
+    result = label(yes=False)
+    assert result.exit_code == 0
+    assert "0 requests" in result.output
+    assert (len(server.asked), lines(out)) == (asked, before)
+
+
+def test_one_more_video_is_one_more_request(server, label, films, out):
+    late = (films / "0003.mp4").rename(films.parent / "late.mp4")
+    label()
+    late.rename(films / "0003.mp4")
+    label()
+    assert len(server.of("generate")) == 4
+    assert list(lines(out)) == IDS
+
+
+def test_the_same_content_is_asked_about_once(server, label, films, out):
+    (films / "0009.mp4").write_bytes((films / "0002.mp4").read_bytes())
+    label("--workers", 4)
+    assert len(server.of("generate")) == 4
+    assert lines(out)["0009"]["win"] == 0.7
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("--model", "gemini-other"),
+        ("--prompt", "plain"),
+        ("--fps", 8),
+        ("--resolution", "medium"),
+        ("--seed", 3),
+    ],
+)
+def test_whatever_may_change_an_answer_asks_again(server, label, change):
+    server.answer = lambda asked: json.dumps(
+        {name: GOOD[name] for name in asked.json()["generationConfig"]["responseJsonSchema"]["properties"]}
+    )
+    label()
+    assert label(*change).exit_code == 0
+    assert len(server.of("generate")) == 8
+
+
+def test_an_edited_rule_asks_again(server, label, tmp_path):
+    rules = tmp_path / "rules.toml"
+    for rule in ("A blink is a blink.", "A blink is no more than that."):
+        rules.write_text(f'[[rules]]\nrule = "{rule}"\nreason = "It is."\n')
+        label("--rules", rules)
+    assert len(server.of("generate")) == 8
+    assert rule in server.of("generate")[-1].json()["contents"][0]["parts"][1]["text"]
+
+
+def test_the_plain_prompt_leaves_texts_to_the_corpus(server, label, out):
+    server.answer = lambda asked: '{"confidence_win": 20, "confidence_loss": 60}'
+    label("--prompt", "plain")
+    assert lines(out)["0001"] == {"id": "0001", "win": 0.25}
+
+
+@pytest.mark.parametrize(
+    ("faults", "reason", "requests"),
+    [
+        ([Fault(response={"promptFeedback": {"blockReason": "SAFETY"}})], "blocked (SAFETY)", 4),
+        ([Fault(response={"candidates": []})], "nothing said", 4),
+        ([Fault(answer="no"), Fault(answer="still no")], "Invalid JSON", 5),
+        ([Fault(answer='{"winner": "A"}'), Fault(answer="{}")], "action_units", 5),
+    ],
+)
+def test_one_video_that_fails_is_noted_and_stops_no_other(server, label, out, faults, reason, requests):
+    server.faults["generate"].extend([Fault(), *faults])
+    result = label()
+    assert result.exit_code == 0
+    assert len(server.of("generate")) == requests
+    assert [line["win"] for line in lines(out).values()] == [0.7, None, 0.7, 0.7]
+    assert lines(out)["0002"]["text"] is None
+    assert "3 answered, 1 failed" in result.output
+    assert reason in result.output
+    (failed,) = (answer for answer in kept(out) if "failed" in answer)
+    assert (failed["id"], reason in failed["failed"]) == ("0002", True)
+    assert failed.get("raw") == (faults[-1].answer or None)
+    assert server.files == {}
+
+
+def test_what_failed_is_asked_again_only_on_demand(server, label, out):
+    server.faults["generate"].append(Fault(response={"candidates": []}))
+    label()
+    label()
+    assert len(server.of("generate")) == 4
+    assert "4 answered, 0 failed" in label("--retry-failed").output
+    assert len(server.of("generate")) == 5
+    assert [line["win"] for line in lines(out).values()] == [0.7] * 4
+
+
+def test_a_file_that_is_no_video_is_noted(server, label, films, out):
+    (films / "0002.mp4").write_bytes(b"not a film")
+    result = label()
+    assert (result.exit_code, len(server.of("generate"))) == (0, 3)
+    assert lines(out)["0002"] == {"id": "0002", "win": None, "text": None}
+    assert "expected a video that can be copied without sound" in result.output
+
+
+def test_a_video_that_the_service_cannot_read_is_noted(server, label, out):
+    server.failing = True
+    assert label().exit_code == 0
+    assert server.of("generate") == []
+    assert {line["win"] for line in lines(out).values()} == {None}
+
+
+def test_a_wrong_key_stops_the_run_and_a_right_one_goes_on(server, label, out, monkeypatch):
+    monkeypatch.setenv("GOOGLE_API_KEY", "AIza-mistyped")
+    result = label()
+    assert isinstance(result.exception, DescriptionDenied)
+    assert len(server.of("start")) == 1
+    assert {line["win"] for line in lines(out).values()} == {None}
+    assert not (out / "answers").exists()
+    monkeypatch.setenv("GOOGLE_API_KEY", KEY)
+    assert label().exit_code == 0
+    assert len(server.of("generate")) == 4
+    assert (server.files, json.loads((out / "uploads.json").read_text())) == ({}, {})
+
+
+def test_a_service_that_is_busy_once_costs_a_wait(server, label, out):
+    server.faults["generate"].extend([Fault(429, headers={"Retry-After": "1"}), Fault(503)])
+    assert "6 requests" in label().output
+    assert [line["win"] for line in lines(out).values()] == [0.7] * 4
+
+
+def test_a_video_asked_about_in_vain_is_left_for_the_next_run(server, label, out):
+    server.faults["generate"].extend([Fault(503)] * 5)
+    result = label()
+    assert isinstance(result.exception, DescriptionUnavailable)
+    assert "none for 1 (0001)" in str(result.exception)
+    assert [line["win"] for line in lines(out).values()] == [None, 0.7, 0.7, 0.7]
+    assert label().exit_code == 0
+    assert len(server.of("generate")) == 5 + 3 + 1
+
+
+def test_a_service_that_is_down_is_not_asked_for_ever(server, label, out):
+    server.faults["start"].extend([Fault(503)] * 100)
+    result = label()
+    assert isinstance(result.exception, DescriptionUnavailable)
+    assert len(server.of("start")) == 3 * 5
+    assert list(lines(out)) == IDS
+
+
+def test_a_budget_of_requests_stops_cleanly_and_the_next_run_goes_on(server, label, out):
+    result = label("--max-requests", 3)
+    assert result.exit_code == 3
+    assert "stopped at the budget of 3 requests; run the same command to go on" in result.output
+    assert [line["win"] for line in lines(out).values()] == [0.7, 0.7, 0.7, None]
+    assert server.files == {}
+    assert label().exit_code == 0
+    assert len(server.of("generate")) == 4
+
+
+def test_a_budget_of_tokens_stops_before_it_is_passed(server, label, out):
+    # A film is 4 pictures of 64 tokens and the prompt; an answer took 1200 in all.
+    result = label("--max-tokens", 4000)
+    assert result.exit_code == 3
+    answered = [line["win"] for line in lines(out).values()].count(0.7)
+    assert 1 <= answered == len(server.of("generate")) <= 3
+    assert label().exit_code == 0
+    assert len(server.of("generate")) == 4
+
+
+def test_a_budget_of_nothing_sends_nothing(server, label):
+    assert label("--max-requests", 0).exit_code == 3
+    assert server.of("generate") == []
+    assert server.files == {}
+
+
+def test_a_dry_run_sends_nothing_and_needs_no_key(server, label, out, monkeypatch):
+    monkeypatch.delenv("GOOGLE_API_KEY")
+    result = label("--dry-run", "--fps", 8, "--price-in", 2, "--price-out", 10, yes=False)
+    assert result.exit_code == 0
+    assert "4 videos, 0 without a request\n4 requests, about " in result.output
+    assert "MB to 127.0.0.1" in result.output
+    assert (server.asked, out.exists()) == ([], False)
+
+
+def test_a_dry_run_counts_pictures_and_prompt(server, label, tmp_path):
+    prompt = tmp_path / "mine.md"
+    prompt.write_text("<!-- answer: Verdict -->\n" + "word" * 1000)
+    said = [label("--dry-run", "--prompt", prompt, "--resolution", r).output for r in ("low", "medium")]
+    each = [4 * 64 + 1000, 4 * 256 + 1000]
+    for text, tokens in zip(said, each, strict=True):
+        assert f"4 requests, about {4 * tokens} tokens in, the largest about {tokens};" in text
+
+
+def test_a_dry_run_knows_what_is_kept(server, label):
+    label("--max-requests", 3)
+    assert "4 videos, 3 without a request\n1 requests" in label("--dry-run").output
+
+
+def test_without_leave_nothing_is_sent(server, label, monkeypatch):
+    result = label(yes=False)
+    assert isinstance(result.exception, UsageError)
+    assert "add --yes" in str(result.exception)
+    monkeypatch.setattr(commands, "_terminal", lambda: True)
+    monkeypatch.setattr("typer.confirm", lambda question, **_: asked.append(question))
+    asked = []
+    result = label(yes=False)
+    assert result.exit_code == 1
+    assert "nothing was sent" in result.output
+    assert server.asked == []
+    assert asked[0].startswith(
+        "4 videos, up to 0.0 MB, go to Google's Gemini (127.0.0.1), without their sound"
+    )
+
+
+def test_with_leave_it_goes_on(server, label, monkeypatch):
+    monkeypatch.setattr(commands, "_terminal", lambda: True)
+    monkeypatch.setattr("typer.confirm", lambda question, **_: True)
+    assert label(yes=False).exit_code == 0
+    assert len(server.of("generate")) == 4
+
+
+def test_another_model_than_the_one_asked_is_told(server, label, out):
+    server.model = "gemini-3.8-flash-002"
+    assert "warning" not in label().output
+    server.model = "gemini-9"
+    assert "warning: gemini-3.8-flash was asked, gemini-9 answered 4 times" in label("--seed", 1).output
+
+
+def test_the_cost_is_told_where_prices_are(server, label):
+    assert ", cost 1.20" in label("--price-in", 100, "--price-out", 1000).output
+    result = label("--price-in", 1)
+    assert "expected --price-in and --price-out together" in str(result.exception)
+
+
+def test_text_as_the_paper_has_it_and_without_names(server, label, out, tmp_path):
+    names = tmp_path / "names.txt"
+    names.write_text("Roger Federer\n\n")
+    server.answer = lambda asked: json.dumps(GOOD | {"evidence_win": ["Federer is sure of his victory"]})
+    label("--names", names)
+    assert not {"Federer", "victory"} & set(lines(out)["0001"]["text"].split())
+    subjects = tmp_path / "labels.csv"
+    subjects.write_text("id,subject,label\n0001,Roger Federer,win\n0002,17,loss\n")
+    label("--names", subjects)
+    assert "Federer" not in lines(out)["0001"]["text"]
+    label("--text", "paper")
+    assert "Federer is sure of his victory" in lines(out)["0001"]["text"]
+    assert len(server.of("generate")) == 4
+
+
+def test_corrections_stay_in_the_sheet(server, label, out):
+    server.faults["generate"].append(Fault(response={}))
+    label()
+    path = out / "audit.csv"
+    rows = sheet(out)
+    rows[1]["corrected"], rows[1]["note"] = "loss", "seen it"
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    label("--retry-failed")
+    assert [(row["label"], row["corrected"]) for row in sheet(out)][:2] == [("win", ""), ("win", "loss")]
+    assert sheet(out)[1]["note"] == "seen it"
+
+
+def test_a_sheet_that_does_not_read_is_found_before_anything_is_asked(server, label, out):
+    out.mkdir()
+    (out / "audit.csv").write_text("nonsense\n")
+    assert isinstance(label().exception, UsageError)
+    assert server.asked == []
+
+
+def test_only_one_run_at_a_time(server, label, out):
+    with alone(out):
+        assert "expected nobody else at work here" in str(label().exception)
+    assert label().exit_code == 0
+
+
+def test_answers_made_elsewhere(server, label, out, tmp_path, monkeypatch):
+    monkeypatch.delenv("GOOGLE_API_KEY")
+    answers = tmp_path / "answers.jsonl"
+    told = [{"id": id, "raw": GOOD | {"confidence_win": 10.0}} for id in IDS[:2]]
+    answers.write_text("\n".join(map(json.dumps, told)))
+    result = label("--provider", answers, yes=False)
+    assert result.exit_code == 0
+    assert [line["win"] for line in lines(out).values()] == [0.25, 0.25, None, None]
+    assert "2 answered, 2 failed" in result.output
+    told += [{"id": id, "raw": GOOD} for id in IDS[2:]]
+    answers.write_text("\n".join(map(json.dumps, told)))
+    label("--provider", answers, yes=False)
+    assert [line["win"] for line in lines(out).values()] == [0.25, 0.25, 0.7, 0.7]
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--provider", "nobody"), "expected --provider gemini or a file of answers, found nobody"),
+        (("--text", "loud"), "expected --text guarded or paper, found loud"),
+        (("--fps", 30), "expected fps above 0 and up to 24, found 30"),
+        (("--resolution", "high"), "expected a resolution of low or medium"),
+        (("--prompt", "other"), "expected a prompt"),
+        (("--names", "nowhere.txt"), "expected names, one a line, found no readable file"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_sentence(server, label, options, words):
+    result = label(*options)
+    assert isinstance(result.exception, UsageError)
+    assert words in str(result.exception)
+    assert server.asked == []
+
+
+def test_no_key_is_one_sentence(server, label, monkeypatch):
+    monkeypatch.delenv("GOOGLE_API_KEY")
+    assert "expected a key in GOOGLE_API_KEY" in str(label().exception)
+
+
+def test_without_the_extra_it_is_one_sentence(films, out):
+    code = (
+        "import sys\n"
+        "sys.modules['google.genai'] = None\n"
+        f"sys.argv = ['undertone-training', 'label', {str(films)!r}, '--out', {str(out)!r}, '--yes']\n"
+        "from training.__main__ import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "install Undertone with its extra `gemini`" in done.stderr

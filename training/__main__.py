@@ -52,7 +52,11 @@ SettingOption = Annotated[
 ]
 LabelsOption = Annotated[
     Path | None,
-    typer.Option("--labels", help="A labeller's confidences, JSON lines of id and win.", show_default=False),
+    typer.Option(
+        "--labels",
+        help="A labeller's folder, its labels.jsonl or audit.csv; corrections count.",
+        show_default=False,
+    ),
 ]
 SeedOption = Annotated[
     int | None, typer.Option("--seed", help="In place of the recipe's.", show_default=False)
@@ -92,6 +96,7 @@ def pretrain(
     out: OutOption,
     corpus: CorpusOption = None,
     setting: SettingOption = "inductive",
+    labels: LabelsOption = None,
     films: FilmsOption = None,
     encoder: EncoderOption = None,
     seed: SeedOption = None,
@@ -103,7 +108,7 @@ def pretrain(
     from training import runs
 
     chosen = _recipe(recipe, seed)
-    runs.run_pretrain(chosen, out, _materials(chosen, out, corpus, setting, None, films, encoder))
+    runs.run_pretrain(chosen, out, _materials(chosen, out, corpus, setting, labels, films, encoder))
     typer.echo(f"{out / runs.PRETRAINED}: stage 1 done")
 
 
@@ -228,12 +233,13 @@ def _materials(
     encoder: Path | None,
 ) -> Any:
     """From the corpus where one is named, else from the simulator."""
-    from training import materials, weak
+    from training import materials
     from training.corpus.store import Store
     from training.films import load_folder
+    from training.labelling.labels import read
 
     if corpus is not None:
-        said = weak.read_confidences(labels) if labels else None
+        said = read(labels) if labels else None
         return materials.from_corpus(recipe, Store.open(corpus), materials.setting_of(setting), said)
     encode = materials.image_encoder(recipe, out, encoder)
     return materials.from_simulator(recipe, load_folder(films, encode) if films else (), encode)

@@ -4,19 +4,21 @@ A cell whose predictions are on disk is not run again, and one that was killed g
 stopped at any time.
 """
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from stream.errors import UsageError
 from training import runs
-from training.checkpoint import RECIPE, load
+from training.checkpoint import ABOUT, RECIPE, load
 from training.config import Recipe, parse
 from training.corpus.index import listed
 from training.corpus.store import Store
 from training.evaluation import predictions
 from training.evaluation.predictions import Prediction
 from training.judging import Panel, whole
+from training.labelling.labels import Labels
 from training.materials import Materials, Setting, from_corpus
 from training.progress import fingerprint
 
@@ -25,14 +27,14 @@ PREDICTIONS = "predictions.jsonl"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ground:
-    """The corpus that all cells of a study share, and a labeller's confidences if there is one."""
+    """The corpus that all cells of a study share, and what a labeller said of it if there is one."""
 
     store: Store
-    confidences: Mapping[str, float] | None = None
-    parts: Mapping[str, Iterable[str]] | None = None  # "train" and "test" in place of the recipe's split
+    labels: Labels | None = None
+    parts: Mapping[str, Collection[str]] | None = None  # "train" and "test" in place of the recipe's split
 
     def materials(self, recipe: Recipe, setting: Setting) -> Materials:
-        return from_corpus(recipe, self.store, setting, self.confidences, self.parts)
+        return from_corpus(recipe, self.store, setting, self.labels, self.parts)
 
 
 def run_cell(
@@ -47,10 +49,10 @@ def run_cell(
     """Train (unless done) and judge the test people. ``after``: a run whose stage 1 is taken over.
 
     ``materials`` may be handed in where several cells share them. UsageError for a cell that another recipe
-    made.
+    or other labels made.
     """
     if (out / PREDICTIONS).exists():
-        _check(out, recipe)
+        _check(out, recipe, ground.labels or Labels())
         return read(out, ground)
     materials = materials or ground.materials(recipe, setting)
     if after is None:
@@ -74,11 +76,16 @@ def read(out: Path, ground: Ground) -> list[Prediction]:
     return found
 
 
-def _check(out: Path, recipe: Recipe) -> None:
-    """A table of two recipes' cells would compare what nobody asked for."""
+def _check(out: Path, recipe: Recipe, labels: Labels) -> None:
+    """A table of two recipes' or two labellers' cells would compare what nobody asked for."""
     path = out / runs.FINETUNED / RECIPE
     if path.exists() and fingerprint(parse(path.read_text(), str(path))) != fingerprint(recipe):
         raise UsageError(
             f"{out}: expected results of this recipe, found those of another; "
             "choose another --out, or remove the directory to begin again."
         )
+    about = out / runs.FINETUNED / ABOUT
+    if about.exists():
+        began, mark = json.loads(about.read_text()).get("told", {}), runs.told(labels, recipe)
+        for kind in mark:
+            runs.check_told(out, kind, began.get(kind, ""), mark)

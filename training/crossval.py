@@ -8,6 +8,7 @@ from training.corpus.protocols import folds
 from training.corpus.store import Store
 from training.evaluation import tables
 from training.evaluation.predictions import Prediction, join
+from training.labelling.labels import Labels
 from training.materials import Setting
 
 
@@ -17,7 +18,7 @@ def crossval(
     k: int,
     out: Path,
     setting: Setting = "inductive",
-    confidences: dict[str, float] | None = None,
+    labels: Labels | None = None,
     pool: str | None = None,
 ) -> list[Prediction]:
     """Run ``k`` folds in ``out``/fold-i (done ones are read), write the table of all videos together.
@@ -29,7 +30,7 @@ def crossval(
     said = []
     for i, fold in enumerate(folds(entries, k, recipe.seed)):
         parts = {"train": fold.parts["train"], "test": fold.parts["validation"]}
-        said.append(run_cell(recipe, Ground(store, confidences, parts), setting, out / f"fold-{i}"))
+        said.append(run_cell(recipe, Ground(store, labels, parts), setting, out / f"fold-{i}"))
     found = join(*said)
     row = (tables.row if setting == "inductive" else tables.transductive_row)(recipe.name, [found])
     table = tables.table(

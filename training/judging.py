@@ -17,6 +17,7 @@ from training.corpus.store import Store
 from training.dataset import SHORTEST, Prepared, prepare
 from training.evaluation.predictions import Prediction
 from training.evaluation.voting import vote
+from training.labelling.labels import Labels
 from training.predict import Heard, hear, latest, said, votes
 from training.sampling import Cut
 from training.simulated import simulated
@@ -134,14 +135,19 @@ def chunks(people: Iterable[Prepared], size: int = CHUNK) -> Iterator[list[Prepa
         yield chunk
 
 
-def stored_people(store: Store, ids: Iterable[str], checkpoint: Checkpoint) -> Iterator[Prepared]:
-    """Labelled recordings of a corpus that are long enough, prepared for a checkpoint's network."""
+def stored_people(
+    store: Store, ids: Iterable[str], checkpoint: Checkpoint, labels: Labels | None = None
+) -> Iterator[Prepared]:
+    """Labelled recordings of a corpus that are long enough, prepared for a checkpoint's network.
+
+    ``labels``: a labeller, whose texts stand in place of the corpus' own.
+    """
     recipe = checkpoint.recipe
     sizes = (recipe.model.text.length, recipe.model.image_features)
     for id in ids:
         entry = store.entries[id]
         if entry.label is not None and entry.ticks >= SHORTEST:
-            recording = store.recording(id)
+            recording = (labels or Labels()).described(store.recording(id), id)
             used = recipe.data.branches
             yield prepare(recording, recipe.window, checkpoint.tokenizer, *sizes, branches=used, name=id)
 

@@ -2,10 +2,10 @@
 
 Simulated in memory, or from a corpus on disk. Pseudo-labelled videos of stage 2 come, by ``setting``, from
 training subjects whose labels are hidden (``inductive``: the test videos are never touched) or are the test
-videos themselves (``transductive``, the paper's setting).
+videos themselves (``transductive``, the paper's setting); videos without any label join either.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,15 +15,17 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from stream.contract import Extractor
+from stream.describing.rendering import Cut, cut_at
 from stream.errors import UsageError
 from training.behaviour import PROFILES
 from training.config import Recipe
 from training.corpus.index import listed
-from training.corpus.protocols import disjoint_split
 from training.corpus.recording import Recording
 from training.corpus.store import Entry, Store
-from training.dataset import SHORTEST, Pools, Prepared, prepare, text_only
+from training.dataset import Pools, Prepared, prepare, text_only
+from training.dividing import divide, unlabelled, usable
 from training.films import Encode
+from training.labelling.labels import Labels
 from training.model.text import train_tokenizer
 from training.portraits import performance_of, with_portraits
 from training.simulated import EASIER, HELD_OUT, TEXTS, UNLABELLED, described, sample_texts, simulated
@@ -48,6 +50,8 @@ class Materials:
     subject_disjoint: bool = True  # training and test share no subject
     setting: Setting = "inductive"
     corpus: str = ""  # name of the corpus on disk, if it is one
+    labels: Labels = field(default_factory=Labels)  # what a labeller said, if there is one
+    cut: Cut = field(default_factory=Cut)  # what the training texts lose to BERT's length
 
 
 def from_simulator(
@@ -125,31 +129,37 @@ def from_corpus(
     recipe: Recipe,
     store: Store,
     setting: Setting = "inductive",
-    confidences: Mapping[str, float] | None = None,
-    parts: Mapping[str, Iterable[str]] | None = None,
+    labels: Labels | None = None,
+    parts: Mapping[str, Collection[str]] | None = None,
 ) -> Materials:
     """Pools from a corpus, whose training part is divided by subject as the recipe says.
 
-    ``confidences``: a labeller's chance of win by id; a simulated corpus has a simulated labeller when they
-    are left out. ``parts``: ids of "train" and "test" in place of the recipe's split (cross-validation).
+    ``labels``: what a labeller said; its texts stand in place of the corpus' own, in every part. A simulated
+    corpus has a simulated labeller when they are left out. Videos without a true label join stage 2 under
+    a pseudo-label (``dividing.unlabelled``) and are never measured on. ``parts``: ids of "train" and "test"
+    in place of the recipe's split (cross-validation).
     """
-    split = recipe.splitting
+    split, said = recipe.splitting, labels or Labels()
     parts = parts or {name: store.ids(split.split, name) for name in ("train", "test")}
     disjoint = store.index.splits[split.split].subject_disjoint if split.split in store.index.splits else True
     skipped: list[str] = []
-    entries = [e for e in map(store.entries.__getitem__, parts["train"]) if _usable(e, skipped)]
+    entries = [e for e in map(store.entries.__getitem__, parts["train"]) if usable(e, skipped)]
+    asked = [e for e in map(store.entries.__getitem__, parts["test"]) if usable(e, skipped)]
     divided = divide(entries, recipe)
     _fitting(entries, recipe)
-    texts = [store.recording(e.id).text for e in entries if e.text]
-    tokenizer = train_tokenizer([t for t in texts if t], recipe.model.text.vocabulary)
+    _known(said, store)
+    extra = unlabelled(store.entries, parts, divided, said.wins, transductive=setting == "transductive")
+    joined = {f"{e.id}: no label" for e in extra}
+    texts = [t for e in entries if (t := said.described(store.recording(e.id), e.id).text)]
+    tokenizer = train_tokenizer(texts, recipe.model.text.vocabulary)
+    cut = cut_at((len(tokenizer.encode(t).ids) for t in texts), recipe.model.text.length)
     cache = store.folder / CACHE / "-".join(map(str, recipe.window.offsets))
-    _known(confidences or {}, store)
 
     def made(ids: Iterable[str]) -> list[Prepared]:
         sizes = (recipe.model.text.length, recipe.model.image_features)
         return [
             prepare(
-                store.recording(id),
+                said.described(store.recording(id), id),
                 recipe.window,
                 tokenizer,
                 *sizes,
@@ -161,18 +171,16 @@ def from_corpus(
             for id in ids
         ]
 
-    test = made(e.id for e in map(store.entries.__getitem__, parts["test"]) if _usable(e, skipped))
-    hidden = made(divided["hidden"])
-    labelled = made(divided["train"])
-    pool = hidden if setting == "inductive" else test
-    if confidences is None and store.index.simulated:
-        labeller, rng = Labeller(recipe.data.labeller), np.random.default_rng([recipe.seed, 64])
-        confidences = simulated_labels(pool, labeller, rng)
-    said = confidences or {}
+    test, hidden, labelled = made(e.id for e in asked), made(divided["hidden"]), made(divided["train"])
+    pool = [*(hidden if setting == "inductive" else test), *made(e.id for e in extra)]
+    wins = said.wins
+    if labels is None and store.index.simulated:
+        rng = np.random.default_rng([recipe.seed, 64])
+        wins = simulated_labels(pool, Labeller(recipe.data.labeller), rng)
     pools = Pools(
         labelled=labelled if setting == "inductive" else [*labelled, *hidden],
         pseudo=pool,
-        confidences={p.name: said[p.name] for p in pool if p.name in said},
+        confidences={p.name: wins[p.name] for p in pool if p.name in wins},
         validation=made(divided["validation"]),
         held_out=made(divided["calibration"]),
     )
@@ -181,36 +189,14 @@ def from_corpus(
         pools,
         test,
         store.index.extractors,
-        tuple(skipped),
+        tuple(why for why in skipped if why not in joined),
         store.index.simulated,
         disjoint,
         setting,
         store.index.name,
+        said,
+        cut,
     )
-
-
-def divide(entries: list[Entry], recipe: Recipe) -> dict[str, tuple[str, ...]]:
-    """Ids of train, validation, calibration and hidden; no subject is in two of them."""
-    split = recipe.splitting
-    shares = {name: getattr(split, name) for name in ("validation", "calibration", "hidden")}
-    wanted = {"train": 1 - sum(shares.values()), **{name: v for name, v in shares.items() if v}}
-    parts = disjoint_split(entries, wanted, recipe.seed).parts
-    known = {e.id: e.label for e in entries}
-    for name in ("train", "calibration"):
-        if len({known[id] for id in parts.get(name, ())}) < 2:
-            raise UsageError(
-                f"{name}: expected wins and losses among its subjects, found one class or nobody; "
-                "use more videos or other shares in [splitting]."
-            )
-    return {name: parts.get(name, ()) for name in ("train", *shares)}
-
-
-def _usable(entry: Entry, skipped: list[str]) -> bool:
-    """Whether a video can be learnt from; what cannot is named, with the reason."""
-    why = "no label" if entry.label is None else "too short" if entry.ticks < SHORTEST else ""
-    if why:
-        skipped.append(f"{entry.id}: {why}")
-    return not why
 
 
 def _fitting(entries: Iterable[Entry], recipe: Recipe) -> None:
@@ -223,11 +209,11 @@ def _fitting(entries: Iterable[Entry], recipe: Recipe) -> None:
         )
 
 
-def _known(confidences: Mapping[str, float], store: Store) -> None:
+def _known(labels: Labels, store: Store) -> None:
     """UsageError for a labeller who speaks of videos that the corpus does not hold."""
-    if unknown := [id for id in confidences if id not in store.entries]:
+    if unknown := sorted(labels.ids - store.entries.keys()):
         raise UsageError(
-            f"{store.folder}: expected a labeller's confidences of its videos, found {len(unknown)} of "
+            f"{store.folder}: expected a labeller's answers of its videos, found {len(unknown)} of "
             f"others ({listed(unknown)}); correct the ids or import these videos."
         )
 

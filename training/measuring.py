@@ -13,7 +13,11 @@ CorpusOption = Annotated[
 StoreOption = Annotated[Path, typer.Option("--corpus", help="A corpus on disk.")]
 LabelsOption = Annotated[
     Path | None,
-    typer.Option("--labels", help="A labeller's confidences, JSON lines of id and win.", show_default=False),
+    typer.Option(
+        "--labels",
+        help="A labeller's folder, its labels.jsonl or audit.csv; corrections count.",
+        show_default=False,
+    ),
 ]
 TICK = 0.04  # seconds
 SeedsOption = Annotated[str, typer.Option("--seeds", help="Seeds, separated by commas.")]
@@ -24,6 +28,7 @@ def evaluate(
     out: OutOption,
     corpus: CorpusOption = None,
     part: Annotated[str, typer.Option("--part", help="Part of the recipe's split.")] = "test",
+    labels: LabelsOption = None,
     people: Annotated[
         int, typer.Option("--people", min=2, help="Simulated people, half of each class.")
     ] = 1000,
@@ -52,6 +57,7 @@ def evaluate(
     from training.corpus.store import Store
     from training.evaluate import Test
     from training.evaluate import evaluate as report
+    from training.labelling.labels import read
 
     _share("--prior", prior)
     _share("--quantile", quantile)
@@ -63,7 +69,10 @@ def evaluate(
     if corpus is not None:
         store = Store.open(corpus)
         split, simulated = recipe.splitting.split, store.index.simulated
-        asked = judging.stored_people(store, store.ids(split, part), members[0])
+        told = read(labels) if labels else None
+        if told is None and "text" in chosen:
+            _own_texts(members)
+        asked = judging.stored_people(store, store.ids(split, part), members[0], told)
         title = f"{recipe.name} on {store.index.name}, {split}/{part}"
         title += ", people whom the run learnt from" if part == "train" else ""
         disjoint = store.index.splits[split].subject_disjoint
@@ -99,12 +108,13 @@ def crossval(
 
     Example: undertone-training crossval tiny --corpus corpora/made-up --out runs/crossval
     """
-    from training import config, weak
+    from training import config
     from training.corpus.store import Store
     from training.crossval import crossval as validate
+    from training.labelling.labels import read
     from training.materials import setting_of
 
-    said = weak.read_confidences(labels) if labels else None
+    said = read(labels) if labels else None
     chosen, store = config.load(recipe), Store.open(corpus)
     validate(chosen, store, folds, out, setting_of(setting), said, part)
     typer.echo((out / "table.md").read_text())
@@ -175,9 +185,21 @@ def curves(
 def _ground(corpus: Path, labels: Path | None) -> Any:
     from training.cells import Ground
     from training.corpus.store import Store
-    from training.weak import read_confidences
+    from training.labelling.labels import read
 
-    return Ground(Store.open(corpus), read_confidences(labels) if labels else None)
+    return Ground(Store.open(corpus), read(labels) if labels else None)
+
+
+def _own_texts(members: Any) -> None:
+    """UsageError where a run that learnt to read a labeller's words would be asked about other people's."""
+    from stream.errors import UsageError
+
+    for member in members:
+        if "text" in member.about["branches"] and member.about.get("told", {}).get("texts"):
+            raise UsageError(
+                f"{member.recipe.name}: expected --labels with descriptions by the labeller it learnt from, "
+                "found none; give them, or leave text out of --branches."
+            )
 
 
 def _names(text: str) -> tuple[str, ...]:

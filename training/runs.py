@@ -1,5 +1,7 @@
 """A whole run: stage 1, stage 2, calibration; each stage leaves a checkpoint, a killed run goes on."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -9,17 +11,20 @@ from stream.errors import UsageError
 from training.calibrate import calibrate, check
 from training.checkpoint import Checkpoint, build, load, save
 from training.config import Recipe
+from training.corpus.files import replace_with
 from training.dataset import Prepared, prepare
 from training.evaluation.plots import learning_curves
+from training.labelling.labels import Labels
 from training.log import Log
 from training.loop import Trainer
 from training.materials import Materials
+from training.progress import STATE
 from training.sampling import win_share
 from training.simulated import simulated
 from training.stages import branches_of, finetune, pretrain
 
 PRETRAINED, FINETUNED = "stage1", "stage2"
-LOG, CURVES = "log.jsonl", "curves.png"
+LOG, CURVES, TOLD = "log.jsonl", "curves.png", "told.json"
 
 
 def run(recipe: Recipe, out: Path, materials: Materials) -> Checkpoint:
@@ -33,19 +38,25 @@ def run_pretrain(recipe: Recipe, out: Path, materials: Materials) -> Checkpoint:
     pools = materials.pools
     if not pools.labelled:
         raise UsageError("expected labelled recordings to train on, found none; check the corpus and split.")
+    mark = told(materials.labels, recipe)
+    before = "" if (out / STATE).exists() else mark["texts"]  # a run from before this was noted had no labels
+    check_told(out, "texts", _noted(out).get("texts", before), mark)
     torch.manual_seed(recipe.seed)
     out.mkdir(parents=True, exist_ok=True)
     model = build(recipe, materials.tokenizer)
     trainer = Trainer(model, recipe, out, Log(out / LOG))
     if not trainer.log.lines:
         counts = {name: len(getattr(pools, name)) for name in ("labelled", "pseudo", "validation", "warped")}
-        told = len(pools.confidences)  # of the pseudo pool
-        trainer.log(stage="corpus", **counts, told=told, skipped=materials.skipped)
+        said = len(pools.confidences)  # of the pseudo pool
+        texts = str(materials.cut)
+        trainer.log(stage="corpus", **counts, told=said, skipped=materials.skipped, texts=texts)
+    _note(trainer, out, {"texts": mark["texts"]})
     pretrain(trainer, model, pools)
     about = {
         "stage": PRETRAINED,
         "branches": branches_of(pools),
         "wins": win_share(pools.labelled),  # of the training labels
+        "told": {"texts": mark["texts"]},
         "extractors": msgspec.to_builtins(materials.extractors),
     }
     checkpoint = Checkpoint(recipe, model, materials.tokenizer, about)
@@ -57,7 +68,11 @@ def run_pretrain(recipe: Recipe, out: Path, materials: Materials) -> Checkpoint:
 def run_finetune(first: Checkpoint, out: Path, materials: Materials) -> Checkpoint:
     """Stage 2 and calibration of what stage 1 left; the model is changed in place."""
     recipe, model, pools = first.recipe, first.model, materials.pools
+    mark = told(materials.labels, recipe)
+    check_told(out, "texts", first.about.get("told", {}).get("texts"), mark)
+    check_told(out, "wins", _noted(out).get("wins", mark["wins"]), mark)
     trainer = Trainer(model, recipe, out, Log(out / LOG))
+    _note(trainer, out, mark)
     branches = first.about["branches"]
     finetune(trainer, model, pools, branches)
     # Live pictures come through the keypoint chain: where there are films, they weigh as much as the rest.
@@ -71,6 +86,7 @@ def run_finetune(first: Checkpoint, out: Path, materials: Materials) -> Checkpoi
         "setting": materials.setting,
         "corpus": materials.corpus,
         "simulated": materials.simulated,
+        "told": mark,
         "calibration": msgspec.to_builtins(calibration),
         "figures": rows,
     }
@@ -79,6 +95,32 @@ def run_finetune(first: Checkpoint, out: Path, materials: Materials) -> Checkpoi
         save(out / FINETUNED, checkpoint)
         learning_curves(out / CURVES, trainer.log.lines, title=f"{recipe.name}: learning curves")
     return checkpoint
+
+
+def told(labels: Labels, recipe: Recipe) -> dict[str, str]:
+    """What of a labeller's answers a run learns from, by content: "texts" in stage 1, "wins" in stage 2."""
+    wins = "" if recipe.weak.labels == "none" else labels.wins_sha256
+    return {"texts": labels.texts_sha256, "wins": wins}
+
+
+def check_told(out: Path, kind: str, began: str | None, mark: Mapping[str, str]) -> None:
+    """UsageError where ``out`` began with other texts or wins than these: the two would be mixed."""
+    if (began or "") != mark[kind]:
+        raise UsageError(
+            f"{out}: expected the labeller's {kind} that its results began with, found others; "
+            "give these with --labels, choose another --out, or remove the directory to begin again."
+        )
+
+
+def _noted(out: Path) -> dict[str, str]:
+    """What the run in ``out`` was told when it began. Apart from its weights: these may not even fit."""
+    path = out / TOLD
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def _note(trainer: Trainer, out: Path, mark: Mapping[str, str]) -> None:
+    if trainer.rank == 0:
+        replace_with(out / TOLD, json.dumps(_noted(out) | mark).encode())
 
 
 def prepare_simulated(checkpoint: Checkpoint, count: int, seed: int) -> list[Prepared]:

@@ -7,10 +7,8 @@ labels are ours.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
@@ -86,7 +84,10 @@ def simulated_labels(
 
 
 def apply(pool: Sequence[Prepared], confidences: Mapping[str, float], weak: Weak) -> list[Prepared]:
-    """Pool with pseudo-labels; recordings without a confidence, or not sure enough, are left out."""
+    """Pool with pseudo-labels; recordings without a confidence, or not sure enough, are left out.
+
+    A tie, both confidences alike, has no hard label in any form; as a soft one it says 0.5.
+    """
     chosen: list[Prepared] = []
     if weak.labels == "none":
         return chosen
@@ -95,41 +96,10 @@ def apply(pool: Sequence[Prepared], confidences: Mapping[str, float], weak: Weak
         if win is None:
             continue
         hard, sure = float(win > 0.5), abs(2 * win - 1)
+        if win == 0.5 and weak.labels != "soft":
+            continue
         if weak.labels == "confident" and max(win, 1 - win) < weak.confident:
             continue
         weight = weak.weight * (sure if weak.labels == "weighted" else 1.0)
         chosen.append(replace(source, said=win if weak.labels == "soft" else hard, weight=weight))
     return chosen
-
-
-class _Answer(msgspec.Struct):
-    id: str
-    win: float
-
-
-def read_confidences(path: Path) -> dict[str, float]:
-    """A labeller's answers: JSON lines with ``id`` and ``win`` (0..1).
-
-    UsageError for a file that does not read and for the first malformed line.
-    """
-    found: dict[str, float] = {}
-    try:
-        lines = path.read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"{path}: expected JSON lines with id and win, found no readable file; give another."
-        ) from error
-    for number, text in enumerate(lines, 1):
-        try:
-            line = msgspec.json.decode(text, type=_Answer)
-        except msgspec.MsgspecError as error:
-            raise UsageError(
-                f"{path}:{number}: expected JSON with id and win, found {text[:60]!r} ({error}); correct it."
-            ) from error
-        if not 0 <= line.win <= 1 or line.id in found:
-            raise UsageError(
-                f"{path}:{number}: expected one win in 0..1 a video, found {line.win} for {line.id}; "
-                "correct it."
-            )
-        found[line.id] = line.win
-    return found

@@ -52,10 +52,10 @@ def form_of(name: str) -> Form:
 class Cut:
     """What texts lose to a limit of word pieces."""
 
-    texts: int
-    cut: int  # texts that are longer than the limit
-    lost: int  # word pieces beyond it, of all texts
-    longest: int  # word pieces of the longest text
+    texts: int = 0
+    cut: int = 0  # texts that are longer than the limit
+    lost: int = 0  # word pieces beyond it, of all texts
+    longest: int = 0  # word pieces of the longest text
 
     def __str__(self) -> str:
         lost = f"{self.lost} pieces lost, the longest has {self.longest}"

@@ -6,6 +6,7 @@ from msgspec import structs
 from stream.errors import UsageError
 from training import cells, loop, runs, stages
 from training.cells import Ground, run_cell
+from training.labelling.labels import Labels
 from training.log import Log, read
 from training.materials import from_corpus
 
@@ -112,6 +113,58 @@ def test_a_cell_of_another_corpus_is_not_taken_for_this_one(quick_recipe, store,
         UsageError, match=r"found those of other videos \(made-.* more\); choose another --out"
     ):
         run_cell(quick_recipe, Ground(other), "inductive", tmp_path)
+
+
+def test_a_cell_of_other_labels_is_not_taken_for_this_one(quick_recipe, store, tmp_path, no_training):
+    """By content: the same answers in another order, and answers that nobody learns from, change nothing."""
+    wins = dict.fromkeys(store.entries, 0.7)
+    found = run_cell(quick_recipe, Ground(store, Labels(wins)), "inductive", tmp_path / "told")
+    none = structs.replace(quick_recipe, weak=structs.replace(quick_recipe.weak, labels="none"))
+    plain = run_cell(none, Ground(store, Labels(wins)), "inductive", tmp_path / "untold")
+    no_training()
+    again = Ground(store, Labels(dict(reversed(wins.items()))))
+    assert run_cell(quick_recipe, again, "inductive", tmp_path / "told") == found
+    corrected = Labels(wins | {"made-00003": 0.0})
+    for ground in (Ground(store, corrected), Ground(store)):
+        with pytest.raises(
+            UsageError, match="expected the labeller's wins that its results began with, found o"
+        ):
+            run_cell(quick_recipe, ground, "inductive", tmp_path / "told")
+    assert run_cell(none, Ground(store, corrected), "inductive", tmp_path / "untold") == plain
+    described = Labels(wins, dict.fromkeys(store.entries, "a nod"))
+    with pytest.raises(
+        UsageError, match="expected the labeller's texts that its results began with, found others"
+    ):
+        run_cell(none, Ground(store, described), "inductive", tmp_path / "untold")
+
+
+@pytest.mark.parametrize(
+    ("kind", "labels"),
+    [("wins", {"wins": {"made-00000": 0.7}}), ("texts", {"texts": {"made-00000": "a nod"}})],
+)
+def test_a_killed_run_does_not_go_on_with_other_labels(
+    quick_recipe, store, tmp_path, monkeypatch, kind, labels
+):
+    def killed(*_):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "calibrate", killed)
+        with pytest.raises(Killed):
+            runs.run(quick_recipe, tmp_path, from_corpus(quick_recipe, store))
+    before = (tmp_path / "progress.safetensors").read_bytes()
+    with pytest.raises(
+        UsageError, match=rf"expected the labeller's {kind} that its results began .*--labels"
+    ):
+        runs.run(quick_recipe, tmp_path, from_corpus(quick_recipe, store, labels=Labels(**labels)))
+    assert (tmp_path / "progress.safetensors").read_bytes() == before
+
+
+def test_stage_2_reads_the_texts_that_stage_1_learnt(quick_recipe, store, tmp_path):
+    first = runs.run_pretrain(quick_recipe, tmp_path / "first", from_corpus(quick_recipe, store))
+    other = from_corpus(quick_recipe, store, labels=Labels(texts={"made-00000": "a nod"}))
+    with pytest.raises(UsageError, match="expected the labeller's texts"):
+        runs.run_finetune(first, tmp_path / "second", other)
 
 
 def test_a_log_goes_on_after_a_line_that_a_kill_cut_short(tmp_path):

@@ -9,6 +9,7 @@ from stream.errors import UsageError
 from training import cells, runs
 from training.crossval import crossval
 from training.evaluation.tables import ALWAYS_WIN, SIMULATED
+from training.labelling.labels import Labels
 
 POOLS = ("labelled", "validation", "held_out", "pseudo")
 
@@ -60,7 +61,7 @@ def test_everybody_once_by_who_never_met_them(quick_recipe, store, met, tmp_path
 def test_only_the_training_part_and_only_the_transductive_column(
     quick_recipe, store, met, tmp_path, few_resamples
 ):
-    said = dict.fromkeys(store.entries, 0.6)
+    said = Labels(dict.fromkeys(store.entries, 0.6))
     found = crossval(quick_recipe, store, 2, tmp_path, "transductive", said, pool="train")
     assert {p.id for p in found} == set(store.ids("disjoint", "train"))
     for pools, asked in met.values():

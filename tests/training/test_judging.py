@@ -47,7 +47,7 @@ def first(quick_run):
 
 @pytest.fixture(scope="module")
 def second(quick_recipe, store, tmp_path_factory):
-    recipe = structs.replace(quick_recipe, seed=1)
+    recipe = structs.replace(quick_recipe, seed=2)
     return runs.run(recipe, tmp_path_factory.mktemp("second"), from_corpus(recipe, store))
 
 

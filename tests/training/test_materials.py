@@ -21,9 +21,11 @@ from training.corpus.index import INDEX, Split
 from training.corpus.protocols import disjoint_split
 from training.corpus.store import About, Store, Writer
 from training.dataset import prepare
+from training.dividing import divide
 from training.judging import Panel, whole
+from training.labelling.labels import Labels
 from training.log import read
-from training.materials import CACHE, divide, from_corpus, setting_of
+from training.materials import CACHE, from_corpus, setting_of
 from training.simulator import simulate
 
 ABOUT = About(name="odd", provenance="test", licence="none", simulated=True, extractors={})
@@ -115,7 +117,9 @@ def test_true_labels_of_the_test_videos_change_nothing(store, quick_recipe, tmp_
     said = {id: float(rng.random()) for id in store.entries}
     other = turned(store, tmp_path / "turned", test)
     runs_of = {
-        name: runs.run(quick_recipe, tmp_path / name, from_corpus(quick_recipe, at, "transductive", answers))
+        name: runs.run(
+            quick_recipe, tmp_path / name, from_corpus(quick_recipe, at, "transductive", Labels(answers))
+        )
         for name, at, answers in (
             ("true", store, said),
             ("other", other, said),
@@ -139,13 +143,13 @@ def test_true_labels_of_the_hidden_change_nothing(store, quick_recipe, tmp_path)
 
 
 def test_a_labeller_may_speak_of_more_videos_than_are_asked(store, quick_recipe):
-    pools = from_corpus(quick_recipe, store, confidences=dict.fromkeys(store.entries, 0.7)).pools
+    pools = from_corpus(quick_recipe, store, labels=Labels(dict.fromkeys(store.entries, 0.7))).pools
     assert pools.confidences == dict.fromkeys(ids(pools.pseudo), 0.7)
 
 
 def test_a_labeller_of_other_videos(store, quick_recipe):
     with pytest.raises(UsageError, match=r"found 1 of others \(nobody\); correct the ids or import"):
-        from_corpus(quick_recipe, store, confidences={"nobody": 0.7, "made-00001": 0.2})
+        from_corpus(quick_recipe, store, labels=Labels({"nobody": 0.7, "made-00001": 0.2}))
 
 
 def test_one_class(store, quick_recipe, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from stream.errors import UsageError
 from training.config import Weak
 from training.dataset import Prepared
-from training.weak import CLASS_GAP, Labeller, apply, read_confidences, simulated_labels
+from training.weak import CLASS_GAP, Labeller, apply, simulated_labels
 
 MANY = 40_000
 KINDS = ("even", "class", "instance")
@@ -118,31 +118,7 @@ def test_hard_labels_are_the_side_with_the_larger_confidence():
     assert [p.said for p in chosen] == [float(v > 1 - v) for v in win]
 
 
-def test_confidences_are_read(tmp_path):
-    path = tmp_path / "said.jsonl"
-    path.write_text('{"id": "a", "win": 0.25}\n{"id": "b", "win": 1, "model": "x"}\n')
-    assert read_confidences(path) == {"a": 0.25, "b": 1.0}
-
-
-@pytest.mark.parametrize(
-    ("line", "found"),
-    [
-        ("a,0.5", "expected JSON with id and win"),
-        ('{"id": "a"}', "expected JSON with id and win"),
-        ('{"id": "a", "win": "likely"}', "expected JSON with id and win"),
-        ('{"id": "a", "win": 1.5}', r"expected one win in 0\.\.1 a video, found 1\.5 for a"),
-        ('{"id": "b", "win": 0.5}', r"found 0\.5 for b"),
-        ("", "expected JSON with id and win"),
-    ],
-)
-def test_a_malformed_line_is_named(tmp_path, line, found):
-    path = tmp_path / "said.jsonl"
-    path.write_text(f'{{"id": "b", "win": 0.5}}\n{line}\n')
-    with pytest.raises(UsageError, match=rf"said\.jsonl:2: .*{found}.* correct it\.$") as error:
-        read_confidences(path)
-    assert "\n" not in str(error.value)
-
-
-def test_confidences_that_are_not_there(tmp_path):
-    with pytest.raises(UsageError, match="expected JSON lines with id and win, found no readable file"):
-        read_confidences(tmp_path / "none.jsonl")
+@pytest.mark.parametrize("labels", ["hard", "soft", "weighted", "confident"])
+def test_a_tie_has_no_label(labels):
+    chosen = apply(POOL[:1], {"sure win": 0.5}, Weak(labels=labels, confident=0.5))
+    assert [p.said for p in chosen] == ([0.5] if labels == "soft" else [])

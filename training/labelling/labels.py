@@ -8,13 +8,14 @@ It is of the verdict alone: the text stays what the labeller saw.
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
 
 from stream.errors import UsageError
 from training.corpus.files import replace_with
+from training.corpus.recording import Recording
 from training.labelling import audit
 
 LABELS = "labels.jsonl"
@@ -41,13 +42,18 @@ class Labels:
     def ids(self) -> set[str]:
         return {*self.wins, *(self.texts or {})}
 
+    def described(self, recording: Recording, id: str) -> Recording:
+        """The recording with the labeller's text; its own where no text was given of any video."""
+        return recording if self.texts is None else replace(recording, text=self.texts.get(id))
+
     @property
-    def sha256(self) -> str:
-        """Of all of it: another file with the same content is the same labels."""
-        return _sha256([sorted(self.wins.items()), self.texts_sha256])
+    def wins_sha256(self) -> str:
+        """Of the content: another file that says the same is the same labels. Empty without any."""
+        return _sha256(sorted(self.wins.items())) if self.wins else ""
 
     @property
     def texts_sha256(self) -> str:
+        """Of the content, empty where the corpus keeps its own."""
         return "" if self.texts is None else _sha256(sorted(self.texts.items()))
 
 

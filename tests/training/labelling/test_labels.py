@@ -39,7 +39,7 @@ def test_lines_and_sheet_belong_together(folder, name):
     again = read(folder / name)
     assert again.wins == {"0001": 0.0}
     assert again.texts == found.texts
-    assert again.sha256 != found.sha256
+    assert again.wins_sha256 != found.wins_sha256
     assert again.texts_sha256 == found.texts_sha256
 
 
@@ -48,7 +48,7 @@ def test_a_sheet_alone_and_lines_alone(folder):
     correct(folder, "0001", "loss")
     sheet = read(folder)
     assert (sheet.wins, sheet.texts) == ({"0001": 0.0, "0002": 0.2}, None)
-    assert read(folder / audit.AUDIT).sha256 == sheet.sha256
+    assert read(folder / audit.AUDIT).wins_sha256 == sheet.wins_sha256
     assert read(lines).wins == {"0001": 0.7, "0002": 0.2}  # a file of another name is nobody's
 
 
@@ -63,15 +63,12 @@ def test_confidences_alone_leave_the_corpus_its_texts(tmp_path):
 
 def test_the_hash_is_of_the_content():
     one, other = Labels({"a": 0.2, "b": 1.0}, {"a": "x"}), Labels({"b": 1.0, "a": 0.2}, {"a": "x"})
-    assert one.sha256 == other.sha256
-    different = [
-        Labels({"a": 0.2}),
-        Labels({"a": 0.3}),
-        Labels({"b": 0.2}),
-        Labels({"a": 0.2}, {"a": None}),
-        one,
-    ]
-    assert len({labels.sha256 for labels in different}) == len(different)
+    assert (one.wins_sha256, one.texts_sha256) == (other.wins_sha256, other.texts_sha256)
+    wins = [one, Labels({"a": 0.2}), Labels({"a": 0.3}), Labels({"b": 0.2}), Labels()]
+    texts = [one, Labels(texts={"a": None}), Labels(texts={"b": "x"}), Labels()]
+    assert len({labels.wins_sha256 for labels in wins}) == len(wins)
+    assert len({labels.texts_sha256 for labels in texts}) == len(texts)
+    assert Labels().wins_sha256 == Labels().texts_sha256 == ""
 
 
 @pytest.mark.parametrize(

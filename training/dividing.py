@@ -1,0 +1,96 @@
+"""Who of a corpus a run may learn from, and how: every subject in one pool, hidden labels never looked at."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import numpy as np
+
+from stream.errors import UsageError
+from training.config import Recipe
+from training.corpus.protocols import disjoint_split
+from training.corpus.store import Entry
+from training.dataset import SHORTEST
+
+HIDDEN = 67  # of the random numbers that draw the hidden subjects
+
+
+def usable(entry: Entry, skipped: list[str]) -> bool:
+    """Whether a video can be learnt from under its label; what cannot is named, with the reason."""
+    why = "no label" if entry.label is None else "too short" if entry.ticks < SHORTEST else ""
+    if why:
+        skipped.append(f"{entry.id}: {why}")
+    return not why
+
+
+def divide(entries: Sequence[Entry], recipe: Recipe) -> dict[str, tuple[str, ...]]:
+    """Ids of train, validation, calibration and hidden; no subject is in two of them.
+
+    Hidden subjects are drawn first and by chance alone: parts balanced by class that saw their labels would
+    tell how many of the hidden won. The others are divided with the shares of wins and losses alike.
+    UsageError for too few subjects, and for a part that training needs with one class alone.
+    """
+    split = recipe.splitting
+    shares = {name: getattr(split, name) for name in ("validation", "calibration")}
+    wanted = {name: v for name, v in shares.items() if v}
+    names = ["train", *wanted, *(["hidden"] if split.hidden else [])]
+    subjects = {e.subject for e in entries}
+    if len(subjects) < len(names):
+        raise UsageError(
+            f"expected at least {len(names)} labelled subjects for {', '.join(names)}, found "
+            f"{len(subjects)}; import more or ask for fewer parts."
+        )
+    hidden = _drawn(entries, split.hidden, len(subjects) - len(names) + 1, recipe.seed)
+    rest = [e for e in entries if e.subject not in hidden]
+    known = 1 - split.hidden
+    wanted = {"train": 1 - sum(wanted.values()) / known} | {name: v / known for name, v in wanted.items()}
+    parts = disjoint_split(rest, wanted, recipe.seed).parts
+    label = {e.id: e.label for e in rest}
+    for name in ("train", "calibration"):
+        if len({label[id] for id in parts.get(name, ())}) < 2:
+            raise UsageError(
+                f"{name}: expected wins and losses among its subjects, found one class or nobody; "
+                "use more videos or other shares in [splitting]."
+            )
+    found = {name: parts.get(name, ()) for name in ("train", *shares)}
+    return found | {"hidden": tuple(sorted(e.id for e in entries if e.subject in hidden))}
+
+
+def _drawn(entries: Iterable[Entry], share: float, most: int, seed: int) -> set[str]:
+    """Subjects by chance, 1..``most`` of them, with nearest to ``share`` of all videos; nobody for 0."""
+    videos: dict[str, int] = defaultdict(int)
+    for entry in entries:
+        videos[entry.subject] += 1
+    if not share:
+        return set()
+    order = np.random.default_rng([seed, len(videos), HIDDEN]).permutation(sorted(videos)).tolist()
+    reached = np.cumsum([videos[subject] for subject in order[:most]])
+    return set(order[: int(np.abs(reached - share * sum(videos.values())).argmin()) + 1])
+
+
+def unlabelled(
+    entries: Mapping[str, Entry],
+    parts: Mapping[str, Collection[str]],
+    divided: Mapping[str, Collection[str]],
+    told: Collection[str],
+    *,
+    transductive: bool,
+) -> list[Entry]:
+    """Videos without a label that may join stage 2 under a pseudo-label; they are in no table.
+
+    ``told``: ids with a pseudo-label. People whom something is measured or calibrated on stay out, and so
+    does everybody of a part that this run leaves alone. ``transductive``: people of the test part may join,
+    and strangers, who might be of it; otherwise only people of the training part.
+    """
+
+    def people(*groups: Collection[str]) -> set[str]:
+        return {entries[id].subject for group in groups for id in group}
+
+    train, test = people(parts["train"]), people(parts["test"])
+    elsewhere = {e.subject for e in entries.values() if e.label is not None} - train - test
+    kept = elsewhere | people(divided["validation"], divided["calibration"])
+    kept |= set() if transductive else {e.subject for e in entries.values() if e.subject not in train} | test
+    return [
+        e
+        for id, e in sorted(entries.items())
+        if e.label is None and id in told and e.ticks >= SHORTEST and e.subject not in kept
+    ]

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 PROVIDERS = ("gemini",)
 TROUBLE = ("failing", "denied")
-MODEL = "gemini-3.8-flash"
 TIMEOUT_S = 120.0  # of one request; the next one asks about a newer minute
 PROMPT = "cot_reflection"
 
@@ -148,7 +147,7 @@ def _gemini(wishes: Wishes, minute: Minute, newest: Newest) -> tuple[Asker, str]
         from stream.describing.backoff import Backoff
         from stream.describing.gemini import Gemini
         from stream.describing.prompts import load
-        from stream.describing.provider import GOOGLE, Sampling
+        from stream.describing.provider import GEMINI_MODEL, GOOGLE, Sampling
         from stream.describing.rendering import render
     except ImportError as error:
         raise UsageError(
@@ -168,7 +167,7 @@ def _gemini(wishes: Wishes, minute: Minute, newest: Newest) -> tuple[Asker, str]
         newest,
         provider,
         load(PROMPT),
-        Sampling(wishes.model or MODEL, fps=FPS),
+        Sampling(wishes.model or GEMINI_MODEL, fps=FPS),
         lambda reply: render(reply.answer),
         every_s=wishes.every_s,
     )

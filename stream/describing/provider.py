@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # the extra's libraries: whoever only hands these records on 
 Resolution = Literal["low", "medium"]
 FRAME_TOKENS: dict[Resolution, int] = {"low": 64, "medium": 256}  # Gemini's documentation of media resolution
 MOST_FPS = 24.0  # Gemini takes no more
+# The paper's gemini-2.5-pro is being shut down, and calls to it are routed to this one.
+GEMINI_MODEL = "gemini-3.8-flash"
 KEYS = ("GOOGLE_API_KEY", "GEMINI_API_KEY")  # where Gemini's may be, in this order
 GEMINI_URL = "UNDERTONE_GEMINI_URL"
 GOOGLE = "https://generativelanguage.googleapis.com"

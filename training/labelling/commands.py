@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from stream.describing.provider import GEMINI_MODEL, Sampling
 from stream.errors import UsageError
 
-MODEL = "gemini-3.8-flash"
 BUDGET_EXIT = 3
 
 
@@ -25,7 +25,7 @@ def label(
     provider: Annotated[
         str, typer.Option("--provider", help="gemini, or a file of answers: JSON lines of id and raw.")
     ] = "gemini",
-    model: Annotated[str, typer.Option("--model", help="Of the provider.")] = MODEL,
+    model: Annotated[str, typer.Option("--model", help="Of the provider.")] = GEMINI_MODEL,
     fps: Annotated[float, typer.Option("--fps", help="Pictures a second that the model sees, to 24.")] = 4.0,
     resolution: Annotated[str, typer.Option("--resolution", help="low or medium.")] = "low",
     seed: Annotated[int, typer.Option("--seed", help="Another seed is another answer.")] = 0,
@@ -73,7 +73,6 @@ def label(
 
     Example: undertone-training label videos --out runs/said --dry-run
     """
-    from stream.describing.provider import Sampling
     from stream.describing.rendering import form_of
     from training.labelling import label as whole
     from training.labelling.budget import Budget, Price

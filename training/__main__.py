@@ -9,7 +9,7 @@ import typer
 from stream.errors import UndertoneError
 from training import measuring
 from training.corpus.commands import app as corpus_app
-from training.labelling import agreement_commands, commands
+from training.labelling import agreement_commands, commands, made_up_commands
 
 app = typer.Typer(
     name="undertone-training",
@@ -139,6 +139,7 @@ app.command(name="noise-study")(measuring.noise_study)
 app.command()(measuring.curves)
 app.command()(commands.label)
 app.command()(agreement_commands.labels)
+app.command()(made_up_commands.label_made_up)
 
 
 @app.command()

@@ -7,7 +7,7 @@ labels are ours.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,8 +41,7 @@ class Labeller:
     def __post_init__(self) -> None:
         if not 0.5 <= self.accuracy <= 1:
             raise UsageError(
-                f"expected a labeller's accuracy in 0.5..1, found {self.accuracy:g}; "
-                "correct data.labeller in the recipe."
+                f"expected a labeller's accuracy in 0.5..1, found {self.accuracy:g}; correct it."
             )
 
     def confidences(
@@ -68,6 +67,13 @@ class Labeller:
         shape = np.maximum(ease / max(float(ease.mean()), 1e-9), LEAST_EASE)
         gain = brentq(lambda g: float(ndtr(g * shape).mean()) - min(self.accuracy, 0.999), 0, 1e4)
         return gain * shape
+
+
+def noise_of(name: str) -> Noise:
+    """The kind of error of that name. UsageError for another."""
+    if name not in get_args(Noise):
+        raise UsageError(f"expected --noise {' or '.join(get_args(Noise))}, found {name}; choose one.")
+    return name  # type: ignore[return-value]
 
 
 def simulated_labels(

@@ -1,0 +1,108 @@
+"""A made-up labeller of made-up people: it sees their true events, and is right as often as it is told to be.
+
+Everything around a real labeller can be tried with it: answers, sheet, lines, stage 2, evaluation. It sees
+most of what happened and some of what did not; its verdict is drawn apart from that, as ``weak.Labeller``
+draws it. What it writes says nothing about real people or about any real labeller.
+"""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from stream.describing.answer import ActionUnit, Answer, parse
+from stream.describing.rendering import Form, render
+from stream.errors import UsageError
+from training.behaviour import LOSS, PROFILES, WIN
+from training.corpus.files import replace_with
+from training.corpus.recording import Recording
+from training.corpus.store import Store
+from training.dataset import SHORTEST
+from training.labelling import audit, labels
+from training.performance import RATE
+from training.portraits import performance_of
+from training.weak import Labeller
+
+ANSWERS = "answers.jsonl"  # verbatim, one line a video
+MADE = re.compile(r"simulator, profile (?P<profile>\w+), seed (?P<seed>\d+);")
+NOTICED = 0.7  # chance that an event is noticed
+FALSE = 1.0  # mean number of events that are seen and were none
+TIMES = {1: "once", 2: "twice", 3: "thrice"}
+MOST = 12  # action units that it lists
+UNITS = {
+    "brow_raise": ("AU1", "inner brow raiser", "surprise"),
+    "brow_lower": ("AU4", "brow lowerer", "annoyance"),
+    "mouth_corners_up": ("AU12", "lip corner puller", "joy"),
+    "mouth_corners_down": ("AU15", "lip corner depressor", "sadness"),
+    "lip_press": ("AU24", "lip pressor", "tension"),
+    "nod": ("AU54", "head down, a nod", "assent"),
+    "head_turn": ("AU51", "head turn left", "unease"),
+    "head_tilt": ("AU55", "head tilt left", "none"),
+    "shrug": ("PGCS", "shaking shoulders", "none"),
+}
+
+
+def label(
+    store: Store, out: Path, labeller: Labeller, *, seed: int = 0, form: Form = "guarded"
+) -> dict[str, Answer]:
+    """Answers about every labelled video, and ``labels.jsonl`` and ``audit.csv`` as a real labeller leaves
+    them; returns the answers. UsageError for a corpus of real people."""
+    if not store.index.simulated:
+        raise UsageError(
+            f"{store.folder}: expected a simulated corpus, whose truth is known, found a real one; "
+            "use `undertone-training label`."
+        )
+    ids = [e.id for e in store.index.entries if e.label is not None and e.ticks >= SHORTEST]
+    people = [store.recording(id) for id in ids]
+    rng = np.random.default_rng([seed, 68])
+    ease = np.array([abs(p.evidence(0, p.ticks)) for p in people])
+    wins = labeller.confidences(np.array([p.label for p in people]), ease, rng)
+    raw = {
+        id: answer(p, float(win), rng).model_dump_json() for id, p, win in zip(ids, people, wins, strict=True)
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    lines = (msgspec.json.encode({"id": id, "raw": said}) for id, said in raw.items())
+    replace_with(out / ANSWERS, b"\n".join(lines) + b"\n")
+    answers = {id: parse(said, Answer) for id, said in raw.items()}
+    said = (labels.Said(id, a.win, render(a, form=form) or None) for id, a in answers.items())
+    labels.write(out / labels.LABELS, said)
+    audit.write(out / audit.AUDIT, answers)
+    return answers
+
+
+def answer(recording: Recording, win: float, rng: np.random.Generator) -> Answer:
+    """What it says of one made-up person, sure of a win by ``win`` 0..1. UsageError for anybody else."""
+    made = MADE.match(recording.provenance)
+    if made is None:
+        raise UsageError(
+            f"{recording.subject}: expected a recording of the simulator, found {recording.provenance!r}; "
+            "make the corpus with `undertone-training corpus simulate`."
+        )
+    profile, seconds = PROFILES[made["profile"]], recording.ticks / RATE
+    true = performance_of(profile, recording, seconds, int(made["seed"])).events
+    seen = [(e.action, e.start) for e in true if e.action in UNITS and rng.random() < NOTICED]
+    seen += [
+        (str(rng.choice(list(UNITS))), float(rng.uniform(0, seconds))) for _ in range(rng.poisson(FALSE))
+    ]
+    seen = sorted(seen, key=lambda event: event[1])
+    sides: dict[bool, list[str]] = {True: [], False: []}
+    for action, count in Counter(action for action, _ in seen).items():
+        more = profile.rate(action, WIN) - profile.rate(action, LOSS)
+        code, name, emotion = UNITS[action]
+        if more:
+            sides[more > 0].append(f"{code} {name}, {TIMES.get(count, 'often')}, shows {emotion}")
+    return Answer(
+        action_units=[_unit(action, max(start, 0.0)) for action, start in seen[:MOST]],
+        evidence_win=sides[True],
+        evidence_loss=sides[False],
+        reflection=["blinks are left out: lamps and cameras"],
+        confidence_win=100 * win,
+        confidence_loss=100 * (1 - win),
+    )
+
+
+def _unit(action: str, start: float) -> ActionUnit:
+    code, name, emotion = UNITS[action]
+    return ActionUnit(code=code, name=name, start_s=round(start, 2), end_s=None, emotion=emotion)

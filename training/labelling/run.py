@@ -73,6 +73,7 @@ def run(
                         outcome.error = error
                         budget.stop()
                 except DescriptionDenied as error:
+                    say(video, str(error))  # which one: it may be too long for the model
                     outcome.error = error
                     budget.stop()
     finally:

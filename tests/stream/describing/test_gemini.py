@@ -5,7 +5,6 @@ import logging
 import re
 import traceback
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from gemini_server import GOOD, KEY, NEVER, Fault, response
@@ -428,8 +427,3 @@ def test_retry_after_is_a_number_or_a_date(header, seconds):
 
     error = APIError(429, {"error": {"message": "busy"}}, Response())
     assert retry_after_s(error, now=datetime(2026, 11, 21, 12, tzinfo=UTC)) == seconds
-
-
-def test_only_this_folder_knows_the_client():
-    users = {p.name for p in Path("stream").rglob("*.py") if "google.genai" in p.read_text()}
-    assert users == {"gemini.py", "gemini_replies.py"}

@@ -151,9 +151,10 @@ def moments(recording: Recording) -> Floats:
 
 
 def encode(tokenizer: Tokenizer, text: str | None, length: int) -> tuple[Tensor, Tensor]:
-    """Word pieces padded or cut to ``length`` as the live side does: int64 [L], bool [L]."""
+    """Word pieces padded or cut to ``length`` as live, where the last one is kept: int64 [L], bool [L]."""
     ids = torch.zeros(length, dtype=torch.int64)
-    found = tokenizer.encode(text).ids[:length] if text else []
+    found = tokenizer.encode(text).ids if text else []
+    found = found if len(found) <= length else [*found[: length - 1], found[-1]]
     ids[: len(found)] = torch.tensor(found, dtype=torch.int64)
     return ids, torch.arange(length) < len(found)
 

@@ -15,7 +15,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from export.traceable import MASKED, Encoder, masked_mean, placed, positions
+from export.traceable import MASKED, Encoder, Local, masked_mean, placed, positions
 from stream.contract import BRANCHES, Window
 from stream.errors import UsageError
 from stream.skeleton import GROUPS
@@ -35,9 +35,11 @@ class Keypoints(nn.Module):
         temporal: Mapping[str, Encoder],
         dim: int,
         out: int,
+        local: int = 0,
     ) -> None:
         super().__init__()
         self.spatial, self.temporal = nn.ModuleDict(dict(spatial)), nn.ModuleDict(dict(temporal))
+        self.local = nn.ModuleDict({name: Local(dim, local) for name in GROUPS if local})
         self.absent = nn.ParameterDict({name: nn.Parameter(0.02 * torch.randn(dim)) for name in GROUPS})
         self.project = nn.Linear(len(GROUPS) * dim, out)
         self.register_buffer("table", positions(window.poses, dim, 1 / window.rate), persistent=False)
@@ -67,7 +69,9 @@ class Keypoints(nn.Module):
         found = []
         for name, x, mask in zip(GROUPS, values, masks, strict=True):
             encoder = cast(Encoder, self.temporal[name])
-            found.append(encoder.rows(self.spatial[name](x) + placed(self.table, x, ages), mask))
+            h = self.spatial[name](x)
+            h = self.local[name](h, mask) if self.local else h
+            found.append(encoder.rows(h + placed(self.table, x, ages), mask))
         return found
 
     def pool(self, rows: Sequence[Tensor], masks: Sequence[Tensor]) -> Tensor:

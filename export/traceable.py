@@ -91,6 +91,27 @@ class Layer(nn.Module):
         return out
 
 
+class Local(nn.Module):
+    """Each row and what its neighbours in time add to it: a convolution by channel, then a mix of channels.
+
+    A burst of a third of a second over slow sway is told by its shape from tick to tick, which attention with
+    positions in seconds is slow to learn. ``ticks`` is odd; rows are one a tick.
+    """
+
+    def __init__(self, dim: int, ticks: int) -> None:
+        super().__init__()
+        if ticks % 2 == 0:
+            raise ValueError(f"expected an odd number of ticks, found {ticks}")
+        self.shape = nn.Conv1d(dim, 2 * dim, ticks, padding=ticks // 2, groups=dim)
+        self.mix = nn.Linear(2 * dim, dim)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """x float32 [B, T, D], mask bool [B, T] → [B, T, D]; rows that are not valid add nothing."""
+        there = (x * mask[..., None].to(x.dtype)).transpose(1, 2)
+        added: Tensor = self.mix(F.gelu(self.shape(there)).transpose(1, 2))
+        return x + added
+
+
 class Encoder(nn.Module):
     """Transformer over time and the masked mean of its rows: [B, T, D], bool [B, T] → [B, D]."""
 

@@ -47,6 +47,7 @@ class Model(Section, frozen=True, kw_only=True):
     places: bool = True  # x and y are read; without them only motion is, which says less of who it is (ours)
     hidden: int = 128  # of the spatial encoder; a graph's nodes have a quarter each
     whiten: bool = False  # the MLP reads values turned to be uncorrelated (ours); needs plenty to learn from
+    local: int = 0  # ticks, odd, whose rows are mixed before the Transformers (ours); 0 = none
     keypoints: Temporal = Temporal()
     image: Temporal = Temporal()
     text: Bert = Bert()
@@ -206,6 +207,14 @@ class Recipe(Section, frozen=True, kw_only=True):
     inference: Inference = Inference()
     calibrating: Calibrating = Calibrating()
     delivery: Delivery = Delivery()
+
+    def __post_init__(self) -> None:
+        """ValueError for neighbours in time where rows are a sparse sample that has none."""
+        samplers = {s.sampler for s in (self.moments, self.pretrain, self.finetune, self.inference)}
+        if self.model.local and samplers != {"window"}:
+            raise ValueError(
+                'model.local mixes neighbouring ticks, so every sampler but the text\'s must be "window"'
+            )
 
     @property
     def window(self) -> Window:

@@ -10,12 +10,12 @@ from stream.skeleton import GROUPS
 OUT, DIM = 8, 16
 
 
-def keypoints(poses):
+def keypoints(poses, local=0):
     torch.manual_seed(0)
     window = Window(poses=poses, features=poses // 5)
     spatial = {name: nn.Linear(width, DIM) for name, width in window.widths.items()}
     encoders = {name: Encoder(DIM, 1, 1, 32) for name in GROUPS}
-    return Keypoints(window, spatial, encoders, DIM, OUT).eval()
+    return Keypoints(window, spatial, encoders, DIM, OUT, local).eval()
 
 
 def window_inputs(poses, seed=1):
@@ -26,17 +26,19 @@ def window_inputs(poses, seed=1):
     return values, masks
 
 
-def test_a_partly_filled_window_is_the_shorter_window():
+@pytest.mark.parametrize("local", [0, 7])
+def test_a_partly_filled_window_is_the_shorter_window(local):
     values, masks = window_inputs(40)
-    short = keypoints(40)(*values, *masks)
+    short = keypoints(40, local)(*values, *masks)
     padded = [torch.cat((torch.full((1, 60, v.shape[2]), 9.0), v), 1) for v in values]
     masked = [torch.cat((torch.zeros(1, 60, dtype=torch.bool), m), 1) for m in masks]
-    torch.testing.assert_close(keypoints(100)(*padded, *masked), short, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(keypoints(100, local)(*padded, *masked), short, atol=1e-6, rtol=1e-5)
 
 
+@pytest.mark.parametrize("local", [0, 7])
 @pytest.mark.parametrize("lost", range(3))
-def test_a_lost_group_uses_its_absent_vector(lost):
-    model = keypoints(30)
+def test_a_lost_group_uses_its_absent_vector(lost, local):
+    model = keypoints(30, local)
     values, masks = window_inputs(30)
     masks[lost] = torch.zeros_like(masks[lost])
     before = model(*values, *masks)

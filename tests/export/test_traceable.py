@@ -1,6 +1,7 @@
+import pytest
 import torch
 
-from export.traceable import Attention, Encoder, masked_mean, positions
+from export.traceable import Attention, Encoder, Local, masked_mean, positions
 
 
 def test_positions_depend_on_the_distance_from_the_end_only():
@@ -25,6 +26,27 @@ def test_blocks_give_what_the_fused_kernel_gives():
     y = attention._blocks(q * 16**-0.5, k, v, (~mask).float() * -1e4)
     blocks = attention.out(y.transpose(1, 2).reshape(1, 40, 32))
     torch.testing.assert_close(blocks, attention(x, mask), atol=1e-5, rtol=1e-5)
+
+
+def test_neighbours_in_time_are_summed_as_a_plain_loop_sums_them():
+    torch.manual_seed(0)
+    local = Local(4, ticks=5)
+    x, mask = torch.randn(1, 12, 4), torch.rand(1, 12) < 0.7
+    weight, bias = local.shape.weight[:, 0], local.shape.bias
+    expected = []
+    for t in range(12):
+        sums = bias.clone()
+        for k in range(-2, 3):
+            if 0 <= t + k < 12 and mask[0, t + k]:
+                for channel in range(8):
+                    sums[channel] += weight[channel, k + 2] * x[0, t + k, channel // 2]
+        expected.append(x[0, t] + local.mix(torch.nn.functional.gelu(sums)))
+    torch.testing.assert_close(local(x, mask)[0], torch.stack(expected))
+
+
+def test_an_even_number_of_neighbours_has_no_middle():
+    with pytest.raises(ValueError, match="odd number of ticks, found 4"):
+        Local(8, ticks=4)
 
 
 def test_masked_rows_change_nothing():

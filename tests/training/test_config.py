@@ -36,6 +36,13 @@ def test_malformed_recipes_get_one_sentence(text):
         parse(text)
 
 
+def test_a_sparse_sample_has_no_neighbours_to_mix():
+    text = 'name = "x"\n[model]\nlocal = 5\n'
+    assert parse(text).model.local == 5
+    with pytest.raises(UsageError, match='every sampler but the text\'s must be "window"'):
+        parse(text + '[inference]\nsampler = "paper"\n')
+
+
 def test_an_unknown_recipe_lists_the_known_ones():
     with pytest.raises(UsageError, match="tiny"):
         load("huge")

@@ -22,7 +22,8 @@ class Fused(nn.Module):
         super().__init__()
         out, k, i = sizes.out, sizes.keypoints, sizes.image
         spatial = {name: build_spatial(sizes, name, window.values) for name in GROUPS}
-        self.keypoints = Keypoints(window, spatial, {name: _encoder(k) for name in GROUPS}, k.dim, out)
+        streams = {name: _encoder(k) for name in GROUPS}
+        self.keypoints = Keypoints(window, spatial, streams, k.dim, out, sizes.local)
         self.image = Image(window, sizes.image_features, _encoder(i), i.dim, out)
         self.text = Text(build_bert(sizes.text, vocabulary), sizes.text.dim, out)
         cross = Cross(out, sizes.fusion_dropout) if sizes.fusion == "cross" else None

@@ -178,10 +178,12 @@ def test_hidden_units_that_do_not_divide_get_one_sentence(hidden):
         build_spatial(structs.replace(SIZES, spatial="gat", hidden=hidden), "body", VALUES)
 
 
-@pytest.mark.parametrize(("kind", "offsets"), [*((kind, True) for kind in KINDS), ("gcn", False)])
-def test_the_exported_graph_equals_the_module(kind, offsets, tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "offsets", "local"), [*((kind, True, 0) for kind in KINDS), ("gcn", False, 0), ("mlp", True, 15)]
+)
+def test_the_exported_graph_equals_the_module(kind, offsets, local, tmp_path):
     spatial = {group: fitted(kind, group, offsets) for group in GROUPS}
-    model = Keypoints(WINDOW, spatial, {name: Encoder(16, 1, 1, 32) for name in GROUPS}, 16, 8).eval()
+    model = Keypoints(WINDOW, spatial, {name: Encoder(16, 1, 1, 32) for name in GROUPS}, 16, 8, local).eval()
     inputs = {name: torch.randn(1, WINDOW.poses, width) for name, width in WINDOW.widths.items()}
     inputs |= {f"{name}_mask": torch.ones(1, WINDOW.poses, dtype=torch.bool) for name in GROUPS}
     path = tmp_path / "keypoints.onnx"

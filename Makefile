@@ -6,7 +6,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check --constraint constraints.txt
 export PIP_CONSTRAINT := constraints.txt
 
 .DEFAULT_GOAL := install
-.PHONY: install demo demo-bundle models test test-base check clean bench studies peer-mediapipe
+.PHONY: install demo demo-bundle models test test-base check clean bench studies labelling peer-mediapipe
 
 install: $(VENV)/.runtime  ## the runtime, without torch
 
@@ -44,6 +44,14 @@ studies: $(VENV)/.all  ## the simulated tables, the pseudo-label noise study and
 	$(VENV)/bin/undertone-training ablate spatial --corpus runs/plain --out runs/tables
 	$(VENV)/bin/undertone-training noise-study --corpus runs/plain --out runs/noise
 	$(VENV)/bin/python benchmarks/small_recipe.py
+
+labelling: $(VENV)/.all  ## a made-up labeller's descriptions and pseudo-labels, guarded and not, through to the table; about an hour
+	$(VENV)/bin/undertone-training corpus simulate described --out runs/described --profile standard --recordings 400 --seconds 30 --shares 0.5,0.02,0.48
+	for text in guarded paper; do \
+	  $(VENV)/bin/undertone-training label-made-up runs/described --accuracy 0.64 --text $$text --out runs/said-$$text && \
+	  $(VENV)/bin/undertone-training labels runs/said-$$text --truth runs/described && \
+	  $(VENV)/bin/undertone-training ablate training --recipe described --corpus runs/described --labels runs/said-$$text --setting both --out runs/labelling-$$text || exit 1; \
+	done
 
 peer-mediapipe: models  ## MediaPipe Holistic 0.10.21 in its own environment
 	benchmarks/peers/mediapipe/make_env.sh

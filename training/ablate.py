@@ -110,7 +110,8 @@ def ablate(
     variants = TABLES.get(name)
     if variants is None:
         raise UsageError(f"{name}: expected a table ({', '.join(TABLES)}), found another; choose one.")
-    if any(v.weak for v in variants) and ground.labels is None and not ground.store.index.simulated:
+    told = ground.labels.wins if ground.labels else ground.store.index.simulated
+    if any(v.weak for v in variants) and not told:
         raise UsageError(
             f"{name}: expected a labeller's confidences for weak supervision of real people, found none; "
             "give them with --labels."

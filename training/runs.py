@@ -120,6 +120,7 @@ def _noted(out: Path) -> dict[str, str]:
 
 def _note(trainer: Trainer, out: Path, mark: Mapping[str, str]) -> None:
     if trainer.rank == 0:
+        out.mkdir(parents=True, exist_ok=True)
         replace_with(out / TOLD, json.dumps(_noted(out) | mark).encode())
 
 

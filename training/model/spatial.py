@@ -108,7 +108,7 @@ class Mlp(Spatial):
 
 
 class Graph(Spatial):
-    """Two graph layers (``gcn``, ``gat``, ``gin``) along the bones, a weighted mean of the nodes, a projection.
+    """Two graph layers (``gcn``, ``gat``, ``gin``) along the bones, a weighted mean of nodes, a projection.
 
     The mean is the usual readout where graphs are classified, but it cannot tell a brow from a lip, whose
     nodes share all weights. Ours begins as the mean and learns what each node weighs in each channel: the

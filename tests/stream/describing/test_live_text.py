@@ -177,7 +177,7 @@ def test_a_question_on_its_way_does_not_hold_the_end_back(
 
 @pytest.mark.usefixtures("holistic_files")
 def test_what_is_typed_is_in_the_message_with_its_age(tmp_path: Path) -> None:
-    watching = watch("pattern", "--notes", "-", "--for", "8", temporary=tmp_path)
+    watching = watch("pattern", "--notes", "-", "--for", "5", "--hop", "10", temporary=tmp_path)
     try:
         out, err = watching.communicate("smiles and nods\n", timeout=60)
     finally:

@@ -86,6 +86,17 @@ def test_what_it_sees_are_true_events(folder):
     assert np.mean(leaning[1]) - np.mean(leaning[0]) > 0.3
 
 
+@pytest.mark.parametrize(("form", "alike"), [("guarded", True), ("paper", False)])
+def test_a_labeller_of_another_mind_leaves_the_same_guarded_text(folder, tmp_path, form, alike):
+    """What it saw is the same, its verdict is not: that is all that a text may not tell."""
+    for accuracy in (0.5, 1.0):
+        options = ["--accuracy", accuracy, "--text", form, "--out", tmp_path / str(accuracy)]
+        run("label-made-up", folder / "corpus", *options)
+    one, other = read(tmp_path / "0.5"), read(tmp_path / "1.0")
+    assert sum((one.wins[id] > 0.5) != (win > 0.5) for id, win in other.wins.items()) > COUNT / 4
+    assert (one.texts == other.texts) is alike
+
+
 def correct(source, target, id, word):
     shutil.copytree(source, target)
     path = target / AUDIT

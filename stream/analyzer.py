@@ -52,7 +52,9 @@ class Analyzer:
         provider: str = "cpu",
         threads: int = 1,
         prior: float | None = None,
+        encoder: ImageEncoder | None = None,
     ) -> None:
+        """``encoder`` takes the place of the bundle's image encoder."""
         manifest = bundle.manifest
         if mode != "full" or "full" not in manifest.modes:
             raise BundleError(
@@ -68,9 +70,9 @@ class Analyzer:
         self._front_end = front_end
         self._temporal = FullMode(bundle, provider=provider, threads=threads)
         self._image = manifest.image
-        self._encoder = (
-            ImageEncoder(bundle, self._image, provider=provider, threads=threads) if self._image else None
-        )
+        if encoder is None and self._image is not None:
+            encoder = ImageEncoder(bundle, self._image, provider=provider, threads=threads)
+        self._encoder = encoder
         self._reader = TextReader(bundle, manifest.text) if manifest.text else None
         self._text: _Text | None = None
         self._scene = 0

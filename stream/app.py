@@ -33,6 +33,10 @@ BundleOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object per line on stdout.")]
 ThreadsOption = Annotated[int, typer.Option(min=1, help="Threads of the keypoint networks.")]
+ModelOption = Annotated[
+    Path | None,
+    typer.Option(help="Its ONNX file; see `undertone-export frontends`.", show_default=False),
+]
 TimeoutOption = Annotated[
     float, typer.Option(min=0.1, help="Seconds of silence after which a source is given up.")
 ]
@@ -105,10 +109,21 @@ def watch(
             show_default=False,
         ),
     ] = None,
+    detector: Annotated[str, typer.Option(help="Who finds people: pose (embedded) or yolo.")] = "pose",
+    detector_model: ModelOption = None,
+    keypoints: Annotated[
+        str, typer.Option(help="Who finds their points: holistic (embedded) or wholebody.")
+    ] = "holistic",
+    keypoints_model: ModelOption = None,
+    image: Annotated[
+        Path | None,
+        typer.Option(help="Image encoder (ONNX with its card) in place of the bundle's.", show_default=False),
+    ] = None,
     threads: ThreadsOption = 2,
     timeout: TimeoutOption = 10.0,
     any_extractor: Annotated[
-        bool, typer.Option("--any-extractor", help="Run a bundle trained on another keypoint extractor.")
+        bool,
+        typer.Option("--any-extractor", help="Run a bundle trained on another keypoint or image extractor."),
     ] = False,
 ) -> None:
     """Watch a source and publish its running confidence.
@@ -124,6 +139,8 @@ def watch(
       undertone watch rtsp://camera/press --describe gemini --every 60
 
       undertone watch rtsp://camera/press --notes notes.txt
+
+      undertone watch press.mp4 --detector yolo --detector-model models/yolo11x-640x384-fp32.onnx
     """
     from stream.watching import Options, run
 
@@ -150,6 +167,11 @@ def watch(
             describe_model=describe_model,
             every_s=every,
             notes=notes,
+            detector=detector,
+            keypoints=keypoints,
+            detector_model=detector_model,
+            keypoints_model=keypoints_model,
+            image=image,
         )
     )
 

@@ -13,7 +13,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from stream.contract import Graph, Tensor
-from stream.errors import BundleError, ProviderError
+from stream.errors import BundleError, ModelError, ProviderError
 
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
@@ -27,15 +27,21 @@ _DTYPES = {"tensor(float)": "float32", "tensor(int64)": "int64", "tensor(bool)":
 
 
 class Engine:
-    """A loaded graph: keyword arrays in, tuple of arrays out, shapes as its manifest entry says."""
+    """A loaded graph: keyword arrays in, tuple of arrays out, shapes as its manifest entry says.
 
-    def __init__(self, path: Path, graph: Graph, *, provider: str = "cpu", threads: int = 1) -> None:
+    Without an entry (somebody else's file) the shapes are the file's, one picture at a time.
+    """
+
+    def __init__(
+        self, path: Path, graph: Graph | None = None, *, provider: str = "cpu", threads: int = 1
+    ) -> None:
         self.path = path
-        self.graph = graph
         self.session = _session(path, provider, threads)
-        _compare(path, graph.inputs, self.session.get_inputs(), "input")
-        _compare(path, graph.outputs, self.session.get_outputs(), "output")
-        self._outputs = [tensor.name for tensor in graph.outputs]
+        self.graph = graph or _described(path, self.session)
+        if graph is not None:
+            _compare(path, graph.inputs, self.session.get_inputs(), "input")
+            _compare(path, graph.outputs, self.session.get_outputs(), "output")
+        self._outputs = [tensor.name for tensor in self.graph.outputs]
 
     def __call__(self, **inputs: NDArray[Any]) -> tuple[NDArray[Any], ...]:
         """Run once. Contiguous arrays are read in place; the interpreter lock is released meanwhile."""
@@ -111,6 +117,29 @@ def _compare(path: Path, expected: tuple[Tensor, ...], found: list[Any], side: s
                 f"found {_shown(have.get(name))}; "
                 "the graph and manifest.json do not belong together, export the bundle again."
             )
+
+
+def _described(path: Path, session: ort.InferenceSession) -> Graph:
+    """The tensors as the file has them; a first dimension left open is 1, outputs by a run on zeros."""
+    inputs = []
+    for node in session.get_inputs():
+        shape = [1 if i == 0 and not isinstance(n, int) else n for i, n in enumerate(node.shape)]
+        if node.type != "tensor(float)" or not all(isinstance(n, int) for n in shape):
+            raise ModelError(
+                f"{path}: expected float32 inputs of fixed shape, found {node.name} as {node.type}"
+                f"{node.shape}; export the model for one picture of one size."
+            )
+        inputs.append(Tensor(name=node.name, shape=tuple(shape), dtype="float32"))
+    names = [node.name for node in session.get_outputs()]
+    found = session.run(names, {t.name: np.zeros(t.shape, t.dtype) for t in inputs})
+    outputs = []
+    for name, value in zip(names, found, strict=True):
+        if value.dtype != np.float32:
+            raise ModelError(
+                f"{path}: expected float32 outputs, found {name} as {value.dtype}; export it with such."
+            )
+        outputs.append(Tensor(name=name, shape=value.shape, dtype="float32"))
+    return Graph(file=path.name, inputs=tuple(inputs), outputs=tuple(outputs))
 
 
 def _shown(spec: tuple[tuple[int, ...], str] | None) -> str:

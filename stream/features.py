@@ -4,12 +4,17 @@ Paper: the portrait at the encoder's square size, no aspect kept, ImageNet stati
 (hidden-emotion paper, image features; facebookresearch/dinov2).
 """
 
+from pathlib import Path
+
 import cv2
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.cards import Card, card_of
 from stream.contract import Bundle, ImageInput
 from stream.engine import Engine
+from stream.errors import BundleError, ModelError
 from stream.records import Floats, Image, Portrait
 
 
@@ -34,16 +39,77 @@ def normalised(crop: Image, spec: ImageInput) -> NDArray[np.float32]:
 
 
 class ImageEncoder:
-    """The bundle's image encoder."""
+    """An image encoder: the bundle's, or the one of ``folder`` that ``spec`` speaks of."""
 
-    def __init__(self, bundle: Bundle, spec: ImageInput, *, provider: str = "cpu", threads: int = 1) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        spec: ImageInput,
+        *,
+        folder: Path | None = None,
+        provider: str = "cpu",
+        threads: int = 1,
+    ) -> None:
         self.spec = spec
-        self._engine = Engine(
-            bundle.path(spec.encoder.file), spec.encoder, provider=provider, threads=threads
-        )
+        path = (folder or bundle.folder) / spec.encoder.file
+        self._engine = Engine(path, spec.encoder, provider=provider, threads=threads)
         self._engine.warm_up()
 
     def __call__(self, crop: Image) -> Floats:
         """uint8 [S, S, 3] → float32 [dim]."""
         (feature,) = self._engine(portrait=normalised(crop, self.spec))
         return np.asarray(feature[0], np.float32)
+
+
+def encoder_from(
+    path: Path, bundle: Bundle, *, any_extractor: bool = False, provider: str = "cpu", threads: int = 1
+) -> ImageEncoder:
+    """An exported encoder in place of the bundle's.
+
+    Raises BundleError when the bundle has no image branch, or learnt from vectors of another width, size,
+    token or, unless ``any_extractor``, extractor; ModelError when the file and its card are none.
+    """
+    card = card_of(path, "image")
+    learnt = bundle.manifest.image
+    if learnt is None:
+        raise BundleError(
+            f"{bundle.folder}: expected a bundle with an image branch for --image, found one without; "
+            "leave the option out."
+        )
+    found = _input_of(path, card)
+    for what, expected, got in (
+        ("vectors of width", learnt.dim, found.dim),
+        ("portraits of side", learnt.size, found.size),
+        ("token", learnt.token, found.token),
+    ):
+        if expected != got:
+            raise BundleError(
+                f"{bundle.folder}: expected image {what} {expected}, which it was trained on, found {got} "
+                f"from {path.name}; export an encoder like that of its training."
+            )
+    trained = bundle.manifest.extractors.get("image")
+    if trained is not None and trained != card.extractor and not any_extractor:
+        raise BundleError(
+            f"{bundle.folder}: expected image vectors of {trained.name} (sha256 {trained.sha256[:12]}), "
+            f"which it was trained on, found {card.extractor.name} (sha256 {card.extractor.sha256[:12]}); "
+            "export that encoder or pass --any-extractor."
+        )
+    return ImageEncoder(bundle, found, folder=path.parent, provider=provider, threads=threads)
+
+
+def _input_of(path: Path, card: Card) -> ImageInput:
+    """The card in the manifest's terms."""
+    outputs, before = card.graph.outputs, card.preprocessing
+    if len(outputs) != 1 or len(outputs[0].shape) != 2 or before is None or card.token is None:
+        raise ModelError(
+            f"{path}: expected an image encoder with one vector [1, D] out, found "
+            f"{[t.shape for t in outputs]}; export one with `undertone-export frontends image`."
+        )
+    return ImageInput(
+        encoder=msgspec.structs.replace(card.graph, file=path.name),
+        size=before.width,
+        mean=before.mean,
+        std=before.std,
+        dim=outputs[0].shape[1],
+        token=card.token,
+    )

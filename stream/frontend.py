@@ -2,30 +2,84 @@
 
 import time
 from pathlib import Path
+from typing import Protocol
 
 from stream import models
 from stream.contract import Extractor
 from stream.detector.pose import PoseDetector
+from stream.geometry import Region, overlap
 from stream.keypoints.holistic import Holistic
-from stream.records import Frame, Portrait, Pose
-from stream.subject import Subject
+from stream.records import Floats, Frame, Image, Portrait, Pose
+from stream.subject import Detector, Subject
 
-# Whose points these are.
+# Whose points these are, unless other keypoints are given.
 EXTRACTOR = Extractor(name=models.HOLISTIC.requirement, sha256=models.HOLISTIC.sha256)
 
 
-class FrontEnd:
-    """Detector, subject and keypoints in sequence; one stream, one thread."""
+class Body(Protocol):
+    @property
+    def points(self) -> Floats:
+        """float32 [33, 2], frame pixels, MediaPipe's order: what the portrait is built from."""
 
-    def __init__(self, folder: Path, threads: int = 2) -> None:
-        self._subject = Subject(PoseDetector(folder / "pose_detection.tflite", threads))
-        self.keypoints = Holistic(folder, threads)
+
+class Landmarks(Protocol):
+    @property
+    def body(self) -> Body: ...
+
+
+class Keypoints(Protocol):
+    """Tracks one person from frame to frame; see `stream.keypoints.holistic.Holistic`."""
+
+    def push(self, image: Image, region: Region | None = None) -> Pose | None: ...
+
+    def reset(self) -> None: ...
+
+    @property
+    def region(self) -> Region | None: ...
+
+    @property
+    def landmarks(self) -> Landmarks | None: ...
+
+    @property
+    def network_ms(self) -> float: ...
+
+    @property
+    def timings_ms(self) -> dict[str, float]: ...
+
+
+class FrontEnd:
+    """Detector, subject and keypoints in sequence; one stream, one thread.
+
+    ``folder`` holds the embedded networks, of which a detector or keypoints that are given take the place.
+    Holistic starts in a region that the embedded detector lays; it looks inside of another one's box for it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        threads: int = 2,
+        *,
+        detector: Detector | None = None,
+        keypoints: Keypoints | None = None,
+    ) -> None:
+        embedded = folder / "pose_detection.tflite"
+        self._subject = Subject(detector or PoseDetector(embedded, threads))
+        self._aligner = PoseDetector(embedded, threads) if detector and keypoints is None else None
+        self._align_ms = 0.0
+        self.keypoints: Keypoints = keypoints or Holistic(folder, threads)
         self._total_ms = 0.0
 
     @classmethod
-    def from_cache(cls, threads: int = 2) -> "FrontEnd":
-        """On the pulled models. Raises ModelError, with the command that brings them, if they are missing."""
-        return cls(models.locate(models.HOLISTIC.name), threads)
+    def from_cache(
+        cls, threads: int = 2, *, detector: Detector | None = None, keypoints: Keypoints | None = None
+    ) -> "FrontEnd":
+        """On the pulled models, as far as nothing else is given.
+
+        Raises ModelError, with the command that brings them, if they are needed and missing.
+        """
+        needed = detector is None or keypoints is None
+        folder = models.locate(models.HOLISTIC.name) if needed else Path()
+        return cls(folder, threads, detector=detector, keypoints=keypoints)
 
     def push(self, frame: Frame) -> tuple[Portrait | None, Pose | None]:
         """Both, or (None, None): nobody there."""
@@ -33,7 +87,7 @@ class FrontEnd:
         start = self._subject.look(frame, tracked=self.keypoints.region is not None)
         if start.cut:
             self.keypoints.reset()
-        pose = self.keypoints.push(frame.image, start.region)
+        pose = self.keypoints.push(frame.image, self._aligned(frame.image, start.region))
         seen = self.keypoints.landmarks if pose is not None else None
         portrait = self._subject.settle(seen.body.points if seen else None, frame)
         if portrait is None:
@@ -41,6 +95,17 @@ class FrontEnd:
             pose = None
         self._total_ms = 1e3 * (time.perf_counter() - begun)
         return portrait, pose
+
+    def _aligned(self, image: Image, region: Region | None) -> Region | None:
+        """Where the keypoints start, in the form that they know."""
+        self._align_ms = 0.0
+        if region is None or self._aligner is None:
+            return region
+        square = region.scaled(1.0)
+        found = self._aligner.search(image, square)
+        self._align_ms = self._aligner.ms
+        same = max(found, key=lambda person: overlap(person.box, region.box), default=None)
+        return same.region if same else square
 
     def reset(self) -> None:
         """Start a new stream."""
@@ -50,8 +115,9 @@ class FrontEnd:
     @property
     def timings_ms(self) -> dict[str, float]:
         """Of the last push: ``detector``, each network by name, ``warp``, ``other`` between, ``total``."""
-        networks = self.keypoints.network_ms + self._subject.detector_ms
-        timings = {**self.keypoints.timings_ms, "detector": self._subject.detector_ms}
+        detector = self._subject.detector_ms + self._align_ms
+        networks = self.keypoints.network_ms + detector
+        timings = {**self.keypoints.timings_ms, "detector": detector}
         timings["warp"] += self._subject.warp_ms
         timings["other"] = self._total_ms - networks - timings["warp"]
         timings["total"] = self._total_ms

@@ -7,13 +7,14 @@ place and time only.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from stream.cuts import CutDetector
-from stream.detector.pose import Detection, PoseDetector, views
+from stream.detector.pose import Detection
 from stream.geometry import Box, Region, clip, letterbox, overlap
-from stream.records import Floats, Frame, Portrait
+from stream.records import Floats, Frame, Image, Portrait
 
 LOOK_EVERY = 2  # frames between looks while nobody is there; each is one view of the frame
 REMEMBER = 50  # frames for which a lost person is looked for where they were
@@ -32,10 +33,22 @@ class Start:
     cut: bool  # the track, if any, belongs to another shot and must be dropped
 
 
+class Detector(Protocol):
+    """Finds people in a part of a frame."""
+
+    ms: float  # of the last search
+
+    def search(self, image: Image, view: Region) -> list[Detection]:
+        """Everyone found in one upright view of the frame, best score first."""
+
+    def levels(self, width: int, height: int) -> list[list[Region]]:
+        """Views beside the whole frame that are worth a search, in levels from coarse to fine."""
+
+
 class Subject:
     """Keeps to one person from frame to frame."""
 
-    def __init__(self, detector: PoseDetector) -> None:
+    def __init__(self, detector: Detector) -> None:
         self._detector = detector
         self._cuts = CutDetector()
         self.detector_ms = 0.0  # of the last look
@@ -90,7 +103,7 @@ class Subject:
             self._last = None
         if at_once:
             found = self._searched(frame, letterbox(width, height))
-            for level in views(width, height)[: None if thorough else 1]:
+            for level in self._detector.levels(width, height)[: None if thorough else 1]:
                 found = found or [person for view in level for person in self._searched(frame, view)]
         elif self._missing <= 1 or self._missing % LOOK_EVERY == 0:
             found = self._searched(frame, self._next_view(width, height))
@@ -103,7 +116,7 @@ class Subject:
     def _next_view(self, width: int, height: int) -> Region:
         """Where they were, the whole frame, one tile; then again with the next tile."""
         if self._search is None:
-            self._search = _round(width, height, self._last)
+            self._search = _round(width, height, self._last, self._detector.levels(width, height))
         return next(self._search)
 
     def _searched(self, frame: Frame, view: Region) -> list[Detection]:
@@ -165,15 +178,17 @@ def _follow(last: Box, target: Box) -> Box:
     )
 
 
-def _round(width: int, height: int, last: Box | None) -> Iterator[Region]:
+def _round(width: int, height: int, last: Box | None, levels: list[list[Region]]) -> Iterator[Region]:
     """Views of the frame in the order of looking, without end."""
     whole = letterbox(width, height)
-    tiles = [tile for level in views(width, height) for tile in level]
+    tiles = [tile for level in levels for tile in level]
     places = [whole]
     if last is not None:
         side = 1.5 * max(last[2] - last[0], last[3] - last[1])
         places.insert(0, Region((last[0] + last[2]) / 2, (last[1] + last[3]) / 2, side, side))
     while True:
+        if not tiles:
+            yield from places
         for tile in tiles:
             yield from places
             yield tile

@@ -10,11 +10,12 @@ from stream import contract
 from stream.analyzer import Analyzer
 from stream.capture.capture import Capture
 from stream.capture.source import Source
+from stream.choosing import Choice
 from stream.contract import Bundle
 from stream.describing.live import Wishes, live_text
 from stream.engine import provider_name
 from stream.errors import UsageError
-from stream.frontend import EXTRACTOR, FrontEnd
+from stream.features import ImageEncoder, encoder_from
 from stream.live import Session, Settings, live_hop
 from stream.publisher import Publisher
 from stream.recorder import Recorder
@@ -48,6 +49,11 @@ class Options:
     describe_model: str | None = None
     every_s: float = 60.0
     notes: str | None = None
+    detector: str = "pose"
+    keypoints: str = "holistic"
+    detector_model: Path | None = None
+    keypoints_model: Path | None = None
+    image: Path | None = None
 
 
 def run(options: Options) -> None:
@@ -59,9 +65,10 @@ def run(options: Options) -> None:
     provider_name(options.provider)
     if options.mode not in ("full", "ring"):
         raise UsageError(f"--mode: expected full or ring, found {options.mode!r}; choose one of these.")
+    choice = Choice(options.detector, options.keypoints, options.detector_model, options.keypoints_model)
     bundle = contract.load(options.bundle or contract.demo_bundle())
     if not options.any_extractor:
-        contract.check_extractor(bundle, EXTRACTOR)
+        contract.check_extractor(bundle, choice.extractor)
     wishes = Wishes(options.describe, options.describe_model, options.every_s, options.notes)
     text = live_text(wishes, bundle, pace)
     with ExitStack() as stack:
@@ -76,10 +83,11 @@ def run(options: Options) -> None:
         )
         analyzer = Analyzer(
             bundle,
-            FrontEnd.from_cache(options.threads),
+            choice.build(provider=options.provider, threads=options.threads),
             mode=options.mode,
             provider=options.provider,
             prior=options.prior,
+            encoder=_encoder(bundle, options),
         )
         recorder = (
             Recorder(options.overlay, pace, bundle.manifest.provenance.note) if options.overlay else None
@@ -113,6 +121,12 @@ def run(options: Options) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: session.stop())
         session.run()
+
+
+def _encoder(bundle: Bundle, options: Options) -> ImageEncoder | None:
+    if options.image is None:
+        return None
+    return encoder_from(options.image, bundle, any_extractor=options.any_extractor, provider=options.provider)
 
 
 def _pace(source: Source, options: Options) -> Pace:

@@ -56,6 +56,10 @@ class PoseDetector:
                 return found
         return []
 
+    def levels(self, width: int, height: int) -> list[list[Region]]:
+        """Where to search when the whole frame shows nobody: see `views`."""
+        return views(width, height)
+
     def search(self, image: Image, view: Region) -> list[Detection]:
         """Everyone found in one square view of the frame, best score first."""
         pixels = self._sample(image, affine(view, self._sample.size))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stream.cuts import CutDetector
-from stream.detector.pose import Detection
+from stream.detector.pose import Detection, views
 from stream.frontend import FrontEnd
 from stream.geometry import Box, Region, overlap
 from stream.records import Frame, Portrait, Pose
@@ -50,6 +50,9 @@ class Detector:
         self.people, self.only = people, only
         self.views: list[Region] = []
         self.ms = 1.0
+
+    def levels(self, width: int, height: int) -> list[list[Region]]:
+        return views(width, height)
 
     def search(self, image: np.ndarray, view: Region) -> list[Detection]:
         self.views.append(view)

@@ -1,0 +1,53 @@
+"""Which networks the front end runs: the embedded ones, or models that `undertone-export frontends` wrote."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stream.contract import Extractor
+from stream.detector.yolo import YoloDetector
+from stream.errors import UsageError
+from stream.frontend import EXTRACTOR, FrontEnd
+from stream.keypoints.wholebody import WholeBody, extractor_of
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The options of the front end; raises UsageError for an unknown name or a model too few or too many."""
+
+    detector: str = "pose"
+    keypoints: str = "holistic"
+    detector_model: Path | None = None
+    keypoints_model: Path | None = None
+
+    def __post_init__(self) -> None:
+        _check("detector", self.detector, "pose", "yolo", self.detector_model)
+        _check("keypoints", self.keypoints, "holistic", "wholebody", self.keypoints_model)
+
+    @property
+    def extractor(self) -> Extractor:
+        """Whose points these are. Raises ModelError when their file is missing."""
+        return EXTRACTOR if self.keypoints_model is None else extractor_of(self.keypoints_model)
+
+    def build(self, *, provider: str = "cpu", threads: int = 2) -> FrontEnd:
+        """The front end; the embedded networks run on the CPU whatever the provider. Raises ModelError."""
+        found = self.detector_model
+        detector = YoloDetector(found, provider=provider, threads=threads) if found else None
+        points = self.keypoints_model
+        keypoints = WholeBody(points, provider=provider, threads=threads) if points else None
+        return FrontEnd.from_cache(threads, detector=detector, keypoints=keypoints)
+
+
+def _check(option: str, chosen: str, embedded: str, other: str, model: Path | None) -> None:
+    if chosen not in (embedded, other):
+        raise UsageError(
+            f"--{option}: expected {embedded} or {other}, found {chosen!r}; choose one of these."
+        )
+    if chosen == other and model is None:
+        raise UsageError(
+            f"--{option} {other}: expected its file as --{option}-model, found none; give the ONNX file."
+        )
+    if chosen == embedded and model is not None:
+        raise UsageError(
+            f"--{option}-model: expected it with --{option} {other}, found --{option} {embedded}; "
+            "give both or neither."
+        )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from msgspec import structs
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
@@ -44,7 +45,8 @@ def load(folder: Path, recipe: Recipe | None = None) -> Checkpoint:
     ``recipe``: another one to go on with, of the same network.
     """
     try:
-        recipe = recipe or parse((folder / RECIPE).read_text(), str(folder / RECIPE))
+        stored = parse((folder / RECIPE).read_text(), str(folder / RECIPE))
+        recipe = _sized(recipe, stored) if recipe else stored
         about = json.loads((folder / ABOUT).read_text())
         tokenizer = Tokenizer.from_str((folder / TOKENIZER).read_text())
         model = build(recipe, tokenizer)
@@ -55,6 +57,14 @@ def load(folder: Path, recipe: Recipe | None = None) -> Checkpoint:
             f"reads ({str(error).splitlines()[0]}); train again."
         ) from error
     return Checkpoint(recipe, model.eval(), tokenizer, about)
+
+
+def _sized(recipe: Recipe, stored: Recipe) -> Recipe:
+    """The sizes of a BERT that was brought along are written where it was opened, and nowhere else."""
+    text = recipe.model.text
+    if not text.source or text.source != stored.model.text.source:
+        return recipe
+    return structs.replace(recipe, model=structs.replace(recipe.model, text=stored.model.text))
 
 
 def build(recipe: Recipe, tokenizer: Tokenizer) -> Fused:

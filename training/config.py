@@ -27,8 +27,10 @@ class Temporal(Section, frozen=True, kw_only=True):
 
 
 class Bert(Section, frozen=True, kw_only=True):
-    """Sizes of the text encoder, a BERT; paper: BERT-Base."""
+    """The text encoder, a BERT; paper: BERT-Base. A source stands in place of these sizes."""
 
+    source: str = ""  # folder or hub name of weights and tokenizer; empty = these sizes, from nothing
+    sha256: str = ""  # that the source's weights must have; empty = any
     dim: int = 64
     layers: int = 2
     heads: int = 2

@@ -26,6 +26,7 @@ from training.dataset import Pools, Prepared, prepare, text_only
 from training.dividing import divide, unlabelled, usable
 from training.films import Encode
 from training.labelling.labels import Labels
+from training.model.pretrained import Pretrained, open_bert
 from training.model.text import train_tokenizer
 from training.portraits import performance_of, with_portraits
 from training.simulated import EASIER, HELD_OUT, TEXTS, UNLABELLED, described, sample_texts, simulated
@@ -52,6 +53,7 @@ class Materials:
     corpus: str = ""  # name of the corpus on disk, if it is one
     labels: Labels = field(default_factory=Labels)  # what a labeller said, if there is one
     cut: Cut = field(default_factory=Cut)  # what the training texts lose to BERT's length
+    bert: Pretrained | None = None  # that the text branch begins with
 
 
 def from_simulator(
@@ -62,7 +64,8 @@ def from_simulator(
     ``films``: warped people through the real keypoint chain. ``encode``: portraits → image features.
     """
     data, seed = recipe.data, 10_000 * recipe.seed
-    tokenizer = train_tokenizer(sample_texts(recipe), recipe.model.text.vocabulary)
+    bert, pieces = _bert(recipe), recipe.model.text.vocabulary
+    tokenizer = bert.tokenizer if bert else train_tokenizer(sample_texts(recipe), pieces)
     sizes = (recipe.model.text.length, recipe.model.image_features)
 
     def made(recordings: Iterable[Recording]) -> list[Prepared]:
@@ -94,7 +97,9 @@ def from_simulator(
         warped=made(f for i, f in enumerate(shown) if i % HELD_EVERY != HELD_EVERY - 1),
         warped_held_out=made(shown[HELD_EVERY - 1 :: HELD_EVERY]),
     )
-    return Materials(tokenizer, pools)
+    told_texts = (p.recording.text for pool in (pools.labelled, pools.texts) for p in pool)
+    cut = _cut((t for t in told_texts if t), tokenizer, recipe)
+    return Materials(tokenizer, pools, cut=cut, bert=bert)
 
 
 def image_encoder(recipe: Recipe, out: Path, folder: Path | None) -> Encode | None:
@@ -151,8 +156,9 @@ def from_corpus(
     extra = unlabelled(store.entries, parts, divided, said.wins, transductive=setting == "transductive")
     joined = {f"{e.id}: no label" for e in extra}
     texts = [t for e in entries if (t := said.described(store.recording(e.id), e.id).text)]
-    tokenizer = train_tokenizer(texts, recipe.model.text.vocabulary)
-    cut = cut_at((len(tokenizer.encode(t).ids) for t in texts), recipe.model.text.length)
+    bert = _bert(recipe) if texts else None
+    tokenizer = bert.tokenizer if bert else train_tokenizer(texts, recipe.model.text.vocabulary)
+    cut = _cut(texts, tokenizer, recipe)
     cache = store.folder / CACHE / "-".join(map(str, recipe.window.offsets))
 
     def made(ids: Iterable[str]) -> list[Prepared]:
@@ -196,7 +202,18 @@ def from_corpus(
         store.index.name,
         said,
         cut,
+        bert,
     )
+
+
+def _cut(texts: Iterable[str], tokenizer: Tokenizer, recipe: Recipe) -> Cut:
+    return cut_at((len(tokenizer.encode(t).ids) for t in texts), recipe.model.text.length)
+
+
+def _bert(recipe: Recipe) -> Pretrained | None:
+    """The BERT that a recipe brings along, if its text branch is to learn."""
+    wanted = recipe.model.text.source and "text" in recipe.data.branches
+    return open_bert(recipe.model.text) if wanted else None
 
 
 def _fitting(entries: Iterable[Entry], recipe: Recipe) -> None:

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from stream.errors import UsageError
-from training.config import Calibrating, Recipe, to_toml
+from training.config import Bert, Calibrating, Recipe, to_toml
 
 STATE = "progress.safetensors"
 SAID = ("done", "phase", "step", "says", "notes", "lines")
@@ -95,7 +95,11 @@ class Progress:
 def fingerprint(recipe: Recipe) -> str:
     """SHA-256 of all in a recipe that changes what is learnt; a calibration may be fitted anew."""
     same = msgspec.structs.replace(recipe.compute, threads=0, workers=0, save_every=0)
-    plain = msgspec.structs.replace(recipe, compute=same, calibrating=Calibrating())
+    text, model = recipe.model.text, recipe.model
+    if text.source:  # whose sizes are its own: the recipe learns them when it is opened
+        text = Bert(source=text.source, length=text.length, dropout=text.dropout)
+        model = msgspec.structs.replace(model, text=text)
+    plain = msgspec.structs.replace(recipe, compute=same, calibrating=Calibrating(), model=model)
     return hashlib.sha256(to_toml(plain).encode()).hexdigest()
 
 

@@ -43,13 +43,18 @@ def run_pretrain(recipe: Recipe, out: Path, materials: Materials) -> Checkpoint:
     check_told(out, "texts", _noted(out).get("texts", before), mark)
     torch.manual_seed(recipe.seed)
     out.mkdir(parents=True, exist_ok=True)
+    bert = materials.bert
+    recipe = bert.sized(recipe) if bert else recipe
     model = build(recipe, materials.tokenizer)
+    if bert:
+        bert.fill(model.text.bert)
     trainer = Trainer(model, recipe, out, Log(out / LOG))
     if not trainer.log.lines:
         counts = {name: len(getattr(pools, name)) for name in ("labelled", "pseudo", "validation", "warped")}
         said = len(pools.confidences)  # of the pseudo pool
         texts = str(materials.cut)
-        trainer.log(stage="corpus", **counts, told=said, skipped=materials.skipped, texts=texts)
+        bert = {"source": bert.text.source, "sha256": bert.text.sha256} if bert else None
+        trainer.log(stage="corpus", **counts, told=said, skipped=materials.skipped, texts=texts, bert=bert)
     _note(trainer, out, {"texts": mark["texts"]})
     pretrain(trainer, model, pools)
     about = {

@@ -1,0 +1,126 @@
+"""BERT as somebody else trained it: its sizes, its word pieces and its weights, which stage 1 tunes further.
+
+Paper: BERT-Base (``bert-base-uncased``), by its name at the hub or from a local folder. Only safetensors are
+read, never a pickle, and no code that comes along; a recipe may name the SHA-256 that the weights must have.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from msgspec import structs
+from safetensors import SafetensorError
+from tokenizers import Tokenizer
+from torch import nn
+from transformers import AutoConfig, BertConfig, BertModel
+from transformers.utils import cached_file
+
+from stream.contract import sha256_of
+from stream.errors import ModelError
+from training.config import Bert, Recipe
+
+CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
+SAME = ("hidden_act", "layer_norm_eps", "type_vocab_size", "is_decoder")  # in every BERT that we build
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pretrained:
+    """A source that reads, whose weights were held against the recipe's SHA-256."""
+
+    text: Bert  # sizes and SHA-256 of the source; length and dropout as the recipe says
+    tokenizer: Tokenizer
+    folder: Path
+
+    def sized(self, recipe: Recipe) -> Recipe:
+        """The recipe with the source's sizes: all that a checkpoint needs to build the network again."""
+        return structs.replace(recipe, model=structs.replace(recipe.model, text=self.text))
+
+    def fill(self, bert: nn.Module) -> None:
+        """Put the weights into a ``build_bert`` of these sizes. ModelError where some are missing."""
+        try:
+            source, report = BertModel.from_pretrained(
+                self.folder,
+                add_pooling_layer=False,
+                use_safetensors=True,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,
+            )
+            if wrong := len(report["missing_keys"]) + len(report["mismatched_keys"]):
+                raise ValueError(f"{wrong} weights are missing or of another shape")
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+            raise _unreadable(self.text.source, error) from error
+        weights = source.float().state_dict()
+        # Of positions and pieces the first rows are all that is ever read.
+        for name, rows in (("position", self.text.length), ("word", self.tokenizer.get_vocab_size())):
+            key = f"embeddings.{name}_embeddings.weight"
+            weights[key] = weights[key][:rows]
+        bert.load_state_dict(weights)
+
+
+def open_bert(text: Bert) -> Pretrained:
+    """The BERT of ``text.source``, a folder or a name at the hub, which is asked where it was not before.
+
+    Raises ModelError when there is none that reads, when it is another kind of network, or when its weights
+    have another SHA-256 than ``text.sha256``.
+    """
+    source = text.source
+    try:
+        config = AutoConfig.from_pretrained(_file(source, CONFIG).parent)
+        if not isinstance(config, BertConfig):
+            raise ValueError(f"it is of type {config.model_type}")
+        plain = BertConfig()
+        if other := [name for name in SAME if getattr(config, name) != getattr(plain, name)]:
+            raise ValueError(f"its {other[0]} is {getattr(config, other[0])}")
+        weights = _file(source, WEIGHTS)
+        tokenizer = _tokenizer(_file(source, TOKENIZER), config.vocab_size)
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
+        raise _unreadable(source, error) from error
+    if text.length > config.max_position_embeddings:
+        raise ModelError(
+            f"{source}: expected model.text.length of at most its {config.max_position_embeddings} "
+            f"positions, found {text.length}; lower it."
+        )
+    found = sha256_of(weights)
+    if text.sha256 and text.sha256 != found:
+        raise ModelError(
+            f"{source}: expected weights of SHA-256 {text.sha256}, found {found}; "
+            "download them again, or correct model.text.sha256 if you trust these."
+        )
+    sized = structs.replace(
+        text,
+        sha256=found,
+        dim=config.hidden_size,
+        layers=config.num_hidden_layers,
+        heads=config.num_attention_heads,
+        feedforward=config.intermediate_size,
+        vocabulary=tokenizer.get_vocab_size(),
+    )
+    return Pretrained(sized, tokenizer, weights.parent)
+
+
+def _file(source: str, name: str) -> Path:
+    found = cached_file(source, name)
+    if found is None:
+        raise OSError(f"no {name}")
+    return Path(found)
+
+
+def _tokenizer(path: Path, pieces: int) -> Tokenizer:
+    """The tokenizer as it is stored, with nothing padded and nothing cut: that is done here as it is live."""
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the Rust side raises plain Exception
+        raise ValueError(f"{path.name}: {error}") from error
+    if sorted(tokenizer.get_vocab().values())[-1] >= min(pieces, tokenizer.get_vocab_size()):
+        raise ValueError(f"its tokenizer knows pieces beyond its {pieces} embeddings")
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+def _unreadable(source: str, error: Exception) -> ModelError:
+    found = str(error).strip().split("\n")[0].split(". ")[0].rstrip(".:")
+    return ModelError(
+        f"{source}: expected BERT weights, the name of some at the hub or a folder with {CONFIG}, {WEIGHTS} "
+        f"and {TOKENIZER}, found none that reads ({found}); download them where there is a network and set "
+        "model.text.source to their folder, or leave it empty to train one from nothing."
+    )

@@ -120,9 +120,9 @@ class Text(nn.Module):
         self.project = nn.Linear(width, out)
 
     def forward(self, ids: Tensor, ids_mask: Tensor) -> Tensor:
-        # A four-dimensional additive mask is taken as it is: no mask is built inside, finite in any case.
+        # A four-dimensional additive mask is taken as it is: no mask is built inside, finite in any case, and
+        # one row of it [B, 1, 1, L] serves all queries.
         bias = ((~ids_mask).to(torch.float32) * MASKED)[:, None, None, :]
-        bias = bias.expand(-1, 1, ids.shape[1], -1)
         rows = self.bert(input_ids=ids, attention_mask=bias).last_hidden_state
         vector: Tensor = self.project(masked_mean(rows, ids_mask))
         return vector

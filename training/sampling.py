@@ -115,10 +115,12 @@ def assemble(
     f = min(-(-t // window.stride) + 1, window.features)
     is_sparse = cuts[0].ticks is not None
     first = cuts[0].source
-    groups = {name: torch.zeros(b, t, v.shape[1]) for name, v in first.groups.items()}
-    masks = {name: torch.zeros(b, t, dtype=torch.bool) for name in groups}
-    features = torch.zeros(b, f, first.features.shape[1])
-    feature_mask = torch.zeros(b, f, dtype=torch.bool)
+    # One masked row stands for those that nobody reads.
+    rows, shown_rows = t if "keypoints" in branches else 1, f if "image" in branches else 1
+    groups = {name: torch.zeros(b, rows, v.shape[1]) for name, v in first.groups.items()}
+    masks = {name: torch.zeros(b, rows, dtype=torch.bool) for name in groups}
+    features = torch.zeros(b, shown_rows, first.features.shape[1])
+    feature_mask = torch.zeros(b, shown_rows, dtype=torch.bool)
     ages, feature_ages = torch.zeros(b, t), torch.zeros(b, f)
     moments, slot_moments = torch.zeros(b, t), torch.zeros(b, f)
     for i, cut in enumerate(cuts):

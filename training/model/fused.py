@@ -57,7 +57,7 @@ class Fused(nn.Module):
         inputs = {
             "keypoints": lambda: (*batch.groups.values(), *batch.masks.values(), batch.ages),
             "image": lambda: (batch.features, batch.feature_mask, batch.feature_ages),
-            "text": lambda: (batch.ids, batch.ids_mask),
+            "text": lambda: _trimmed(batch.ids, batch.ids_mask),
         }[branch]()
         vector: Tensor = getattr(self, branch)(*inputs)
         return vector
@@ -95,6 +95,12 @@ class Fused(nn.Module):
         """Logit of win, [B], with the branches of ``present`` bool [B, 3]."""
         logit: Tensor = self.fusion(*(vectors[name] for name in BRANCHES), present)[:, 0]
         return logit
+
+
+def _trimmed(ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Word pieces up to the end of the longest text: what is padding in all of them costs nothing."""
+    n = max(int(mask.sum(1).max()), 1)
+    return ids[:, :n], mask[:, :n]
 
 
 def _encoder(sizes: Temporal) -> Encoder:

@@ -35,7 +35,7 @@ class Bert(Section, frozen=True, kw_only=True):
     layers: int = 2
     heads: int = 2
     feedforward: int = 128
-    length: int = 96  # word pieces, padded or cut
+    length: int = 512  # word pieces, padded or cut
     vocabulary: int = 400
     dropout: float = 0.1
 

@@ -109,7 +109,7 @@ def test_descriptions_tell_events_but_never_the_outcome():
             rng = np.random.default_rng(seed)
             text = describe(schedule(DEMO, label, 40.0, rng), rng)
             assert not any(word in text.lower() for word in ("win", "won", "los"))
-            total += "AU12" in text or "fleeting smile" in text
+            total += "AU12" in text
         return total / 60
 
     assert smiles(WIN) > 0.95

@@ -20,6 +20,7 @@ from training.corpus.files import replace_with
 from training.corpus.recording import Recording
 from training.corpus.store import Store
 from training.dataset import SHORTEST
+from training.descriptions import UNITS
 from training.labelling import audit, labels
 from training.performance import RATE
 from training.portraits import performance_of
@@ -31,17 +32,6 @@ NOTICED = 0.7  # chance that an event is noticed
 FALSE = 1.0  # mean number of events that are seen and were none
 TIMES = {1: "once", 2: "twice", 3: "thrice"}
 MOST = 12  # action units that it lists
-UNITS = {
-    "brow_raise": ("AU1", "inner brow raiser", "surprise"),
-    "brow_lower": ("AU4", "brow lowerer", "annoyance"),
-    "mouth_corners_up": ("AU12", "lip corner puller", "joy"),
-    "mouth_corners_down": ("AU15", "lip corner depressor", "sadness"),
-    "lip_press": ("AU24", "lip pressor", "tension"),
-    "nod": ("AU54", "head down, a nod", "assent"),
-    "head_turn": ("AU51", "head turn left", "unease"),
-    "head_tilt": ("AU55", "head tilt left", "none"),
-    "shrug": ("PGCS", "shaking shoulders", "none"),
-}
 
 
 def label(

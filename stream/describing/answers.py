@@ -31,7 +31,7 @@ class AnswersFile:
         self._path = path
         self._raw: dict[str, str] = {}
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            lines = path.read_text(encoding="utf-8").split("\n")  # a JSON string may hold other separators
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"{path}: expected answers, found no file that reads; give one.") from error
         for number, text in enumerate(lines, 1):

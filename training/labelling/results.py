@@ -60,7 +60,7 @@ def read_names(path: Path | None) -> set[str]:
         found = {label.subject for label in label_files.read(path).values()}
     else:
         try:
-            found = {line.strip() for line in path.read_text(encoding="utf-8").splitlines()}
+            found = {line.strip() for line in path.read_text(encoding="utf-8").split("\n")}
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(
                 f"{path}: expected names, one a line, found no readable file; give one."

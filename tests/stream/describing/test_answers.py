@@ -19,7 +19,8 @@ LOOK = Sampling("elsewhere")
 def opened(tmp_path):
     def make(*lines):
         path = tmp_path / "answers.jsonl"
-        path.write_text("\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines))
+        texts = (line if isinstance(line, str) else json.dumps(line, ensure_ascii=False) for line in lines)
+        path.write_text("\n".join(texts), encoding="utf-8")
         return AnswersFile(path)
 
     return make
@@ -41,7 +42,7 @@ def test_an_answer_is_found_by_id_or_by_content_and_content_comes_first(opened, 
 
 
 def test_words_stay_as_they_are(opened, tmp_path):
-    raw = json.dumps(GOOD | {"reflection": ["Müde? –"]}, ensure_ascii=False)
+    raw = json.dumps(GOOD | {"reflection": ["Müde? –\u2028Ja."]}, ensure_ascii=False)
     assert opened({"id": "0001", "raw": raw}).describe(clip(tmp_path), PROMPT, LOOK).raw == raw
     told = opened({"id": "0001", "raw": json.loads(raw)}).describe(clip(tmp_path), PROMPT, LOOK)
     assert told.raw == raw

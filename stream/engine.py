@@ -1,10 +1,14 @@
-"""The only importer of onnxruntime: one graph on the provider that was asked for, or an error.
+"""One graph on the provider that was asked for, or an error. Only this and ``binding.py`` import onnxruntime.
 
 ONNX Runtime falls back to the CPU in silence, so a session here is checked three times: the provider must
 be known, the session must report it first, and fallback is disabled for anything but the CPU.
 """
 
+import contextlib
+import io
+import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,39 +16,71 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from stream.contract import Graph, Tensor
-from stream.errors import BundleError, ModelError, ProviderError
+from stream import engines, nvidia
+from stream.binding import Binding
+from stream.contract import Graph
+from stream.errors import BundleError, ProviderError
+from stream.shapes import compare, described
 
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
     "cuda": "CUDAExecutionProvider",
     "tensorrt": "TensorrtExecutionProvider",
 }
+# float32 sums as such: TF32 drops 13 bits of every factor. TensorRT has no option for it, see `_preload`.
+CUDA_OPTIONS: Mapping[str, str] = {"use_tf32": "0", "arena_extend_strategy": "kSameAsRequested"}
 # What goes wrong is raised and told in one sentence; the library's own log would only repeat it.
 ort.set_default_logger_severity(4)
 
-_DTYPES = {"tensor(float)": "float32", "tensor(int64)": "int64", "tensor(bool)": "bool"}
+_CAPTURE_RUNS = 2  # the first run allocates, the second is recorded
 
 
 class Engine:
     """A loaded graph: keyword arrays in, tuple of arrays out, shapes as its manifest entry says.
 
-    Without an entry (somebody else's file) the shapes are the file's, one picture at a time.
+    Without an entry (somebody else's file) the shapes are the file's, one picture at a time. On a GPU the
+    inputs and outputs have fixed places (one thread at a time), and on ``cuda`` a graph with an entry is
+    recorded and replayed where ONNX Runtime can; ``captured`` says so. On ``tensorrt`` the engine that
+    `undertone-export engines` built from the file runs, and nothing is built here.
     """
 
     def __init__(
         self, path: Path, graph: Graph | None = None, *, provider: str = "cpu", threads: int = 1
     ) -> None:
         self.path = path
-        self.session = _session(path, provider, threads)
-        self.graph = graph or _described(path, self.session)
+        self.captured = False
+        provider_name(provider)
+        file = engines.find(path, machine()) if provider == "tensorrt" else path
+        if provider == "cuda" and graph is not None:
+            with contextlib.suppress(_NoCapture):
+                self._capture(file, graph, threads)
+                return
+        self._open(file, graph, provider, threads, CUDA_OPTIONS if provider == "cuda" else {})
+
+    def _open(
+        self, file: Path, graph: Graph | None, provider: str, threads: int, wish: Mapping[str, str]
+    ) -> None:
+        self.session = _session(file, provider, threads, wish)
+        self.graph = graph or described(self.path, self.session)
         if graph is not None:
-            _compare(path, graph.inputs, self.session.get_inputs(), "input")
-            _compare(path, graph.outputs, self.session.get_outputs(), "output")
+            compare(self.path, graph.inputs, self.session.get_inputs(), "input")
+            compare(self.path, graph.outputs, self.session.get_outputs(), "output")
         self._outputs = [tensor.name for tensor in self.graph.outputs]
+        self._binding = None if provider == "cpu" else Binding(self.session, self.graph)
+
+    def _capture(self, file: Path, graph: Graph, threads: int) -> None:
+        self._open(file, graph, "cuda", threads, {**CUDA_OPTIONS, "enable_cuda_graph": "1"})
+        try:
+            for _ in range(_CAPTURE_RUNS):
+                self.warm_up()
+        except Exception as error:  # onnxruntime raises many pybind types without a common base
+            raise _NoCapture from error
+        self.captured = True
 
     def __call__(self, **inputs: NDArray[Any]) -> tuple[NDArray[Any], ...]:
         """Run once. Contiguous arrays are read in place; the interpreter lock is released meanwhile."""
+        if self._binding is not None:
+            return self._binding(inputs)
         return tuple(self.session.run(self._outputs, inputs))
 
     def warm_up(self) -> None:
@@ -52,7 +88,48 @@ class Engine:
         self(**{t.name: np.zeros(t.shape, t.dtype) for t in self.graph.inputs})
 
 
-def _session(path: Path, provider: str, threads: int) -> ort.InferenceSession:
+class _NoCapture(Exception):
+    """This graph cannot be recorded."""
+
+
+def machine() -> engines.Machine:
+    """What engines of this machine are bound to. Raises ProviderError without a GPU or TensorRT 10."""
+    gpu = nvidia.gpu()
+    _preload()
+    return engines.Machine(
+        tensorrt=nvidia.tensorrt(),
+        cuda=nvidia.runtime(),
+        driver=f"{gpu.driver} (CUDA {gpu.cuda})",
+        gpu=gpu.name,
+        sm=gpu.sm,
+        onnxruntime=ort.__version__,
+    )
+
+
+def compile_engine(path: Path, out: Path, timing: Path) -> None:
+    """Build the TensorRT engine of an ONNX file into ``out``, with what was timed before from ``timing``.
+
+    Raises ProviderError when TensorRT does not take the whole graph.
+    """
+    wish = {
+        **engines.OPTIONS,
+        "trt_dump_ep_context_model": "1",
+        "trt_ep_context_file_path": str(out),
+        "trt_ep_context_embed_mode": "1",  # the engine inside the one file, not beside it
+        "trt_timing_cache_enable": "1",
+        "trt_timing_cache_path": str(timing),
+    }
+    _session(path, "tensorrt", 1, wish)
+    if not out.is_file():
+        raise ProviderError(
+            f"{path}: expected TensorRT to take the whole graph, found that it left an engine out; "
+            "export it again, or use --provider cuda."
+        )
+
+
+def _session(
+    path: Path, provider: str, threads: int, wish: Mapping[str, str] | None = None
+) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -60,23 +137,36 @@ def _session(path: Path, provider: str, threads: int) -> ort.InferenceSession:
     options.log_severity_level = 4
     # Spinning threads take the cores from the decoder: 150 against 95 decoded frames a second.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    name = provider_name(provider)
     if provider != "cpu":
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
-        ort.preload_dlls(directory="")  # the CUDA libraries that NVIDIA's wheels bring, if they are here
-    name = provider_name(provider)
+        _preload()
     try:
-        session = ort.InferenceSession(str(path), options, providers=[name], enable_fallback=0)
+        session = ort.InferenceSession(
+            str(path), options, providers=[(name, dict(wish or {}))], enable_fallback=0
+        )
     except Exception as error:  # onnxruntime raises many pybind types without a common base
         if provider == "cpu":
             raise BundleError(
                 f"{path}: expected a loadable ONNX graph, found {_first_line(error)}; "
                 "copy or export it again."
             ) from error
+        if "graph capture" in str(error):
+            raise _NoCapture from error
         raise ProviderError(_not_loaded(provider, _first_line(error))) from error
     found = session.get_providers()[0]
     if found != name:
         raise ProviderError(_not_loaded(provider, f"{found} in its place"))
     return session
+
+
+def _preload() -> None:
+    """Load the CUDA libraries that NVIDIA's wheels bring, if they are here; what is missing shows later."""
+    os.environ.setdefault(
+        "NVIDIA_TF32_OVERRIDE", "0"
+    )  # the only way to say it to TensorRT through ONNX Runtime
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does not find
+        ort.preload_dlls(directory="")
 
 
 def provider_name(provider: str) -> str:
@@ -105,42 +195,3 @@ def _first_line(error: Exception) -> str:
     if "install TensorRT libraries" in text:
         return "no TensorRT libraries (extra `tensorrt`) or no GPU that they support"
     return re.sub(r"^/\S+ .*?\) (?=[A-Z])", "", text.splitlines()[0])[:200]
-
-
-def _compare(path: Path, expected: tuple[Tensor, ...], found: list[Any], side: str) -> None:
-    want = {t.name: (tuple(t.shape), t.dtype) for t in expected}
-    have = {node.name: (tuple(node.shape), _DTYPES.get(node.type, node.type)) for node in found}
-    for name in sorted(want.keys() | have.keys()):
-        if want.get(name) != have.get(name):
-            raise BundleError(
-                f"{path}: expected {side} {name} as {_shown(want.get(name))}, "
-                f"found {_shown(have.get(name))}; "
-                "the graph and manifest.json do not belong together, export the bundle again."
-            )
-
-
-def _described(path: Path, session: ort.InferenceSession) -> Graph:
-    """The tensors as the file has them; a first dimension left open is 1, outputs by a run on zeros."""
-    inputs = []
-    for node in session.get_inputs():
-        shape = [1 if i == 0 and not isinstance(n, int) else n for i, n in enumerate(node.shape)]
-        if node.type != "tensor(float)" or not all(isinstance(n, int) for n in shape):
-            raise ModelError(
-                f"{path}: expected float32 inputs of fixed shape, found {node.name} as {node.type}"
-                f"{node.shape}; export the model for one picture of one size."
-            )
-        inputs.append(Tensor(name=node.name, shape=tuple(shape), dtype="float32"))
-    names = [node.name for node in session.get_outputs()]
-    found = session.run(names, {t.name: np.zeros(t.shape, t.dtype) for t in inputs})
-    outputs = []
-    for name, value in zip(names, found, strict=True):
-        if value.dtype != np.float32:
-            raise ModelError(
-                f"{path}: expected float32 outputs, found {name} as {value.dtype}; export it with such."
-            )
-        outputs.append(Tensor(name=name, shape=value.shape, dtype="float32"))
-    return Graph(file=path.name, inputs=tuple(inputs), outputs=tuple(outputs))
-
-
-def _shown(spec: tuple[tuple[int, ...], str] | None) -> str:
-    return "nothing" if spec is None else f"{spec[1]}{list(spec[0])}"

@@ -16,7 +16,7 @@ FORBIDDEN = {
 }
 # One foreign library, one file (or folder): whoever else needs it goes through that file.
 OWNERS = {
-    "onnxruntime": {"stream/engine.py"},
+    "onnxruntime": {"stream/engine.py", "stream/binding.py"},
     "zmq": {"stream/publisher.py"},
     "ai_edge_litert": {"stream/keypoints/litert.py"},
     "tokenizers": {"stream/text.py"},

@@ -1,0 +1,83 @@
+"""Buffers of one graph, made once: inputs and outputs that never move, as a GPU wants them.
+
+Host arrays are locked in their pages where that can be had, so that the GPU copies them without a detour.
+Since nothing moves and shapes are fixed, the graph's launches can be recorded and replayed (a CUDA graph).
+"""
+
+import weakref
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from stream import nvidia
+from stream.contract import Graph
+
+
+class Binding:
+    """A session with its buffers: arrays in, fresh arrays out. One thread at a time.
+
+    ``device`` is ``cuda``, or ``cpu``, where the session reads and writes the host's buffers themselves.
+    """
+
+    def __init__(self, session: ort.InferenceSession, graph: Graph, device: str = "cuda") -> None:
+        self._session = session
+        self._run = ort.RunOptions()
+        self._binding = session.io_binding()
+        self._staged = {t.name: np.zeros(t.shape, t.dtype) for t in graph.inputs}
+        self._pinned = [
+            array.ctypes.data
+            for array in self._staged.values()
+            if device != "cpu" and nvidia.pin(array.ctypes.data, array.nbytes)
+        ]
+        weakref.finalize(self, _unpin, self._pinned)
+        self._device = device
+        self._inputs = {name: _value(array, device) for name, array in self._staged.items()}
+        self._outputs = {t.name: _value(np.zeros(t.shape, t.dtype), device) for t in graph.outputs}
+        for name, value in self._inputs.items():
+            self._binding.bind_ortvalue_input(name, value)
+        for name, value in self._outputs.items():
+            self._binding.bind_ortvalue_output(name, value)
+
+    @property
+    def pinned(self) -> bool:
+        """Whether every input travels from locked pages."""
+        return len(self._pinned) == len(self._staged)
+
+    @property
+    def addresses(self) -> dict[str, int]:
+        """Where each input and output lies; the same for as long as this lives."""
+        return {name: value.data_ptr() for name, value in (self._inputs | self._outputs).items()}
+
+    def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any], ...]:
+        """Run once. Raises ValueError for missing, additional or differently shaped inputs."""
+        if inputs.keys() != self._staged.keys():
+            raise ValueError(f"expected inputs {sorted(self._staged)}, found {sorted(inputs)}")
+        for name, staged in self._staged.items():
+            if inputs[name].shape != staged.shape or inputs[name].dtype != staged.dtype:
+                raise ValueError(
+                    f"input {name}: expected {staged.dtype}{list(staged.shape)}, "
+                    f"found {inputs[name].dtype}{list(inputs[name].shape)}"
+                )
+            np.copyto(staged, inputs[name])
+            if self._device != "cpu":
+                self._inputs[name].update_inplace(staged)
+        self._session.run_with_iobinding(self._binding, self._run)
+        return tuple(self._fetched(value) for value in self._outputs.values())
+
+    def _fetched(self, value: ort.OrtValue) -> NDArray[Any]:
+        """An output as the caller's own: the buffer will be written to again."""
+        found: NDArray[Any] = value.numpy()  # a copy, except on the CPU
+        return found.copy() if self._device == "cpu" else found
+
+
+def _unpin(addresses: Iterable[int]) -> None:
+    for address in addresses:
+        nvidia.unpin(address)
+
+
+def _value(array: NDArray[Any], device: str) -> ort.OrtValue:
+    """A tensor on the device; on ``cpu`` it is the array itself, not a copy."""
+    return ort.OrtValue.ortvalue_from_numpy(array, device, 0)

@@ -120,12 +120,16 @@ class Text(nn.Module):
         self.project = nn.Linear(width, out)
 
     def forward(self, ids: Tensor, ids_mask: Tensor) -> Tensor:
+        vector: Tensor = self.project(masked_mean(self.rows(ids, ids_mask), ids_mask))
+        return vector
+
+    def rows(self, ids: Tensor, ids_mask: Tensor) -> Tensor:
+        """The pieces' vectors, [B, L, width]."""
         # A four-dimensional additive mask is taken as it is: no mask is built inside, finite in any case, and
         # one row of it [B, 1, 1, L] serves all queries.
         bias = ((~ids_mask).to(torch.float32) * MASKED)[:, None, None, :]
-        rows = self.bert(input_ids=ids, attention_mask=bias).last_hidden_state
-        vector: Tensor = self.project(masked_mean(rows, ids_mask))
-        return vector
+        rows: Tensor = self.bert(input_ids=ids, attention_mask=bias).last_hidden_state
+        return rows
 
 
 class Fusion(nn.Module):

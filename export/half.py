@@ -1,0 +1,97 @@
+"""A float32 graph with its weights and most of its sums in float16, baked in; inputs and outputs stay float32.
+
+TensorRT 11 has no flag for it any more and a bundle's file should be what runs. What float16 spoils stays in
+float32: LayerNorm, softmax and the scores that go into it and, of a detector, what comes after its last
+convolution (between 512 and 1024 the next float16 is half a pixel away).
+
+ONNX Runtime's CPU provider has no float16 kernels: it casts and computes in float32. On the CPU such a graph
+shows that it is well formed and what rounding the weights costs, not what float16 sums cost.
+"""
+
+from collections.abc import Iterable
+
+import onnx
+from onnx import ModelProto, NodeProto
+from onnxruntime.transformers import float16
+
+_KEPT = ("LayerNormalization", "Softmax", "ReduceMean", "TopK", "Range", "CumSum")
+_BETWEEN = ("Mul", "Div", "Add", "Where", "Cast")  # of a score product and its softmax
+
+
+def halved(model: ModelProto, *, tail: bool = False, keep: Iterable[str] = ()) -> ModelProto:
+    """The graph in float16; ``tail``: all that follows the last convolutions stays float32, and so do the
+    nodes named in ``keep``."""
+    kept = _scores(model) | (_tail(model) if tail else set()) | set(keep)
+    half: ModelProto = float16.convert_float_to_float16(
+        model,
+        keep_io_types=True,
+        op_block_list=[*float16.DEFAULT_OP_BLOCK_LIST, *_KEPT],
+        node_block_list=sorted(kept),
+    )
+    _sort(half)
+    onnx.checker.check_model(half)
+    return half
+
+
+def _scores(model: ModelProto) -> set[str]:
+    """Names of the nodes from a score product to its softmax."""
+    made, found = _made(model), set()
+    for node in model.graph.node:
+        if node.op_type == "Softmax":
+            waiting = [*node.input]
+            while waiting:
+                before = made.get(waiting.pop())
+                if before is None or before.name in found or before.op_type not in (*_BETWEEN, "MatMul"):
+                    continue
+                found.add(before.name)
+                waiting += before.input if before.op_type != "MatMul" else []
+    return found
+
+
+def _tail(model: ModelProto) -> set[str]:
+    """Names of the nodes between the last convolutions and the outputs.
+
+    A convolution to a single channel counts as tail: it is the mean over a box side's distribution.
+    """
+    made, shapes = _made(model), {w.name: tuple(w.dims) for w in model.graph.initializer}
+    found: set[str] = set()
+    waiting = [output.name for output in model.graph.output]
+    while waiting:
+        node = made.get(waiting.pop())
+        if node is None or node.name in found:
+            continue
+        if node.op_type == "Conv" and shapes.get(node.input[1], (0,))[0] != 1:
+            continue
+        found.add(node.name)
+        waiting += node.input
+    return found
+
+
+def _sort(model: ModelProto) -> None:
+    """Put every node behind those that make its inputs: the converter appends its casts at the end."""
+    made, done, ordered = _made(model), set(), []
+
+    def place(node: NodeProto) -> None:
+        stack = [node]
+        while stack:
+            top = stack[-1]
+            missing = [made[n] for n in top.input if n in made and made[n].name not in done]
+            if missing:
+                stack += missing
+                continue
+            stack.pop()
+            if top.name not in done:
+                done.add(top.name)
+                ordered.append(top)
+
+    for node in model.graph.node:
+        place(node)
+    nodes = [NodeProto.FromString(node.SerializeToString()) for node in ordered]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+def _made(model: ModelProto) -> dict[str, NodeProto]:
+    """The node that makes each tensor."""
+    nodes: Iterable[NodeProto] = model.graph.node
+    return {name: node for node in nodes for name in node.output}

@@ -59,7 +59,7 @@ class Card(Record, frozen=True, kw_only=True):
     created: str  # ISO date
 
 
-def beside(path: Path) -> Path:
+def card_file(path: Path) -> Path:
     """Where the card of a model file lies."""
     return path.with_suffix(".json")
 
@@ -89,7 +89,7 @@ def card_of(path: Path, kind: Kind) -> Card:
         raise ModelError(
             f"{path}: expected an ONNX file, found none; export one with `undertone-export frontends`."
         )
-    card = read(beside(path))
+    card = read(card_file(path))
     if card.kind != kind:
         raise ModelError(
             f"{path}: expected a model for {kind}, found one for {card.kind}; "

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError
-from transformers import AutoConfig, Dinov2Config, Dinov2Model
-from transformers.utils import cached_file
+from transformers import Dinov2Model
 
+from export.frontends.published import dinov2
 from stream.contract import Extractor, sha256_of
 from stream.errors import ModelError
 from stream.records import Floats, Image
@@ -47,12 +47,9 @@ def load(source: str | Path) -> PortraitEncoder:
     try:
         if (Path(source) / OURS).exists():
             model, name = image_encoder.load(source), "DINOv2 architecture, trained on warped portraits"
-            weights: str | None = str(Path(source) / WEIGHTS)
+            weights = Path(source) / WEIGHTS
         else:
-            model, name = _published(str(source)), Path(source).name
-            weights = cached_file(str(source), WEIGHTS)
-        if weights is None:
-            raise OSError(f"no {WEIGHTS}")
+            (model, weights), name = dinov2(str(source)), Path(source).name
     except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
         found = str(error).strip().split("\n")[0].split(". ")[0].rstrip(".:")
         raise ModelError(
@@ -65,16 +62,5 @@ def load(source: str | Path) -> PortraitEncoder:
         mean=image_encoder.MEAN,
         std=image_encoder.STD,
         name=name,
-        sha256=sha256_of(Path(weights)),
+        sha256=sha256_of(weights),
     )
-
-
-def _published(source: str) -> Dinov2Model:
-    config = AutoConfig.from_pretrained(source)
-    if not isinstance(config, Dinov2Config):
-        raise ValueError(f"it is of type {config.model_type}")
-    model, report = Dinov2Model.from_pretrained(source, output_loading_info=True)
-    if report["missing_keys"]:
-        raise ValueError(f"{len(report['missing_keys'])} weights are missing")
-    found: Dinov2Model = model.float().eval()
-    return found

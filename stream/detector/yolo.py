@@ -66,13 +66,9 @@ def decode(
 ) -> tuple[Floats, Floats]:
     """A network's output → people, best first: boxes [M, 4], corners in pixels of the input, and scores [M].
 
-    ``raw`` is [4 + classes, N] (middle, width and height, then a score a class) or, of a network that
-    suppresses on its own, [N, 6] (corners, score, class). Who is something else with more confidence than
-    person is nobody.
+    ``raw`` is [4 + classes, N]: middle, width and height, then a score a class. Who is something else with
+    more confidence than person is nobody.
     """
-    if raw.shape[1] == 6:
-        kept = raw[(raw[:, 4] > confidence) & (raw[:, 5] == person)][:MOST]
-        return kept[:, :4], kept[:, 4]
     scores = raw[4:].max(axis=0)
     there = np.flatnonzero(scores > confidence)
     there = there[raw[4:, there].argmax(axis=0) == person]
@@ -84,7 +80,8 @@ def decode(
         cv2.dnn.NMSBoxes(rectangles.tolist(), scores.tolist(), confidence, suppression), np.intp
     )
     kept = kept[:MOST]
-    return np.concatenate((corner, corner + side), axis=1)[kept], scores[kept]
+    boxes = np.concatenate((corner, corner + side), axis=1)
+    return np.asarray(boxes[kept], np.float32), scores[kept]
 
 
 class YoloDetector:
@@ -142,12 +139,12 @@ def _checked(path: Path, card: Card) -> tuple[tuple[int, int], int]:
         and len(shape) == 4
         and len(outputs[0]) == 3
         and outputs[0][0] == 1
-        and (outputs[0][2] == 6 or outputs[0][1] > 4)
+        and outputs[0][1] > 4
     )
     if not good or card.person is None:
         raise ModelError(
-            f"{path}: expected a detector with pictures [1, 3, H, W] in and boxes [1, 4 + classes, N] or "
-            f"[1, N, 6] out, found {[shape for _, shape in inputs]} and {outputs}; "
+            f"{path}: expected a detector with pictures [1, 3, H, W] in and boxes [1, 4 + classes, N] out, "
+            f"found {[shape for _, shape in inputs]} and {outputs}; "
             "export one with `undertone-export frontends detector`."
         )
     return (shape[3], shape[2]), card.person

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stream.cards import beside, card_of
+from stream.cards import card_file, card_of
 from stream.contract import Extractor, sha256_of
 from stream.engine import Engine
 from stream.errors import ModelError
@@ -54,7 +54,7 @@ class WholeBody:
 
     def __init__(self, path: Path, *, provider: str = "cpu", threads: int = 2) -> None:
         extractor_of(path)
-        if beside(path).is_file():
+        if card_file(path).is_file():
             card_of(path, "keypoints")
         self._engine = Engine(path, provider=provider, threads=threads)
         self.size = size_of(self._engine)

@@ -1,0 +1,1 @@
+"""The front end's networks in ONNX, each with a model card: detector, image and text encoder, keypoints."""

@@ -1,0 +1,107 @@
+"""Image encoder: DINOv2 → ONNX for portraits of one size, the positions worked out for it beforehand.
+
+Paper: DINOv2-Base at 518×518, the CLS token after the final LayerNorm. The portrait is resized to the square
+directly; the library's own preprocessing (256, then the middle 224) would cut the hands off.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers import Dinov2Model
+
+from export.frontends.published import READING, dinov2, licence_of, unreadable
+from export.frontends.writing import Precision, versions, write
+from export.graphs import Portrait
+from export.to_onnx import OPSET
+from export.untrained import MEAN, STD, freeze_positions
+from stream.cards import Card, Preprocessing
+from stream.contract import Extractor, Graph, sha256_of
+from stream.errors import UsageError
+
+SOURCE = "facebook/dinov2-base"
+Token = Literal["cls", "mean"]
+
+
+class MeanPortrait(Portrait):
+    """The mean of the patches' tokens in place of CLS."""
+
+    def forward(self, portrait: Tensor) -> Tensor:
+        feature: Tensor = self.dinov2(portrait).last_hidden_state[:, 1:].mean(1)
+        return feature
+
+
+def export_image(
+    source: str,
+    out: Path,
+    *,
+    size: int = 518,
+    token: Token = "cls",
+    precision: Precision = "fp32",
+) -> Card:
+    """Write the encoder of ``source``, a folder or hub name of DINOv2 weights, for portraits of ``size``.
+
+    Raises UsageError for a size that its patches do not fill, ModelError when nothing reads.
+    """
+    try:
+        model, weights = dinov2(source, attention="eager")
+    except READING as error:
+        raise unreadable(source, "DINOv2", error) from error
+    patch = model.config.patch_size
+    if size <= 0 or size % patch:
+        raise UsageError(
+            f"--size: expected a multiple of the patches' {patch} pixels, found {size}; choose e.g. "
+            f"{37 * patch}."
+        )
+    name = Path(source).name
+    rng = np.random.default_rng(0)
+    shape = (1, 3, size, size)
+    module = MeanPortrait(placed(model, size)) if token == "mean" else Portrait(placed(model, size))
+
+    def card(graph: Graph) -> Card:
+        return Card(
+            kind="image",
+            file="",
+            sha256="",
+            size=0,
+            source=source if "/" in source and not Path(source).exists() else name,
+            extractor=Extractor(name=name, sha256=sha256_of(weights)),
+            licence=licence_of(source),
+            graph=graph,
+            preprocessing=Preprocessing(
+                resize="stretch",
+                width=size,
+                height=size,
+                mean=MEAN,
+                std=STD,
+                note="RGB in 0..1, minus mean, over std; the portrait resized to the square, nothing cut off",
+            ),
+            token=token,
+            opset=OPSET,
+            precision=precision,
+            tools=versions("transformers", "torch", "onnx", "onnxruntime-gpu"),
+            created="",
+        )
+
+    return write(
+        module,
+        {"portrait": torch.from_numpy(rng.normal(0, 1, shape).astype(np.float32))},
+        "feature",
+        out / f"{name}-{size}-{token}-{precision}.onnx",
+        card,
+        precision=precision,
+        cases=[{"portrait": rng.normal(0, 1, shape).astype(np.float32)} for _ in range(2)],
+    )
+
+
+def placed(model: Dinov2Model, size: int) -> nn.Module:
+    """The network with its positional embedding worked out for ``size``, as the library would on the way."""
+    embeddings: Any = model.embeddings
+    side = size // int(model.config.patch_size)
+    tokens = torch.zeros(1, 1 + side * side, 1)
+    with torch.no_grad():
+        positions = embeddings.interpolate_pos_encoding(tokens, size, size)
+    embeddings.position_embeddings = nn.Parameter(positions.clone(), requires_grad=False)
+    return freeze_positions(model)

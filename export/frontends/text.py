@@ -1,0 +1,97 @@
+"""Text encoder: BERT → ONNX with its tokenizer beside it; the encoder alone, as the text branch runs it."""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from export.frontends.published import READING, bert, licence_of, unreadable
+from export.frontends.writing import Precision, versions, write
+from export.graphs import Text
+from export.parity import random_cases
+from export.to_onnx import OPSET
+from stream.cards import Card
+from stream.contract import Extractor, Graph, sha256_of
+from stream.contract import Tensor as Spec
+from stream.errors import UsageError
+
+SOURCE = "bert-base-uncased"
+Token = Literal["cls", "mean"]
+
+
+class MeanText(Text):
+    """``ids`` int64 and ``ids_mask`` bool [1, L] → ``vector`` [1, H]: the branch without its projection."""
+
+    def __init__(self, encoder: nn.Module, width: int) -> None:
+        super().__init__(encoder, width, width)
+        self.project = nn.Identity()  # type: ignore[assignment]
+
+
+class FirstText(MeanText):
+    """The first piece's vector, [CLS], in place of the mean."""
+
+    def forward(self, ids: Tensor, ids_mask: Tensor) -> Tensor:
+        return self.rows(ids, ids_mask)[:, 0]
+
+
+def export_text(
+    source: str, out: Path, *, length: int = 256, token: Token = "mean", precision: Precision = "fp32"
+) -> Card:
+    """Write the encoder of ``source``, a folder or hub name of BERT weights, for texts of ``length`` pieces.
+
+    Raises UsageError for a length beyond its positions, ModelError when nothing reads.
+    """
+    try:
+        model, weights, tokenizer = bert(source)
+    except READING as error:
+        raise unreadable(source, "BERT", error) from error
+    config = model.config
+    if not 0 < length <= config.max_position_embeddings:
+        raise UsageError(
+            f"--length: expected 1 to {config.max_position_embeddings} word pieces, which BERT has positions "
+            f"for, found {length}; choose one of these."
+        )
+    name = Path(source).name
+    place = out / f"{name}-{length}-{token}-{precision}.onnx"
+    pieces = f"{place.stem}.tokenizer.json"
+    module = (FirstText if token == "cls" else MeanText)(model, config.hidden_size)
+
+    def card(graph: Graph) -> Card:
+        return Card(
+            kind="text",
+            file="",
+            sha256="",
+            size=0,
+            source=source if "/" in source and not Path(source).exists() else name,
+            extractor=Extractor(name=name, sha256=sha256_of(weights)),
+            licence=licence_of(source),
+            graph=graph,
+            token=token,
+            tokenizer=pieces,
+            opset=OPSET,
+            precision=precision,
+            tools=versions("transformers", "torch", "onnx", "onnxruntime-gpu"),
+            created="",
+        )
+
+    inputs = {"ids": torch.zeros(1, length, dtype=torch.int64), "ids_mask": torch.ones(1, length).bool()}
+    specs = (
+        Spec(name="ids", shape=(1, length), dtype="int64"),
+        Spec(name="ids_mask", shape=(1, length), dtype="bool"),
+    )
+    cases = random_cases(Graph(file="", inputs=specs, outputs=()), vocabulary=config.vocab_size)
+    rng = np.random.default_rng(1)
+    ids = rng.integers(0, config.vocab_size, (1, length))
+    half = {"ids": ids, "ids_mask": np.arange(length)[None] <= length // 2}  # the way a text fills it
+    return write(
+        module,
+        inputs,
+        "vector",
+        place,
+        card,
+        precision=precision,
+        cases=[cases[0], half],
+        beside={pieces: tokenizer},
+    )

@@ -1,0 +1,64 @@
+"""ultralytics as the exporter settles it, and a small network that looks like RTMW."""
+
+import importlib
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def ultralytics(tmp_path_factory):
+    """Its own post-processing and letterbox; imported without network, installs or analytics."""
+    from export.frontends.detector import settle
+
+    patch = pytest.MonkeyPatch()
+    patch.setenv("YOLO_CONFIG_DIR", str(tmp_path_factory.mktemp("ultralytics")))
+    settle()
+    modules = {"nms": "utils.nms", "ops": "utils.ops", "augment": "data.augment", "tasks": "nn.tasks"}
+    yield SimpleNamespace(**{k: importlib.import_module(f"ultralytics.{v}") for k, v in modules.items()})
+    patch.undo()
+
+
+@pytest.fixture(scope="session")
+def rtmw(tmp_path_factory):
+    """A random network with RTMW's inputs and outputs at 192×256, its batch open as published."""
+    path = tmp_path_factory.mktemp("rtmw") / "rtmw-like.onnx"
+    write_rtmw(path)
+    return path
+
+
+def write_rtmw(path, points=133, split=2, size=(192, 256)):
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    rng = np.random.default_rng(0)
+    width, height = size
+    cells = (width // 16) * (height // 16)
+
+    def weight(name, *shape):
+        values = rng.normal(0, 2 / np.sqrt(np.prod(shape[1:]) or 1), shape).astype(np.float32)
+        return numpy_helper.from_array(values, name)
+
+    graph = helper.make_graph(
+        [
+            helper.make_node("Conv", ["input", "stem"], ["h"], strides=[16, 16]),
+            helper.make_node("Reshape", ["h", "shape"], ["rows"]),
+            helper.make_node("MatMul", ["rows", "x"], ["simcc_x"]),
+            helper.make_node("MatMul", ["rows", "y"], ["simcc_y"]),
+        ],
+        "rtmw",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["batch", 3, height, width])],
+        [
+            helper.make_tensor_value_info("simcc_x", TensorProto.FLOAT, ["batch", points, split * width]),
+            helper.make_tensor_value_info("simcc_y", TensorProto.FLOAT, ["batch", points, split * height]),
+        ],
+        [
+            weight("stem", points, 3, 16, 16),
+            numpy_helper.from_array(np.array([0, points, cells], np.int64), "shape"),
+            weight("x", cells, split * width),
+            weight("y", cells, split * height),
+        ],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
+    return path

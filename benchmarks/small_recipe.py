@@ -6,6 +6,7 @@ and writes one line to ``results/small_recipe.jsonl`` and the anytime curve to `
 """
 
 import argparse
+import json
 import time
 from pathlib import Path
 
@@ -29,17 +30,19 @@ WATCHED = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0)
 DRAWS = 200_000  # of each class, for the ceiling
 
 
-def trained(seed: int, out: Path) -> float:
-    """Train one seed; minutes that its training took, over all the times it was begun."""
+def trained(seed: int, out: Path) -> tuple[float, float]:
+    """Train one seed; minutes that its training took by the clock and of one core, over all the times it was
+    begun."""
     recipe = structs.replace(config.load("small"), seed=seed)
-    begun = time.monotonic()
-    clock = out / "minutes"
+    begun = np.array((time.monotonic(), time.process_time()))
+    clock = out / "minutes.json"
     if not (out / runs.FINETUNED).exists():
         out.mkdir(parents=True, exist_ok=True)
         runs.run(recipe, out, from_simulator(recipe))
-        before = float(clock.read_text()) if clock.exists() else 0.0
-        clock.write_text(str(before + (time.monotonic() - begun) / 60))
-    return float(clock.read_text())
+        before = json.loads(clock.read_text()) if clock.exists() else (0.0, 0.0)
+        spent = np.array((time.monotonic(), time.process_time())) - begun
+        clock.write_text(json.dumps((before + spent / 60).tolist()))
+    return tuple(json.loads(clock.read_text()))
 
 
 def judged(out: Path) -> None:
@@ -60,7 +63,7 @@ def judged(out: Path) -> None:
     predictions.write(out / "long.jsonl", watched)
 
 
-def figures(folders: list[Path], minutes: list[float]) -> dict[str, object]:
+def figures(folders: list[Path], minutes: list[tuple[float, float]]) -> dict[str, object]:
     """What all seeds together reached."""
     recipe = config.load("small")
     profile, rng = PROFILES[recipe.data.profile], np.random.default_rng(0)
@@ -71,7 +74,8 @@ def figures(folders: list[Path], minutes: list[float]) -> dict[str, object]:
     top, long_top = bayes_ceiling(profile, end, DRAWS, rng), bayes_ceiling(profile, LONG_S, DRAWS, rng)
     return {
         "seeds": len(folders),
-        "minutes": [round(m, 1) for m in minutes],
+        "minutes": [round(m, 1) for m, _ in minutes],
+        "cpu_minutes": [round(m, 1) for _, m in minutes],
         "threads": recipe.compute.threads,
         "people": PEOPLE,
         "window_s": end,

@@ -1,4 +1,4 @@
-"""``undertone-export``: write an untrained bundle, check a bundle."""
+"""``undertone-export``: write, quantize and prove bundles."""
 
 import sys
 from pathlib import Path
@@ -17,6 +17,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+BundleArgument = Annotated[Path, typer.Argument(help="Directory of a bundle.")]
+ThreadsOption = Annotated[int, typer.Option(min=1, help="Threads of each network.")]
 
 
 @app.callback()
@@ -46,14 +49,86 @@ def untrained(
 
 
 @app.command()
-def check(bundle: Annotated[Path, typer.Argument(help="Directory of a bundle.")]) -> None:
-    """Verify a bundle: hashes, tensor shapes, and that every graph runs without NaN on an empty window.
+def check(
+    bundle: BundleArgument,
+    provider: Annotated[str, typer.Option(help="cpu, cuda or tensorrt.")] = "cpu",
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Write the report here too: JSON, or Markdown for .md.", show_default=False),
+    ] = None,
+    threads: ThreadsOption = 2,
+) -> None:
+    """Prove a bundle on this machine: hashes, shapes, numbers, and the golden answers on the provider.
 
-    Example: undertone-export check stream/assets/demo
+    The report is kept in the user's cache, where `undertone watch --provider` looks for it. A bundle that
+    fails ends with exit code 1.
+
+    Examples:
+
+      undertone-export check stream/assets/demo
+
+      undertone-export check stream/assets/demo --provider cuda --report gate.md
     """
-    from export.inspection import inspect
+    from export.checking import check as run
 
-    for line in inspect(load(bundle)):
+    for line in run(load(bundle), provider, report, threads=threads):
+        typer.echo(line)
+
+
+@app.command()
+def golden(
+    bundle: BundleArgument,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(help="Video with a person in it; may be repeated. Default: the built-in clip."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write to another directory than the bundle's own.")
+    ] = None,
+    threads: ThreadsOption = 2,
+) -> None:
+    """Give a bundle that has none golden tensors: clips, and what its own float32 graphs say of them here.
+
+    `undertone-training deliver` writes better ones, answered by the networks that the graphs came from.
+
+    Example: undertone-export golden bundles/old --source press.mp4
+    """
+    from export.golden import add
+
+    found = add(load(bundle), source or ["demo"], out or bundle, threads=threads)
+    size = sum(entry.size for entry in found.manifest.files.values())
+    typer.echo(f"{found.folder}: {size / 1e6:.1f} MB with golden tensors")
+
+
+@app.command()
+def quantize(
+    bundle: BundleArgument,
+    out: Annotated[Path, typer.Option(help="Directory of the bundle to write.")],
+    precision: Annotated[str, typer.Option(help="fp16 (GPU) or int8 (CPU).")],
+    branch: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="keypoints, image, text, fusion or image_encoder; may be repeated. Default: all it is for."
+        ),
+    ] = None,
+    portraits: Annotated[
+        str, typer.Option(help="Video whose portraits calibrate the int8 image encoder.")
+    ] = "demo",
+    threads: ThreadsOption = 2,
+) -> None:
+    """Write a bundle with branches of lower precision: only those that still give the golden answers.
+
+    A branch that does not stays float32, and the output says how far off it was.
+
+    Examples:
+
+      undertone-export quantize stream/assets/demo --out bundles/demo-fp16 --precision fp16
+
+      undertone-export quantize stream/assets/demo --out bundles/demo-int8 --precision int8 --branch text
+    """
+    from export.quantize import quantize as run
+
+    for line in run(load(bundle), out, precision, branch, portraits=portraits, threads=threads):
         typer.echo(line)
 
 

@@ -39,6 +39,22 @@ def write(folder: str | Path, fill: Callable[[Path], Manifest]) -> Bundle:
     return load(folder)
 
 
+def copied(bundle: Bundle, folder: str | Path, change: Callable[[Path], Manifest]) -> Bundle:
+    """Write ``bundle`` to ``folder`` again (its own, too) with what ``change`` does to the files' copies.
+
+    ``change`` gets the directory and returns the manifest.
+    """
+
+    def fill(fresh: Path) -> Manifest:
+        for name in bundle.manifest.files:
+            target = fresh / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(bundle.path(name), target)
+        return change(fresh)
+
+    return write(folder, fill)
+
+
 def save(folder: Path, manifest: Manifest) -> None:
     """Write ``manifest.json`` with size and sha256 of every other file in ``folder``."""
     paths = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)

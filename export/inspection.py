@@ -5,17 +5,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from export.parity import random_cases, session
-from stream.contract import Bundle, Graph
+from stream.contract import Bundle, Graph, graphs_of
 from stream.errors import BundleError
 
 
 def inspect(bundle: Bundle) -> Iterator[str]:
     """One line per graph; raises BundleError when a graph does not match its manifest or yields no number."""
-    manifest = bundle.manifest
-    graphs = [g for mode in manifest.modes.values() for g in (*mode.branches.values(), mode.fusion)]
-    if manifest.image:
-        graphs.append(manifest.image.encoder)
-    for graph in graphs:
+    for graph in graphs_of(bundle.manifest):
         yield _one(bundle, graph)
 
 

@@ -3,16 +3,17 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from stream.contract import Graph
 from stream.errors import ModelError
+
+if TYPE_CHECKING:  # a bundle is checked where there is no torch, too
+    from torch import nn
 
 TOLERANCE = 1e-4  # largest difference over the largest expected magnitude, float32
 
@@ -37,9 +38,11 @@ def session(path: Path, threads: int = 1) -> Any:
 
 
 def check(
-    module: nn.Module, graph: Graph, path: Path, cases: Iterable[Case], tolerance: float = TOLERANCE
+    module: "nn.Module", graph: Graph, path: Path, cases: Iterable[Case], tolerance: float = TOLERANCE
 ) -> Report:
     """Compare on every case; raises ModelError when one differs too much or is no number."""
+    import torch
+
     module = module.eval()
     runner = session(path)
     _check_names(graph, runner, path)

@@ -14,6 +14,7 @@ from typing import Literal
 
 import msgspec
 
+from stream import confined
 from stream.errors import BundleError
 from stream.skeleton import GROUPS
 
@@ -60,12 +61,16 @@ class Tensor(Record, frozen=True, kw_only=True):
     dtype: Literal["float32", "int64", "bool"]
 
 
+Precision = Literal["fp32", "fp16", "int8"]
+
+
 class Graph(Record, frozen=True, kw_only=True):
-    """One ONNX file and its tensors."""
+    """One ONNX file and its tensors, which are float32 whatever the precision inside."""
 
     file: str
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+    precision: Precision = "fp32"  # baked into the file
 
 
 class Calibration(Record, frozen=True, kw_only=True):
@@ -151,6 +156,26 @@ class FileEntry(Record, frozen=True, kw_only=True):
     size: int  # bytes
 
 
+class Golden(Record, frozen=True, kw_only=True):
+    """Files of inputs and of what the float32 networks said of them, to prove a provider with."""
+
+    files: tuple[str, ...]
+    inputs: str  # what they were made from
+    outputs: str  # what said the answers
+
+
+class Tolerance(Record, frozen=True, kw_only=True):
+    """How far a graph may be from its golden answers; see `stream.gate`."""
+
+    relative: float  # ‖found − expected‖ / ‖expected‖, of any one answer
+    cosine: float  # at least
+    confidence: float  # |win found − win expected|, at any moment of a clip
+
+    def __post_init__(self) -> None:
+        if not (self.relative > 0 and 0 < self.cosine <= 1 and self.confidence > 0):
+            raise ValueError("tolerances must be positive, a cosine at most 1")
+
+
 class Provenance(Record, frozen=True, kw_only=True):
     licence: str
     data: str  # what it was trained on
@@ -175,6 +200,8 @@ class Manifest(Record, frozen=True, kw_only=True):
     text: TextInput | None = None
     modes: dict[Literal["full", "ring"], Mode]
     provenance: Provenance
+    golden: Golden | None = None
+    tolerances: dict[Precision, Tolerance] = {}  # where they differ from the usual ones
     files: dict[str, FileEntry]
 
     def __post_init__(self) -> None:
@@ -243,6 +270,9 @@ def load(folder: str | Path) -> Bundle:
     manifest = parse(raw, str(manifest_path))
     for name in sorted(manifest.files.keys() | _referenced(manifest)):
         _verify(folder, name, manifest.files.get(name))
+    for name in sorted({graph.file for graph in graphs_of(manifest)}):
+        for weights in sorted(confined.check(folder / name, folder) - manifest.files.keys()):
+            _verify(folder, weights, None)
     return Bundle(folder=folder, manifest=manifest, sha256=hashlib.sha256(raw).hexdigest())
 
 
@@ -260,13 +290,18 @@ def check_extractor(bundle: Bundle, found: Extractor) -> None:
         )
 
 
-def _referenced(manifest: Manifest) -> set[str]:
+def graphs_of(manifest: Manifest) -> list[Graph]:
+    """Every graph of a bundle: of each mode's branches and fusion, and the image encoder."""
     graphs = [g for mode in manifest.modes.values() for g in (*mode.branches.values(), mode.fusion)]
-    names = {graph.file for graph in graphs}
-    if manifest.image:
-        names.add(manifest.image.encoder.file)
+    return [*graphs, manifest.image.encoder] if manifest.image else graphs
+
+
+def _referenced(manifest: Manifest) -> set[str]:
+    names = {graph.file for graph in graphs_of(manifest)}
     if manifest.text:
         names.add(manifest.text.tokenizer)
+    if manifest.golden:
+        names |= set(manifest.golden.files)
     return names
 
 

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 _BAR = 24
 
 
+def say(what: str) -> None:
+    """One line on stderr."""
+    print(f"undertone: {what}", file=sys.stderr, flush=True)
+
+
 class LineView:
     """Messages to stdout; what is said about the run itself goes to stderr."""
 
@@ -47,7 +52,7 @@ class LineView:
             file=sys.stderr,
         )
         if notice is not None:
-            print(f"undertone: {notice}", file=sys.stderr)
+            say(notice)
         if self._typing:
             print("undertone: type descriptions below, a line each\n", file=sys.stderr)
 

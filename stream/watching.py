@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from stream import contract
+from stream import contract, gate
 from stream.analyzer import Analyzer
 from stream.capture.capture import Capture
 from stream.capture.source import Source
@@ -19,7 +19,7 @@ from stream.features import ImageEncoder, encoder_from
 from stream.live import Session, Settings, live_hop
 from stream.publisher import Publisher
 from stream.recorder import Recorder
-from stream.view import LineView
+from stream.view import LineView, say
 
 Pace = Literal["live", "fast"]
 
@@ -69,6 +69,7 @@ def run(options: Options) -> None:
     bundle = contract.load(options.bundle or contract.demo_bundle())
     if not options.any_extractor:
         contract.check_extractor(bundle, choice.extractor)
+    gate.require(bundle, options.provider, say, threads=options.threads)
     wishes = Wishes(options.describe, options.describe_model, options.every_s, options.notes)
     text = live_text(wishes, bundle, pace)
     with ExitStack() as stack:

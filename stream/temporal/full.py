@@ -1,25 +1,48 @@
 """Full mode: the paper's bidirectional Transformers over the whole window, computed anew at each call."""
 
-import numpy as np
+from collections.abc import Mapping
+from typing import Any, Protocol
 
-from stream.contract import BRANCHES, Bundle
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.contract import BRANCHES, Bundle, Graph
 from stream.engine import Engine
 from stream.records import Floats
 from stream.text import Pieces
 from stream.window import WindowView
 
 
+class Runner(Protocol):
+    """Whatever stands for a graph: named arrays in, a tuple of arrays out."""
+
+    def __call__(self, **inputs: NDArray[Any]) -> tuple[NDArray[Any], ...]: ...
+
+    def warm_up(self) -> None: ...
+
+
 class FullMode:
     """Branch graphs and fusion of a bundle's ``full`` mode."""
 
-    def __init__(self, bundle: Bundle, *, provider: str = "cpu", threads: int = 1) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        provider: str = "cpu",
+        threads: int = 1,
+        runners: Mapping[str, Runner] | None = None,
+    ) -> None:
+        """``runners``, by branch and ``fusion``, take the place of the graphs."""
         mode = bundle.manifest.modes["full"]
         self.mode = mode
-        self.engines = {
-            name: Engine(bundle.path(graph.file), graph, provider=provider, threads=threads)
-            for name, graph in mode.branches.items()
-        }
-        self._fusion = Engine(bundle.path(mode.fusion.file), mode.fusion, provider=provider, threads=threads)
+
+        def one(name: str, graph: Graph) -> Runner:
+            if runners is not None:
+                return runners[name]
+            return Engine(bundle.path(graph.file), graph, provider=provider, threads=threads)
+
+        self.engines = {name: one(name, graph) for name, graph in mode.branches.items()}
+        self._fusion = one("fusion", mode.fusion)
         self._width = mode.fusion.inputs[0].shape[1]
 
     def warm_up(self) -> None:

@@ -1,0 +1,141 @@
+"""Golden tensors of a bundle: clips, a text and portraits, and what its networks say of them in float32."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from msgspec import structs
+
+from export.bundle import copied
+from stream import golden
+from stream.asking import Encode, ask
+from stream.capture.capture import Capture
+from stream.capture.source import Source
+from stream.contract import Bundle, Golden, Manifest
+from stream.errors import SourceError
+from stream.features import ImageEncoder, crop_portrait
+from stream.frontend import FrontEnd
+from stream.golden import Inputs
+from stream.records import Image
+from stream.skeleton import COUNT
+from stream.temporal.full import FullMode
+from stream.text import TextReader
+from stream.window import Grid
+
+FOLDER = "golden"
+MOMENTS, PORTRAITS = 12, 3  # of a clip
+TEXT = "nods, brows raise, smile; lips press; hand at the face; win: likely, loss: less likely"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Watched:
+    """A video as the front end saw it."""
+
+    inputs: Inputs  # without features: every slot's portrait is in ``crops``
+    crops: dict[int, Image]  # slot → uint8 [size, size, 3]
+
+
+def moments(ticks: int, poses: int) -> np.ndarray:
+    """Ticks to answer at: spread over the clip, and one at which a window is full, the clip played again."""
+    spread = np.linspace(ticks / MOMENTS, ticks, MOMENTS).round().astype(np.int64) - 1
+    return np.unique(np.append(spread, max(poses, ticks) - 1))
+
+
+def write(
+    folder: Path, manifest: Manifest, temporal: FullMode, encode: Encode | None, clips: Sequence[Inputs]
+) -> tuple[str, ...]:
+    """Ask and write ``golden/N.npz`` below ``folder``; returns the files' names for the manifest."""
+    bundle = Bundle(folder=folder, manifest=manifest, sha256="")
+    (folder / FOLDER).mkdir(exist_ok=True)
+    names = []
+    for n, clip in enumerate(clips):
+        inputs = golden.rounded(clip)
+        names.append(f"{FOLDER}/{n}.npz")
+        golden.save(folder / names[-1], inputs, ask(bundle, temporal, encode, inputs))
+    return tuple(names)
+
+
+def add(bundle: Bundle, sources: Iterable[str], out: Path, *, threads: int = 2) -> Bundle:
+    """Write ``bundle`` again, to ``out``, with golden clips of video sources and the answers of its own
+    float32 graphs on the CPU. They prove another machine equal to this one, not the graphs to their networks.
+
+    Raises SourceError for a video in which nobody is seen.
+    """
+    names = list(sources)
+    temporal = FullMode(bundle, threads=threads)
+    image = bundle.manifest.image
+    encode = ImageEncoder(bundle, image, threads=threads) if image else None
+    clips = [encoded(watch(bundle, name, threads=threads), encode) for name in names]
+
+    def fill(folder: Path) -> Manifest:
+        files = write(folder, bundle.manifest, temporal, encode, clips)
+        said = Golden(
+            files=files,
+            inputs=f"video through the front end: {', '.join(Path(name).name for name in names)}",
+            outputs="the bundle's own float32 graphs, ONNX Runtime on a CPU",
+        )
+        return structs.replace(bundle.manifest, golden=said)
+
+    return copied(bundle, out, fill)
+
+
+def watch(bundle: Bundle, source: str, *, threads: int = 2) -> Watched:
+    """The front end over a whole video. Raises SourceError where nobody is seen."""
+    manifest = bundle.manifest
+    window, image = manifest.window, manifest.image
+    grid, front_end = Grid(window.rate), FrontEnd.from_cache(threads)
+    seen: dict[int, tuple[np.ndarray, np.ndarray, tuple[float, ...], bool]] = {}
+    crops: dict[int, Image] = {}
+    with Capture(Source.parse(source), pace="fast") as capture:
+        capture.open()
+        while not capture.ended:
+            frame = capture.next(0.5)
+            tick = None if frame is None else grid.claim(frame.pts, frame.discontinuity)
+            if frame is None or tick is None:
+                continue
+            portrait, pose = front_end.push(frame)
+            if portrait is None or pose is None:
+                continue
+            seen[tick] = (pose.points, pose.valid, portrait.box, portrait.cut or frame.discontinuity)
+            slot = tick // window.stride
+            if image is not None and slot not in crops:
+                crops[slot] = crop_portrait(frame.image, portrait, image.size)
+    if not seen:
+        raise SourceError(f"{source}: expected somebody in the video, found nobody; choose another.")
+    ticks = max(seen) + 1
+    points, valid = np.zeros((ticks, COUNT, 2), np.float32), np.zeros((ticks, COUNT), np.bool_)
+    boxes, cuts = np.zeros((ticks, 4), np.float32), np.zeros(ticks, np.bool_)
+    for tick, (where, there, box, cut) in seen.items():
+        points[tick], valid[tick], boxes[tick], cuts[tick] = where, there, box, cut
+    slots = -(-ticks // window.stride)
+    inputs = Inputs(
+        points=points,
+        valid=valid,
+        boxes=boxes,
+        cuts=cuts,
+        features=np.zeros((slots, image.dim if image else 0), np.float32),
+        feature_mask=np.zeros(slots, np.bool_),
+        text=TextReader(bundle, manifest.text)(TEXT) if manifest.text else None,
+        portraits=some(crops, image.size if image else 0),
+        moments=moments(ticks, window.poses),
+    )
+    return Watched(inputs, crops)
+
+
+def some(crops: dict[int, Image], size: int) -> Image:
+    """A few portraits, spread over the clip."""
+    slots = sorted(crops)
+    chosen = [crops[slots[i]] for i in np.linspace(0, len(slots) - 1, min(PORTRAITS, len(slots))).astype(int)]
+    return np.array(chosen, np.uint8).reshape(-1, size, size, 3)
+
+
+def encoded(watched: Watched, encode: Encode | None) -> Inputs:
+    """The clip with an image feature for every slot that has a portrait."""
+    inputs = watched.inputs
+    if encode is None:
+        return inputs
+    features, mask = inputs.features.copy(), inputs.feature_mask.copy()
+    for slot, crop in watched.crops.items():
+        features[slot], mask[slot] = encode(crop), True
+    return replace(inputs, features=features, feature_mask=mask)

@@ -1,0 +1,58 @@
+"""What a bundle's networks say of golden inputs: the live side's own windows, fusion and calibration."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from stream.calibrate import calibrated
+from stream.contract import Bundle
+from stream.golden import Answers, Inputs, views
+from stream.records import Floats, Image
+from stream.temporal.full import FullMode
+
+Encode = Callable[[Image], Floats]  # uint8 [S, S, 3] → float32 [D]
+
+
+def ask(bundle: Bundle, temporal: FullMode, encode: Encode | None, inputs: Inputs) -> Answers:
+    """The answers of ``temporal`` and of the image encoder, if there is one."""
+    manifest, width = bundle.manifest, bundle.manifest.modes["full"].fusion.inputs[0].shape[1]
+    nothing = np.full(width, np.nan, np.float32)
+    said: dict[str, list[Floats]] = {name: [] for name in temporal.engines if name != "text"}
+    valid_s: list[float] = []
+    for view in views(inputs, manifest.window, manifest.image.dim if manifest.image else 0):
+        vectors = temporal.vectors(view)
+        for name, rows in said.items():
+            rows.append(vectors[name][0].copy() if name in vectors else nothing)
+        valid_s.append(view.figures.valid_s)
+    found = {name: np.array(rows, np.float32) for name, rows in said.items()}
+    if inputs.text is not None and "text" in temporal.engines:
+        found["text"] = temporal.text(inputs.text)
+    logits = fused(temporal, found, len(valid_s))
+    wins = np.full_like(logits, np.nan)
+    for i, row in enumerate(logits):
+        for told, z in enumerate(row):
+            present = _at(found, i, bool(told))
+            if present:
+                wins[i, told] = calibrated(
+                    temporal.mode.calibration, float(z), present, valid_s[i], manifest.prior
+                )
+    features = [encode(portrait) for portrait in inputs.portraits] if encode else []
+    return Answers(found, logits, wins, np.array(features, np.float32).reshape(len(features), -1))
+
+
+def fused(temporal: FullMode, vectors: dict[str, Floats], moments: int) -> Floats:
+    """Logits of win, float32 [m, 2]: without the text and with it; NaN where nothing was there to read."""
+    logits = np.full((moments, 2), np.nan, np.float32)
+    for i in range(moments):
+        for told in (False, True):
+            present = _at(vectors, i, told)
+            if present:
+                logits[i, int(told)] = temporal.fuse(present)
+    return logits
+
+
+def _at(vectors: dict[str, Floats], moment: int, told: bool) -> dict[str, Floats]:
+    """The vectors [1, E] of the branches that had something to read at a moment."""
+    rows = {name: v[moment][None] for name, v in vectors.items() if name != "text"}
+    present = {name: row for name, row in rows.items() if np.isfinite(row).all()}
+    return present | ({"text": vectors["text"]} if told and "text" in vectors else {})

@@ -1,0 +1,137 @@
+"""Golden tensors: inputs of a bundle's networks and what those said of them in float32.
+
+A golden file is one NumPy archive: a clip (points, boxes, image features), a text, some portraits and the
+answers. The clip is kept as points, not as windows of 4000 × 1096 numbers: the live side's own code makes
+windows of it. Points are rounded to 1/16 pixel and features to float16 before anything is asked of them, so
+nothing is lost by keeping them.
+"""
+
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.contract import Bundle
+from stream.contract import Window as WindowSpec
+from stream.errors import BundleError
+from stream.records import Floats, Image, Mask, Portrait, Pose
+from stream.skeleton import COUNT
+from stream.text import Pieces
+from stream.window import Window, WindowView
+
+STEPS = 16.0  # of a pixel
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inputs:
+    """A clip of T ticks and S feature slots, a text and n portraits."""
+
+    points: Floats  # float32 [T, 137, 2], pixels
+    valid: Mask  # bool [T, 137]
+    boxes: Floats  # float32 [T, 4], pixels
+    cuts: Mask  # bool [T], what came before does not belong to this person or shot
+    features: Floats  # float32 [S, D]
+    feature_mask: Mask  # bool [S]
+    text: Pieces | None
+    portraits: Image  # uint8 [n, size, size, 3]
+    moments: NDArray[np.int64]  # [m] ticks to answer at; beyond T the clip is played again, behind a cut
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What was said, a row a moment; NaN where a branch had nothing to read."""
+
+    vectors: dict[str, Floats]  # branch → float32 [m, E]; of the text [1, E]
+    logits: Floats  # float32 [m, 2]: without the text, and with it
+    wins: Floats  # float32 [m, 2], calibrated
+    features: Floats  # float32 [n, D], of the portraits
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GoldenClip:
+    inputs: Inputs
+    answers: Answers
+
+
+def views(inputs: Inputs, spec: WindowSpec, dim: int) -> Iterator[WindowView]:
+    """The live window at each moment. A view is good until the next one is asked for."""
+    window, wanted = Window(spec, dim), set(inputs.moments.tolist())
+    ticks = len(inputs.points)
+    for tick in range(max(wanted) + 1):
+        i = tick % ticks
+        box = tuple(inputs.boxes[i].tolist())
+        portrait = Portrait(box, 1.0, cut=bool(inputs.cuts[i]) or i == 0)
+        pose = Pose(inputs.points[i], inputs.valid[i])
+        window.push(tick, portrait, pose)
+        slot = i // spec.stride
+        if dim and tick % spec.stride == 0 and inputs.feature_mask[slot]:
+            window.put_feature(window.slot_of(tick), inputs.features[slot])
+        if tick in wanted:
+            yield window.read(tick)
+
+
+def rounded(inputs: Inputs) -> Inputs:
+    """As they come back from a file."""
+    return _inputs(_stored(inputs))
+
+
+def save(path: Path, inputs: Inputs, answers: Answers) -> None:
+    """Write a golden file; the same numbers give the same bytes."""
+    said = {f"vector_{name}": v for name, v in answers.vectors.items()}
+    rest = {"logits": answers.logits, "wins": answers.wins, "portrait_features": answers.features}
+    np.savez_compressed(path, allow_pickle=False, **_stored(inputs), **said, **rest)
+
+
+def load(bundle: Bundle) -> list[GoldenClip]:
+    """The golden clips of a bundle; none where it has none. Raises BundleError for a file that is no such."""
+    golden = bundle.manifest.golden
+    return [_read(bundle.path(name)) for name in golden.files] if golden else []
+
+
+def _read(path: Path) -> GoldenClip:
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            arrays = {name: kept[name] for name in kept.files}
+        prefix = "vector_"
+        vectors = {n.removeprefix(prefix): v for n, v in arrays.items() if n.startswith(prefix)}
+        answers = Answers(vectors, arrays["logits"], arrays["wins"], arrays["portrait_features"])
+        return GoldenClip(_inputs(arrays), answers)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise BundleError(
+            f"{path}: expected golden tensors, found something else ({error}); export the bundle again."
+        ) from error
+
+
+def _stored(inputs: Inputs) -> dict[str, NDArray[Any]]:
+    text = inputs.text
+    return {
+        "points": np.round(np.where(inputs.valid[..., None], inputs.points, 0) * STEPS).astype(np.int16),
+        "valid": np.packbits(inputs.valid, axis=1),
+        "boxes": np.round(inputs.boxes * STEPS).astype(np.int16),
+        "cuts": inputs.cuts,
+        "features": np.where(inputs.feature_mask[:, None], inputs.features, 0).astype(np.float16),
+        "feature_mask": inputs.feature_mask,
+        "ids": np.zeros((0, 0), np.int32) if text is None else text.ids.astype(np.int32),
+        "ids_mask": np.zeros((0, 0), np.bool_) if text is None else text.mask,
+        "portraits": inputs.portraits,
+        "moments": inputs.moments.astype(np.int32),
+    }
+
+
+def _inputs(arrays: dict[str, NDArray[Any]]) -> Inputs:
+    ids = arrays["ids"].astype(np.int64)
+    return Inputs(
+        points=(arrays["points"] / np.float32(STEPS)).astype(np.float32),
+        valid=np.unpackbits(arrays["valid"].astype(np.uint8), axis=1, count=COUNT).astype(np.bool_),
+        boxes=(arrays["boxes"] / np.float32(STEPS)).astype(np.float32),
+        cuts=arrays["cuts"].astype(np.bool_),
+        features=arrays["features"].astype(np.float32),
+        feature_mask=arrays["feature_mask"].astype(np.bool_),
+        text=Pieces(ids, arrays["ids_mask"].astype(np.bool_)) if ids.size else None,
+        portraits=arrays["portraits"].astype(np.uint8),
+        moments=arrays["moments"].astype(np.int64),
+    )

@@ -1,0 +1,34 @@
+"""What a result of an execution provider depends on: processor, GPU, driver, runtimes."""
+
+import hashlib
+import platform
+from pathlib import Path
+
+from stream import nvidia
+from stream.errors import ProviderError
+
+_RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "tensorrt", "tensorrt-cu13")
+
+
+def about_machine() -> dict[str, str]:
+    """By name: ``cpu``, ``gpu`` and ``driver`` where there is one, and each runtime's version."""
+    found = {"cpu": f"{_cpu()}, {platform.machine()}"}
+    try:
+        gpu = nvidia.gpu()
+        found |= {"gpu": f"{gpu.name}, compute capability {gpu.sm}", "driver": gpu.driver}
+    except ProviderError:
+        pass  # none to speak of
+    installed = nvidia.packages()
+    return found | {name: installed[name] for name in _RUNTIMES if name in installed}
+
+
+def fingerprint(about: dict[str, str]) -> str:
+    """Hex SHA-256 of it: another one, and what was proven here has to be proven again."""
+    return hashlib.sha256("\n".join(f"{k}: {v}" for k, v in sorted(about.items())).encode()).hexdigest()
+
+
+def _cpu() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or "unknown"

@@ -1,0 +1,175 @@
+"""How far a bundle's networks on some provider are from what they said in float32 where it was made."""
+
+import time
+from datetime import UTC, datetime
+
+import numpy as np
+
+from stream import golden
+from stream.asking import ask, fused
+from stream.contract import Bundle, Graph, Precision, Record, Tolerance
+from stream.engine import provider_name
+from stream.errors import BundleError
+from stream.features import ImageEncoder
+from stream.golden import Answers, GoldenClip
+from stream.machine import about_machine, fingerprint
+from stream.records import Floats
+from stream.temporal.full import FullMode
+
+SCHEMA = 1
+NO_NUMBER = 1e9  # stands for a difference that is none; JSON has no infinity
+USUAL: dict[Precision, Tolerance] = {
+    "fp32": Tolerance(relative=1e-3, cosine=0.99999, confidence=0.005),
+    "fp16": Tolerance(relative=0.02, cosine=0.9999, confidence=0.01),
+    "int8": Tolerance(relative=0.1, cosine=0.995, confidence=0.02),
+}
+
+
+class Difference(Record, frozen=True, kw_only=True):
+    """How far one graph is from its golden answers."""
+
+    graph: str  # a branch, fusion or image_encoder
+    precision: Precision
+    cases: int
+    absolute: float  # largest |found − expected|
+    relative: float  # largest ‖found − expected‖ / ‖expected‖
+    cosine: float  # smallest
+    passed: bool
+
+
+class Report(Record, frozen=True, kw_only=True):
+    """What the gate found for one bundle and provider on one machine."""
+
+    schema: int = SCHEMA
+    bundle: str  # name
+    sha256: str  # of its manifest
+    provider: str
+    machine: str  # fingerprint
+    about: dict[str, str]  # of the machine
+    created: str  # ISO time
+    seconds: float  # that it took
+    graphs: tuple[Difference, ...]
+    estimates: int  # moments of the clips, without and with text
+    drift: float  # largest |win found − win expected| of them
+    allowed: float  # drift
+    passed: bool
+
+    @property
+    def worst(self) -> str:
+        """What failed, in words; of a report that did not pass."""
+        failed = [
+            f"{d.graph} (relative {d.relative:.2g}, cosine {d.cosine:.5f})"
+            for d in self.graphs
+            if not d.passed
+        ]
+        if self.drift > self.allowed:
+            failed.append(f"a confidence off by {self.drift:.2g}")
+        return ", ".join(failed)
+
+
+def named_graphs(bundle: Bundle) -> dict[str, Graph]:
+    """Every graph of a bundle's full mode by name."""
+    manifest = bundle.manifest
+    mode = manifest.modes["full"]
+    found = {**mode.branches, "fusion": mode.fusion}
+    return found | ({"image_encoder": manifest.image.encoder} if manifest.image else {})
+
+
+def tolerance_of(bundle: Bundle, precision: Precision) -> Tolerance:
+    """The manifest's, else the usual one."""
+    return bundle.manifest.tolerances.get(precision, USUAL[precision])
+
+
+def check(bundle: Bundle, provider: str = "cpu", *, threads: int = 2) -> Report:
+    """Run every graph on ``provider`` and compare. Raises BundleError for a bundle without golden tensors,
+    ProviderError when the provider does not load."""
+    began = time.monotonic()
+    provider_name(provider)
+    clips = golden.load(bundle)
+    if not clips:
+        raise BundleError(
+            f"{bundle.folder}: expected golden tensors to prove {provider} with, found none; add them with "
+            "`undertone-export golden` where the bundle was made."
+        )
+    temporal = FullMode(bundle, provider=provider, threads=threads)
+    image = bundle.manifest.image
+    encode = ImageEncoder(bundle, image, provider=provider, threads=threads) if image else None
+    found = [ask(bundle, temporal, encode, clip.inputs) for clip in clips]
+    alone = [fused(temporal, c.answers.vectors, len(c.answers.logits)) for c in clips]
+    graphs = tuple(
+        _difference(bundle, name, graph, *_pairs(name, clips, found, alone))
+        for name, graph in named_graphs(bundle).items()
+    )
+    drift = max(_largest(c.answers.wins, f.wins) for c, f in zip(clips, found, strict=True))
+    # What a reduced branch costs is judged where it ends up.
+    allowed = max(tolerance_of(bundle, graph.precision).confidence for graph in named_graphs(bundle).values())
+    about = about_machine()
+    return Report(
+        bundle=bundle.manifest.name,
+        sha256=bundle.sha256,
+        provider=provider,
+        machine=fingerprint(about),
+        about=about,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=round(time.monotonic() - began, 2),
+        graphs=graphs,
+        estimates=sum(int(np.isfinite(c.answers.wins).sum()) for c in clips),
+        drift=drift,
+        allowed=allowed,
+        passed=all(d.passed for d in graphs) and drift <= allowed,
+    )
+
+
+def _pairs(
+    name: str, clips: list[GoldenClip], found: list[Answers], alone: list[Floats]
+) -> tuple[list[Floats], list[Floats]]:
+    """Expected and found answers of a graph, a vector each. Of the fusion: a clip's logits are one."""
+    expected, got = [], []
+    for clip, said, logits in zip(clips, found, alone, strict=True):
+        rows: tuple[Floats, Floats] = {
+            "fusion": (clip.answers.logits.reshape(1, -1), logits.reshape(1, -1)),
+            "image_encoder": (clip.answers.features, said.features),
+        }.get(name, (clip.answers.vectors.get(name, _NONE), said.vectors.get(name, _NONE)))
+        expected += list(rows[0])
+        got += list(rows[1])
+    return expected, got
+
+
+_NONE: Floats = np.zeros((0, 0), np.float32)
+
+
+def _difference(
+    bundle: Bundle, name: str, graph: Graph, expected: list[Floats], found: list[Floats]
+) -> Difference:
+    allowed = tolerance_of(bundle, graph.precision)
+    absolute, relative, cosine, cases = 0.0, 0.0, 1.0, 0
+    for want, have in zip(expected, found, strict=True):
+        there = np.isfinite(want)
+        if not there.any():
+            continue
+        a, b = want[there].astype(np.float64), have[there].astype(np.float64)
+        if not np.isfinite(b).all():
+            absolute, relative, cosine = NO_NUMBER, NO_NUMBER, -1.0
+            cases += 1
+            continue
+        length = max(float(np.linalg.norm(a)), 1e-6)
+        absolute = max(absolute, float(np.abs(a - b).max()))
+        relative = max(relative, float(np.linalg.norm(a - b)) / length)
+        cosine = min(cosine, float(a @ b) / max(length * float(np.linalg.norm(b)), 1e-12))
+        cases += 1
+    return Difference(
+        graph=name,
+        precision=graph.precision,
+        cases=cases,
+        absolute=absolute,
+        relative=relative,
+        cosine=cosine,
+        passed=cases > 0 and relative <= allowed.relative and cosine >= allowed.cosine,
+    )
+
+
+def _largest(expected: Floats, found: Floats) -> float:
+    there = np.isfinite(expected)
+    if not there.any() or not np.isfinite(found[there]).all():
+        return 1.0
+    return float(np.abs(expected[there] - found[there]).max())

@@ -3,21 +3,18 @@
 import os
 import platform
 import sys
-import time
-from importlib.metadata import distributions, version
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
-from stream import __version__, contract, models
-from stream.capture.capture import Capture
-from stream.capture.source import Source
-from stream.engine import PROVIDERS, Engine
+from stream import __version__, contract, gate, models, nvidia
+from stream.contract import Bundle
+from stream.doctoring import installed, probing, speed
+from stream.doctoring.finding import Finding
 from stream.errors import UndertoneError
-from stream.frontend import FrontEnd
-from stream.live import live_hop
-from stream.temporal.full import FullMode
+from stream.publisher import has_curve
 
 PACKAGES = (
     "numpy",
@@ -29,41 +26,91 @@ PACKAGES = (
     "msgspec",
     "tokenizers",
 )
-# Distributions that install over each other's files: more than one of a row breaks the other in silence.
-RIVALS = (
-    ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"),
-    ("onnxruntime", "onnxruntime-gpu"),
-    ("tensorrt", "tensorrt-cu12", "tensorrt-cu13"),
-)
-PROBE_S = 5.0
+_CUDA = "look at `gpu` and `cuda` here, or stay with --provider cpu"
+_TENSORRT = "look at `gpu`, `cuda` and `tensorrt` here, or stay with --provider cpu or cuda"
+# What is looked at in processes of their own, and what to do where it does not work; none: as it says itself.
+LOOKS: dict[str, str | None] = {
+    "provider cpu": "install onnxruntime anew: pip install --force-reinstall onnxruntime-gpu",
+    "gpu": None,
+    "cuda": None,
+    "provider cuda": _CUDA,
+    "tensorrt": None,
+    "provider tensorrt": _TENSORRT,
+    "nvdec": "nothing: video is decoded in software in any case",
+}
+NEEDED = ("provider cpu",)
+
+Look = Callable[[str], probing.Look]
 
 
 def run(folder: Path | None, *, as_json: bool) -> None:
     """Print the report; a part that fails says so and the rest goes on. Raises UndertoneError at the end if
-    something that `undertone watch demo` needs is missing."""
-    report: dict[str, object] = {
-        "undertone": __version__,
-        "machine": machine(),
-        "packages": _packages(),
-        "duplicates": duplicates(),
-        "models": {entry.name: models.verify(entry.name) or "verified" for entry in models.listing()},
-    }
-    missing: list[str] = []
-    try:
-        bundle = contract.load(folder or contract.demo_bundle())
-        report["bundle"] = {"name": bundle.manifest.name, "note": bundle.manifest.provenance.note}
-        report["providers"] = _providers(bundle)
-        report["probe"] = _probe(bundle)
-    except UndertoneError as error:
-        missing.append(str(error))
-        report["missing"] = missing
-    if as_json:
-        sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
-    else:
+    something that `undertone watch demo` needs does not work."""
+    report = {"undertone": __version__, "machine": machine(), "packages": _packages()}
+    found, measured = [], None
+    if not as_json:
         for name, value in report.items():
             _print(name, value)
-    if missing:
-        raise UndertoneError(missing[0])
+    for finding in examine(folder or contract.demo_bundle()):
+        found.append(finding)
+        if not as_json:
+            print(finding.line, flush=True)
+    if not any(finding.needed and finding.state != "ok" for finding in found):
+        measured, finding = _speed(folder or contract.demo_bundle())
+        found.append(finding)
+        if not as_json:
+            print(finding.line)
+    if as_json:
+        whole = {**report, "findings": found, "speed": measured}
+        sys.stdout.write(msgspec.json.encode(whole).decode() + "\n")
+    for finding in found:
+        if finding.needed and finding.state != "ok":
+            raise UndertoneError(f"{finding.what}: expected it to work, found {finding.found}; {finding.do}.")
+
+
+def examine(folder: Path, look: Look = probing.look) -> Iterator[Finding]:
+    """Everything but the speed."""
+    yield from installed.duplicates()
+    yield from installed.tensorrt_majors()
+    yield from _model_sets()
+    bundle, finding = _bundle(folder)
+    yield finding
+    working = set()
+    with ThreadPoolExecutor(2) as pool:
+        for name, seen in zip(LOOKS, pool.map(look, LOOKS), strict=True):
+            if seen.works:
+                working.add(name)
+            yield looked(name, seen)
+    for provider in ("cuda", "tensorrt"):
+        if bundle is not None and f"provider {provider}" in working:
+            yield _gate(bundle, provider)
+    yield curve(has_curve())
+    yield from installed.extras()
+
+
+def looked(name: str, seen: probing.Look) -> Finding:
+    """What a look at something means. A GPU that is not here is no defect; one that crashes is."""
+    if seen.works:
+        return Finding(state="ok", what=name, found=seen.found, needed=name in NEEDED)
+    found, do = _parted(seen.found)
+    other_major = name == "tensorrt" and "found no TensorRT" not in found
+    broken = name in NEEDED or other_major or found.startswith(probing.FAULTS)
+    return Finding(
+        state="broken" if broken else "absent",
+        what=name,
+        found=found,
+        do=LOOKS[name] or do or "install the driver and its libraries anew, or stay with --provider cpu",
+        needed=name in NEEDED,
+    )
+
+
+def curve(there: bool) -> Finding:
+    """Whether libzmq can encrypt."""
+    if there:
+        return Finding(state="ok", what="ZeroMQ CURVE", found="in this libzmq")
+    return Finding(
+        state="absent", what="ZeroMQ CURVE", found="not in this libzmq", do="install pyzmq's own wheel"
+    )
 
 
 def machine() -> dict[str, object]:
@@ -82,62 +129,66 @@ def machine() -> dict[str, object]:
     }
 
 
-def duplicates() -> list[str]:
-    """Groups of installed distributions that overwrite each other, e.g. two builds of OpenCV."""
-    installed = {str(d.metadata["Name"]).lower() for d in distributions() if d.metadata["Name"]}
-    return [
-        " and ".join(found) for row in RIVALS if len(found := [name for name in row if name in installed]) > 1
-    ]
-
-
 def _packages() -> dict[str, str]:
-    installed = {str(d.metadata["Name"]).lower() for d in distributions() if d.metadata["Name"]}
-    return {name: version(name) for name in PACKAGES if name in installed}
+    here = nvidia.packages()
+    return {name: here[name] for name in PACKAGES if name in here}
 
 
-def _providers(bundle: contract.Bundle) -> dict[str, str]:
-    graph = bundle.manifest.modes["full"].fusion
-    found = {}
-    for provider in PROVIDERS:
-        try:
-            Engine(bundle.path(graph.file), graph, provider=provider).warm_up()
-            found[provider] = "loads"
-        except UndertoneError as error:
-            found[provider] = str(error)
-    return found
+def _model_sets() -> Iterator[Finding]:
+    for entry in models.listing():
+        problems = models.verify(entry.name)
+        yield Finding(
+            state="broken" if problems else "ok",
+            what=f"models {entry.name}",
+            found=problems[0].partition("; run")[0] if problems else f"{entry.folder}, hashes agree",
+            do=f"run `undertone models pull {entry.name}`" if problems else None,
+            needed=True,
+        )
 
 
-def _probe(bundle: contract.Bundle) -> dict[str, object]:
-    """Front end on the demo clip for a few seconds, then one full update: what pace and hop would hold."""
-    front_end = FrontEnd.from_cache()
-    took: list[float] = []
-    deadline = time.monotonic() + PROBE_S
-    with Capture(Source.parse("demo"), pace="fast") as capture:
-        capture.open()
-        while time.monotonic() < deadline and not capture.ended:
-            frame = capture.next(0.5)
-            if frame is None:
-                continue
-            started = time.perf_counter()
-            front_end.push(frame)
-            took.append((time.perf_counter() - started) * 1e3)
-    temporal = FullMode(bundle)
-    temporal.warm_up()
-    started = time.perf_counter()
-    temporal.warm_up()
-    update_s = time.perf_counter() - started
-    rate = bundle.manifest.window.rate
-    return {
-        "frames": len(took),
-        "front_end_ms": {
-            "p50": round(float(np.median(took)), 1),
-            "p99": round(float(np.quantile(took, 0.99)), 1),
-        },
-        "full_update_ms": round(update_s * 1e3, 1),
-        "mode": "full",
-        "hop": live_hop(bundle.manifest.modes["full"].hop, update_s, rate),
-        "keeps_up_at_25_fps": bool(np.median(took) < 1e3 / rate),
-    }
+def _bundle(folder: Path) -> tuple[Bundle | None, Finding]:
+    try:
+        bundle = contract.load(folder)
+    except UndertoneError as error:
+        found, do = _parted(str(error))
+        return None, Finding(state="broken", what="bundle", found=found, do=do, needed=True)
+    about = f"{bundle.manifest.name}, hashes agree; {bundle.manifest.provenance.note}"
+    return bundle, Finding(state="ok", what="bundle", found=about, needed=True)
+
+
+def _gate(bundle: Bundle, provider: str) -> Finding:
+    what, where = f"gate {provider}", gate.report_path(bundle, provider)
+    prove = {"tensorrt": f"engines {bundle.folder}"}.get(
+        provider, f"check {bundle.folder} --provider {provider}"
+    )
+    report = gate.read(bundle, provider)
+    if report is None:
+        return Finding(
+            state="absent",
+            what=what,
+            found="not proven on this machine",
+            do=f"run `undertone-export {prove}`",
+        )
+    if report.passed:
+        return Finding(state="ok", what=what, found=f"passed, see {where}")
+    return Finding(state="broken", what=what, found=f"failed, see {where}", do="use --provider cpu")
+
+
+def _speed(folder: Path) -> tuple[speed.Speed | None, Finding]:
+    try:
+        measured = speed.measure(contract.load(folder))
+    except UndertoneError as error:
+        found, do = _parted(str(error))
+        return None, Finding(state="broken", what="speed", found=found, do=do, needed=True)
+    found = f"--mode {measured.mode} --hop {measured.hop}: {measured.why}"
+    return measured, Finding(state="ok", what="speed", found=found)
+
+
+def _parted(sentence: str) -> tuple[str, str]:
+    """An error's sentence as what was expected and found, and what to do."""
+    before, _, do = sentence.rstrip(".").rpartition("; ")
+    found = before or do
+    return found[max(found.find("expected "), 0) :], do if before else ""
 
 
 def _print(name: str, value: object) -> None:
@@ -146,4 +197,4 @@ def _print(name: str, value: object) -> None:
         for key, item in value.items():
             print(f"  {key}: {item}")
     else:
-        print(f"{name}: {value if value else 'none'}")
+        print(f"{name}: {value}")

@@ -32,6 +32,11 @@ CUDA_OPTIONS: Mapping[str, str] = {"use_tf32": "0", "arena_extend_strategy": "kS
 # What goes wrong is raised and told in one sentence; the library's own log would only repeat it.
 ort.set_default_logger_severity(4)
 
+# y = Relu(x), float32 [4], opset 18.
+_TINY = (
+    b'\x08\x08\x12\x00:3\n\x0c\n\x01x\x12\x01y"\x04Relu\x12\x01gZ\x0f\n\x01x\x12\n\n\x08\x08\x01\x12\x04\n\x02'
+    b"\x08\x04b\x0f\n\x01y\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x04B\x04\n\x00\x10\x12"
+)
 _CAPTURE_RUNS = 2  # the first run allocates, the second is recorded
 
 
@@ -92,13 +97,27 @@ class _NoCapture(Exception):
     """This graph cannot be recorded."""
 
 
+def try_provider(provider: str) -> None:
+    """Load a provider and run one operator on it, strictly. Raises ProviderError."""
+    session = _session(_TINY, provider, 1)
+    (found,) = session.run(["y"], {"x": np.array([-1, 0, 1, 2], np.float32)})
+    if found.tolist() != [0, 0, 1, 2]:
+        raise ProviderError(_not_loaded(provider, f"wrong numbers ({found.tolist()})"))
+
+
+def cuda_runtime() -> str:
+    """Version of the CUDA that ONNX Runtime would use. Raises ProviderError when there is none."""
+    _preload()
+    return nvidia.runtime()
+
+
 def machine() -> engines.Machine:
     """What engines of this machine are bound to. Raises ProviderError without a GPU or TensorRT 10."""
     gpu = nvidia.gpu()
-    _preload()
+    cuda = cuda_runtime()
     return engines.Machine(
         tensorrt=nvidia.tensorrt(),
-        cuda=nvidia.runtime(),
+        cuda=cuda,
         driver=f"{gpu.driver} (CUDA {gpu.cuda})",
         gpu=gpu.name,
         sm=gpu.sm,
@@ -128,7 +147,7 @@ def compile_engine(path: Path, out: Path, timing: Path) -> None:
 
 
 def _session(
-    path: Path, provider: str, threads: int, wish: Mapping[str, str] | None = None
+    path: Path | bytes, provider: str, threads: int, wish: Mapping[str, str] | None = None
 ) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -143,12 +162,15 @@ def _session(
         _preload()
     try:
         session = ort.InferenceSession(
-            str(path), options, providers=[(name, dict(wish or {}))], enable_fallback=0
+            path if isinstance(path, bytes) else str(path),
+            options,
+            providers=[(name, dict(wish or {}))],
+            enable_fallback=0,
         )
     except Exception as error:  # onnxruntime raises many pybind types without a common base
         if provider == "cpu":
             raise BundleError(
-                f"{path}: expected a loadable ONNX graph, found {_first_line(error)}; "
+                f"{path!s}: expected a loadable ONNX graph, found {_first_line(error)}; "
                 "copy or export it again."
             ) from error
         if "graph capture" in str(error):

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import msgspec
 
+from stream import confined
 from stream.contract import MANIFEST, Record, sha256_of
 from stream.errors import ProviderError
 from stream.models import cache_dir
@@ -46,7 +47,7 @@ class Built(Record, frozen=True, kw_only=True):
 
     schema: int = SCHEMA
     graph: str  # file name of the graph, for people
-    onnx: str  # sha256 of the graph
+    onnx: str  # `digest` of the graph
     machine: Machine
     options: dict[str, str]
     engine: str  # sha256 of ENGINE
@@ -58,9 +59,19 @@ class Built(Record, frozen=True, kw_only=True):
 
 
 def key(onnx: str, machine: Machine, options: Mapping[str, str] = OPTIONS) -> str:
-    """Hex sha256 over everything that makes an engine; ``onnx`` is the sha256 of its graph."""
+    """Hex sha256 over everything that makes an engine; ``onnx`` is the `digest` of its graph."""
     parts = {"onnx": onnx, "machine": msgspec.to_builtins(machine), "options": dict(options)}
     return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
+
+
+def digest(graph: Path) -> str:
+    """Hex sha256 of an ONNX file and of the weights that it keeps in other files, if any.
+
+    Raises BundleError for a file that is no ONNX graph, or has its weights elsewhere than beside it.
+    """
+    parts = {name: sha256_of(graph.parent / name) for name in confined.check(graph, graph.parent)}
+    whole = msgspec.json.encode({"": sha256_of(graph), **parts}, order="sorted")
+    return hashlib.sha256(whole).hexdigest()
 
 
 def folder() -> Path:
@@ -73,7 +84,7 @@ def find(graph: Path, machine: Machine) -> Path:
 
     Raises ProviderError when there is none, or when it is not certain that this user built it here from it.
     """
-    onnx = sha256_of(graph)
+    onnx = digest(graph)
     place = folder() / key(onnx, machine)
     if not os.path.lexists(place):
         raise ProviderError(
@@ -100,7 +111,7 @@ def put(graph: Path, machine: Machine, build: Callable[[Path], None]) -> Path:
     place in one rename: of two builds at once the first wins, and the other is thrown away. One that is there
     already and good is kept. Raises ProviderError when the cache may not be trusted.
     """
-    onnx = sha256_of(graph)
+    onnx = digest(graph)
     home, name = own_folder(folder()), key(onnx, machine)
     if (home / name).exists():
         return find(graph, machine)

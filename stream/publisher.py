@@ -237,6 +237,11 @@ class Inbox:
         self.close()
 
 
+def has_curve() -> bool:
+    """Whether this libzmq can encrypt."""
+    return bool(zmq.has("curve"))
+
+
 def _common(sock: "zmq.Socket[Any]", address: str) -> None:
     sock.setsockopt(zmq.LINGER, 0)
     sock.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)

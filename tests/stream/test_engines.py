@@ -1,6 +1,7 @@
 """An engine is loaded only where this user built it, on this machine, from this very file."""
 
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from stream import engines
+from stream import contract, engines
 from stream.engines import ENGINE, RECORD, Machine, find, folder, key, put
 from stream.errors import ProviderError
 
@@ -20,9 +21,7 @@ MACHINE = Machine(
 @pytest.fixture
 def graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("UNDERTONE_CACHE", str(tmp_path / "cache"))
-    path = tmp_path / "keypoints.onnx"
-    path.write_bytes(b"a graph")
-    return path
+    return Path(shutil.copy(contract.demo_bundle() / "fusion.onnx", tmp_path / "keypoints.onnx"))
 
 
 def writes(data: bytes) -> Callable[[Path], None]:
@@ -53,7 +52,7 @@ def test_built_then_found_for_its_owner_alone(graph: Path) -> None:
         0o600,
         0o600,
     ]
-    assert os.listdir(folder()) == [key(engines.sha256_of(graph), MACHINE)]
+    assert os.listdir(folder()) == [key(engines.digest(graph), MACHINE)]
 
 
 @pytest.mark.parametrize("field", ["tensorrt", "cuda", "driver", "gpu", "sm", "onnxruntime"])
@@ -67,6 +66,20 @@ def test_another_machine_is_another_key(graph: Path, field: str) -> None:
 
 def test_another_graph_or_other_options_are_another_key() -> None:
     assert len({key("a", MACHINE), key("b", MACHINE), key("a", MACHINE, {"trt_x": "1"})}) == 3
+
+
+def test_other_weights_beside_the_graph_are_another_key(graph: Path) -> None:
+    onnx = pytest.importorskip(
+        "onnx", reason="weights in another file are written with onnx (extra training)"
+    )
+    model = onnx.load(graph)
+    onnx.save(model, graph, save_as_external_data=True, location="weights.bin", size_threshold=0)
+    put(graph, MACHINE, writes(b"an engine"))
+    before = engines.digest(graph)
+    weights = graph.with_name("weights.bin")
+    weights.write_bytes(weights.read_bytes()[::-1])
+    assert engines.digest(graph) != before
+    refused(graph, "found none in")
 
 
 def test_none_says_what_to_run(graph: Path) -> None:
@@ -107,7 +120,7 @@ def test_a_link_is_refused(graph: Path, tmp_path: Path) -> None:
 def test_an_engine_from_elsewhere_is_refused(graph: Path) -> None:
     """Another machine's engine under this machine's name, and one that was exchanged."""
     other = put(graph, msgspec.structs.replace(MACHINE, sm="8.9"), writes(b"from elsewhere"))
-    place = folder() / key(engines.sha256_of(graph), MACHINE)
+    place = folder() / key(engines.digest(graph), MACHINE)
     other.parent.rename(place)
     refused(graph, "a record of another graph or machine")
     (place / ENGINE).unlink()

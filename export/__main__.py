@@ -1,4 +1,4 @@
-"""``undertone-export``: write, quantize and prove bundles."""
+"""``undertone-export``: write, quantize and prove bundles, build engines."""
 
 import sys
 from pathlib import Path
@@ -129,6 +129,34 @@ def quantize(
     from export.quantize import quantize as run
 
     for line in run(load(bundle), out, precision, branch, portraits=portraits, threads=threads):
+        typer.echo(line)
+
+
+@app.command()
+def engines(
+    target: Annotated[Path, typer.Argument(help="Directory of a bundle, or one ONNX file of fixed shapes.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Cache to build into; `undertone watch` needs it as UNDERTONE_CACHE. Default: the user's.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Build TensorRT engines on this machine, for `--provider tensorrt`, and prove a bundle's on it.
+
+    An engine belongs to this GPU, driver, CUDA and TensorRT, and to this user: it lies in the user's cache,
+    is never part of a bundle, and is refused where anything of that differs.
+
+    Examples:
+
+      undertone-export engines stream/assets/demo
+
+      undertone-export engines models/yolo11x-640x384-fp16.onnx
+    """
+    from export.engines import build
+
+    for line in build(target, out):
         typer.echo(line)
 
 

@@ -1,9 +1,10 @@
-"""Runs every graph of a bundle on full, partly filled and empty inputs."""
+"""Runs every graph of a bundle on full, partly filled and empty inputs; says what TensorRT would not take."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
+from export.operators import unsupported
 from export.parity import random_cases, session
 from stream.contract import Bundle, Graph, graphs_of
 from stream.errors import BundleError
@@ -13,6 +14,8 @@ def inspect(bundle: Bundle) -> Iterator[str]:
     """One line per graph; raises BundleError when a graph does not match its manifest or yields no number."""
     for graph in graphs_of(bundle.manifest):
         yield _one(bundle, graph)
+        for found in unsupported(bundle.path(graph.file)):
+            yield f"{graph.file}: not for --provider tensorrt: {found}"
 
 
 def _one(bundle: Bundle, graph: Graph) -> str:

@@ -25,8 +25,8 @@ from training.xclip_run import run_xclip
 
 METRIC = "balanced_accuracy"
 CONTRASTIVE = 0.05  # "small weight"
-# A graph's nodes share their weights and want larger steps: at the MLP's rate GCN stays at chance, and the MLP
-# loses at GCN's. Chosen on the calibration people of one seed of profile `plain`.
+# A graph's nodes share their weights and want larger steps: at the MLP's rate GCN stays at chance, and the
+# MLP loses at GCN's. Chosen on the calibration people of one seed of profile `plain`.
 GRAPH_RATE = 3.0
 
 

@@ -76,14 +76,18 @@ def read(out: Path, ground: Ground) -> list[Prediction]:
     return found
 
 
-def _check(out: Path, recipe: Recipe, labels: Labels) -> None:
-    """A table of two recipes' or two labellers' cells would compare what nobody asked for."""
-    path = out / runs.FINETUNED / RECIPE
+def check_recipe(out: Path, path: Path, recipe: Recipe) -> None:
+    """UsageError where the recipe at ``path``, if there is one, is another than that of a cell in ``out``."""
     if path.exists() and fingerprint(parse(path.read_text(), str(path))) != fingerprint(recipe):
         raise UsageError(
             f"{out}: expected results of this recipe, found those of another; "
             "choose another --out, or remove the directory to begin again."
         )
+
+
+def _check(out: Path, recipe: Recipe, labels: Labels) -> None:
+    """A table of two recipes' or two labellers' cells would compare what nobody asked for."""
+    check_recipe(out, out / runs.FINETUNED / RECIPE, recipe)
     about = out / runs.FINETUNED / ABOUT
     if about.exists():
         began, mark = json.loads(about.read_text()).get("told", {}), runs.told(labels, recipe)

@@ -17,8 +17,9 @@ from torch import Tensor
 from stream.calibrate import sigmoid
 from stream.errors import UsageError
 from training.calibrate import fit
-from training.cells import PREDICTIONS, Ground, read
-from training.config import Recipe, Stage
+from training.cells import PREDICTIONS, Ground, check_recipe, read
+from training.checkpoint import RECIPE
+from training.config import Recipe, Stage, to_toml
 from training.corpus import frames as stored
 from training.corpus.store import Store
 from training.dataset import Prepared
@@ -97,8 +98,10 @@ def clips(store: Store, people: Sequence[Prepared], count: int) -> Clips:
 def run_xclip(recipe: Recipe, ground: Ground, setting: Setting, out: Path) -> list[Prediction]:
     """Train (unless done) with the steps and rate of stage 1, calibrate, judge the test people.
 
-    UsageError for a corpus without frames, or with nobody in the frames that it has.
+    UsageError for a corpus without frames, or with nobody in the frames that it has, and for a cell that
+    another recipe made.
     """
+    check_recipe(out, out / RECIPE, recipe)
     if (out / PREDICTIONS).exists():
         return read(out, ground)
     store, materials = ground.store, ground.materials(recipe, setting)
@@ -111,6 +114,7 @@ def run_xclip(recipe: Recipe, ground: Ground, setting: Setting, out: Path) -> li
             "use more videos."
         )
     out.mkdir(parents=True, exist_ok=True)
+    (out / RECIPE).write_text(to_toml(recipe))
     torch.manual_seed(recipe.seed)
     model = build_xclip(recipe.video)
     trainer = Trainer(model, recipe, out, Log(out / "log.jsonl"))

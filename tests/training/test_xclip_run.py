@@ -66,6 +66,8 @@ def test_what_the_pictures_show_is_learnt_and_kept(recipe, ground, tmp_path, mon
     assert run_xclip(recipe, ground, "inductive", tmp_path / "cell") == found
     (tmp_path / "cell" / "predictions.jsonl").unlink()  # killed between training and judging
     assert run_xclip(recipe, ground, "inductive", tmp_path / "cell") == found
+    with pytest.raises(UsageError, match="cell: expected results of this recipe, found those of another"):
+        run_xclip(structs.replace(recipe, seed=7), ground, "inductive", tmp_path / "cell")
 
 
 def test_a_batch_is_what_was_written(recipe, ground):

@@ -94,7 +94,7 @@ def load(bundle: Bundle) -> list[GoldenClip]:
 
 def _read(path: Path) -> GoldenClip:
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as kept:
             arrays = {name: kept[name] for name in kept.files}
         prefix = "vector_"
         vectors = {n.removeprefix(prefix): v for n, v in arrays.items() if n.startswith(prefix)}

@@ -7,6 +7,7 @@ from whom you trust. The library is kept from installing packages and from sendi
 
 import os
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,17 @@ from stream.models import cache_dir
 
 STRIDE = 32
 HEADS = ("Detect", "v10Detect")  # others find masks, joints, turned boxes or what a text names
+BROKEN = (  # what a file that is no checkpoint raises, depending on its bytes
+    TypeError,
+    KeyError,
+    ValueError,
+    AttributeError,
+    ImportError,
+    RuntimeError,
+    EOFError,
+    OSError,
+    pickle.UnpicklingError,
+)
 LICENCE = "AGPL-3.0 (ultralytics); whoever publishes the weights may say otherwise"
 
 
@@ -120,12 +132,12 @@ def load(source: str) -> tuple[Any, Path | None, str]:
     from ultralytics.nn.tasks import torch_safe_load
 
     try:
-        checkpoint, _ = torch_safe_load(str(path), safe_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of a file's pickle protocol before it refuses it
+            checkpoint, _ = torch_safe_load(str(path), safe_only=True)
         found = checkpoint.get("ema") or checkpoint["model"]
         model = _ready(source, found.float())
-    except (TypeError, KeyError, AttributeError, ImportError, RuntimeError, EOFError, OSError) as error:
-        raise _unreadable(source, error) from error
-    except (pickle.UnpicklingError, ValueError) as error:
+    except BROKEN as error:
         raise _unreadable(source, error) from error
     return model, path, str(checkpoint.get("license") or LICENCE)
 
@@ -199,7 +211,7 @@ def _fit(norm: nn.Module, inputs: tuple[Tensor]) -> None:
     A channel's own mean and size would do too, but blow rounding up a thousandfold on the way through.
     """
     size: Any = norm.running_var
-    size.fill_(16 * inputs[0].square().mean())
+    size.fill_(100 * inputs[0].square().mean())
 
 
 def _ready(source: str, model: Any) -> Any:

@@ -100,7 +100,7 @@ def placed(model: Dinov2Model, size: int) -> nn.Module:
     """The network with its positional embedding worked out for ``size``, as the library would on the way."""
     embeddings: Any = model.embeddings
     side = size // int(model.config.patch_size)
-    tokens = torch.zeros(1, 1 + side * side, 1)
+    tokens = torch.zeros(1, 1 + side * side, int(model.config.hidden_size))
     with torch.no_grad():
         positions = embeddings.interpolate_pos_encoding(tokens, size, size)
     embeddings.position_embeddings = nn.Parameter(positions.clone(), requires_grad=False)

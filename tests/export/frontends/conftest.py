@@ -62,3 +62,9 @@ def write_rtmw(path, points=133, split=2, size=(192, 256)):
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
     return path
+
+
+@pytest.fixture
+def rtmw_of(tmp_path):
+    """The same with another number of points or bins a pixel."""
+    return lambda **changes: write_rtmw(tmp_path / "other.onnx", **changes)

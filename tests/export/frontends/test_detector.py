@@ -1,0 +1,209 @@
+"""Detectors: YOLO11x at its true size with random weights, checkpoints that read, and what is none."""
+
+import pickle
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from export.frontends import detector
+from export.frontends.detector import export_detector, load, picture
+from export.frontends.writing import apart
+from export.half import halved
+from export.parity import session
+from stream.cards import card_of
+from stream.contract import sha256_of
+from stream.detector.yolo import YoloDetector
+from stream.errors import ModelError, UsageError
+from stream.geometry import letterbox
+
+SHAPE = (1, 3, 384, 640)
+pytestmark = pytest.mark.timeout(1800)  # half a minute of work for YOLO11x; a busy machine is no failure
+
+
+@pytest.fixture(scope="module")
+def yolo11x(tmp_path_factory, ultralytics):
+    folder = tmp_path_factory.mktemp("yolo")
+    card = export_detector("yolo11x.yaml", folder, size=(640, 384))
+    return folder / card.file
+
+
+@pytest.fixture(scope="module")
+def unseen():
+    """Pictures that were not traced, and what the network says of them."""
+    rng = np.random.default_rng(77)
+    pictures = [picture(rng, SHAPE) for _ in range(2)]
+    network, _, _ = load("yolo11x.yaml")
+    with torch.inference_mode():
+        return [(each, network(torch.from_numpy(each)).numpy()) for each in pictures]
+
+
+def test_yolo11x_equals_torch_on_unseen_pictures(yolo11x, unseen):
+    card = card_of(yolo11x, "detector")
+    assert sum(np.prod(w.dims) for w in onnx.load(yolo11x).graph.initializer) > 56.8e6, "not the true size"
+    assert card.graph.outputs[0].shape == (1, 84, 5040)
+    assert (card.person, card.precision, card.opset >= 18) == (0, "fp32", True)
+    assert card.parity.cases >= 2
+    assert "AGPL" in card.licence
+    run = session(yolo11x, threads=2)
+    answers = []
+    for image, expected in unseen:
+        (found,) = run.run(None, {"images": image})
+        for part in (slice(0, 4), slice(4, 84)):
+            assert apart(expected[:, part], found[:, part])[0] <= 1e-4
+        answers.append(found[:, 4:])
+    assert apart(answers[0], answers[1])[0] > 1e-2, "these weights must tell pictures apart"
+
+
+def test_yolo11x_in_float16(yolo11x, unseen, tmp_path):
+    """Well formed and rounded: the CPU provider computes its sums in float32."""
+    half = halved(onnx.load(yolo11x), tail=True)
+    weights = {w.data_type for w in half.graph.initializer if np.prod(w.dims) > 1000}
+    assert weights == {onnx.TensorProto.FLOAT16}
+    assert {v.type.tensor_type.elem_type for v in (*half.graph.input, *half.graph.output)} == {1}
+    onnx.save(half, tmp_path / "half.onnx")
+    image, expected = unseen[0]
+    (found,) = session(tmp_path / "half.onnx", threads=2).run(None, {"images": image})
+    for part in (slice(0, 4), slice(4, 84)):
+        assert apart(expected[:, part], found[:, part])[1] >= 0.9999
+    assert np.abs(expected[:, :4] - found[:, :4]).max() < 0.5, "half a pixel: the end is in float32"
+
+
+def test_a_random_detector_runs_and_finds_nobody(yolo11x):
+    found = YoloDetector(yolo11x)
+    image = np.random.default_rng(0).integers(0, 255, (480, 853, 3)).astype(np.uint8)
+    assert found.search(image, letterbox(853, 480)) == []
+    assert found.ms > 0
+
+
+def test_an_end_to_end_network_gives_all_its_boxes(tmp_path, ultralytics):
+    """YOLO26 suppresses on its own; its other head, which ours is the way around, is exported."""
+    network, _, _ = load("yolo26n.yaml")
+    assert network.model[-1].one2one_cv2 is None
+    card = export_detector("yolo26n.yaml", tmp_path, size=(320, 320), precision="fp16")
+    assert card.graph.outputs[0].shape == (1, 84, 2100)
+    assert card.parity.cosine >= 0.9999
+    assert card.file == "yolo26n-320x320-fp16.onnx"
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory, ultralytics):
+    """A checkpoint as training writes one, of few weights, whose third class is a person."""
+    torch.manual_seed(0)
+    model = ultralytics.tasks.DetectionModel("yolo11n.yaml", nc=3, verbose=False)
+    model.names = {0: "racket", 1: "ball", 2: "person"}
+    model.args = {}
+    path = tmp_path_factory.mktemp("pt") / "mine.pt"
+    torch.save({"model": model.half(), "ema": None, "train_args": {}, "license": "mine alone"}, path)
+    return path
+
+
+def test_a_checkpoint_with_classes_of_its_own(checkpoint, tmp_path):
+    card = export_detector(str(checkpoint), tmp_path, size=(320, 192))
+    assert (card.person, card.licence, card.source) == (2, "mine alone", "mine.pt")
+    assert card.graph.outputs[0].shape == (1, 7, 1260)
+    assert card.extractor.sha256 == sha256_of(checkpoint)
+
+
+def test_no_person_among_the_classes(checkpoint, tmp_path, monkeypatch):
+    network, weights, licence = load(str(checkpoint))
+    network.names = {0: "racket", 1: "ball", 2: "net"}
+    monkeypatch.setattr(detector, "load", lambda source: (network, weights, licence))
+    with pytest.raises(ModelError, match="expected a class named person, found racket, ball, net"):
+        export_detector("mine.pt", tmp_path)
+
+
+class Planted:
+    """Unpickled by a careless reader, it would write a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (self.path, "w"))
+
+
+def one_sentence(call, words, kind=ModelError):
+    with pytest.raises(kind, match=words) as raised:
+        call()
+    assert "\n" not in str(raised.value)
+
+
+def test_a_pickle_that_runs_code_is_refused_and_does_not_run(tmp_path, ultralytics):
+    path, victim = tmp_path / "evil.pt", tmp_path / "written"
+    torch.save({"model": Planted(str(victim))}, path)
+    one_sentence(lambda: load(str(path)), "expected an ultralytics detection checkpoint")
+    assert not victim.exists()
+    path.write_bytes(pickle.dumps(Planted(str(victim))))
+    one_sentence(lambda: load(str(path)), "expected an ultralytics detection checkpoint")
+    assert not victim.exists()
+
+
+def test_a_truncated_checkpoint(checkpoint, tmp_path):
+    path = tmp_path / "cut.pt"
+    path.write_bytes(checkpoint.read_bytes()[:100_000])
+    one_sentence(
+        lambda: load(str(path)), "expected an ultralytics detection checkpoint, found none that reads"
+    )
+    path.write_bytes(b"")
+    one_sentence(
+        lambda: load(str(path)), "expected an ultralytics detection checkpoint, found none that reads"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "head"), [("yolo11n-pose", "Pose"), ("yolo11n-seg", "Segment"), ("yolo11n-cls", "")]
+)
+def test_a_network_that_is_no_detector(name, head, ultralytics):
+    words = f"found one with the head {head}" if head else "expected "
+    one_sentence(lambda: load(f"{name}.yaml"), words)
+
+
+def test_a_pose_checkpoint(tmp_path, ultralytics):
+    model = ultralytics.tasks.PoseModel("yolo11n-pose.yaml", verbose=False)
+    torch.save({"model": model, "train_args": {}}, tmp_path / "pose.pt")
+    one_sentence(
+        lambda: load(str(tmp_path / "pose.pt")), "expected a detection model .* found one with the head Pose"
+    )
+
+
+def test_sources_that_are_nothing(tmp_path, monkeypatch, ultralytics):
+    monkeypatch.setenv("UNDERTONE_CACHE", str(tmp_path))
+    one_sentence(
+        lambda: load("nobody-knows-this.pt"), "expected a checkpoint file or the name of a released one"
+    )
+    one_sentence(
+        lambda: load("weights/yolo11x.pt"), "expected a checkpoint file or the name of a released one"
+    )
+    one_sentence(
+        lambda: load("nobody-knows-this.yaml"), "expected the configuration of an ultralytics detector"
+    )
+    one_sentence(lambda: load("yolo11x.onnx"), r"expected an ultralytics checkpoint \(.pt\)", UsageError)
+
+
+def test_no_network(tmp_path, monkeypatch, ultralytics):
+    def offline(place):
+        raise ConnectionError("Download failure. Environment may be offline.")
+
+    monkeypatch.setenv("UNDERTONE_CACHE", str(tmp_path))
+    monkeypatch.setattr("ultralytics.utils.downloads.attempt_download_asset", offline)
+    one_sentence(lambda: load("yolo11x.pt"), "expected this release of ultralytics over the network")
+
+
+@pytest.mark.parametrize("size", [(641, 640), (0, 640), (640, 100)])
+def test_a_size_that_its_strides_do_not_fill(size, tmp_path):
+    one_sentence(lambda: export_detector("yolo11x.yaml", tmp_path, size=size), "multiples of 32", UsageError)
+
+
+def test_without_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    one_sentence(lambda: export_detector("yolo11x.yaml", tmp_path), r"undertone\[yolo\]", UsageError)
+
+
+def test_nothing_is_sent_installed_or_looked_up(ultralytics):
+    from ultralytics import settings
+    from ultralytics.utils import AUTOINSTALL, ONLINE, SAFE_LOAD
+    from ultralytics.utils.events import events
+
+    assert {settings["sync"], AUTOINSTALL, ONLINE, events.enabled, not SAFE_LOAD} == {False}

@@ -17,7 +17,7 @@ from stream import engines, gate
 from stream.contract import Bundle, graphs_of, load
 from stream.engine import compile_engine, machine
 from stream.engines import Machine
-from stream.errors import ModelError, ProviderError
+from stream.errors import BundleError, ModelError, ProviderError
 from stream.parity import Report
 
 Compile = Callable[[Path, Path, Path], None]  # graph, engine to write, folder of timings
@@ -35,8 +35,8 @@ def build(
     """Build what is not there yet and run the gate; a line for each.
 
     ``out`` is a cache folder in place of the user's. Raises ModelError for a graph that TensorRT's parser
-    does not take, ProviderError without a GPU or TensorRT 10, for a cache that others may reach, and where
-    the gate fails.
+    does not take, BundleError for a bundle without golden tensors, ProviderError without a GPU or TensorRT
+    10, for a cache that others may reach, and where the gate fails.
     """
     if out is not None:
         os.environ["UNDERTONE_CACHE"] = str(out)
@@ -44,6 +44,11 @@ def build(
     paths = [bundle.path(g.file) for g in graphs_of(bundle.manifest)] if bundle else [target]
     for path in paths:
         check(path)
+    if bundle is not None and bundle.manifest.golden is None:
+        raise BundleError(
+            f"{bundle.folder}: expected golden tensors to prove its engines with, found none; "
+            f"run `undertone-export golden {bundle.folder}` first."
+        )
     here = about()
     yield f"{here.gpu}, compute capability {here.sm}, TensorRT {here.tensorrt}, CUDA {here.cuda}"
     if bundle is not None:

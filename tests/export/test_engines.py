@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import onnx
 import pytest
 from onnx import helper
@@ -16,7 +17,7 @@ from export.inspection import inspect
 from stream import contract, gate, nvidia
 from stream import engines as cache
 from stream.engines import Machine
-from stream.errors import ModelError, ProviderError
+from stream.errors import BundleError, ModelError, ProviderError
 from stream.parity import Report
 
 MACHINE = Machine(
@@ -104,6 +105,18 @@ def test_a_bundle_that_fails_the_gate_is_refused(home: Path) -> None:
         ProviderError, match=r"expected the golden answers .* the report is /reports/gate\.json"
     ):
         list(lines(contract.demo_bundle(), TensorRT(), verdict(False)))
+
+
+def test_a_bundle_that_could_not_be_proven_is_not_built_for(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = contract.load(contract.demo_bundle())
+    bare = msgspec.structs.replace(bundle, manifest=msgspec.structs.replace(bundle.manifest, golden=None))
+    monkeypatch.setattr(engines, "load", lambda folder: bare)
+    tensorrt = TensorRT()
+    with pytest.raises(BundleError, match=r"expected golden tensors .* run `undertone-export golden"):
+        list(lines(contract.demo_bundle(), tensorrt, verdict(True)))
+    assert tensorrt.built == []
 
 
 def test_a_report_on_engines_that_are_gone_is_gone(home: Path) -> None:

@@ -74,7 +74,7 @@ $(VENV)/.runtime: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.all: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(VENV)/bin/python -m pip install $(PIP_FLAGS) --group test --group lint --editable '.[training,gemini]'
+	$(VENV)/bin/python -m pip install $(PIP_FLAGS) --group test --group lint --editable '.[training,gemini,yolo]'
 	touch $@ $(VENV)/.runtime
 
 $(BASE)/.base: pyproject.toml constraints.txt

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from export.frontends.commands import frontends
 from stream.contract import Window, load
 from stream.errors import UndertoneError
 
@@ -20,6 +21,8 @@ app = typer.Typer(
 
 BundleArgument = Annotated[Path, typer.Argument(help="Directory of a bundle.")]
 ThreadsOption = Annotated[int, typer.Option(min=1, help="Threads of each network.")]
+
+app.add_typer(frontends, name="frontends")
 
 
 @app.callback()

@@ -66,6 +66,13 @@ def test_one_library_one_file() -> None:
         assert users <= owners, f"{library} is imported by {sorted(users - owners)}"
 
 
+def test_ultralytics_has_one_importer() -> None:
+    """It is under another licence, and what it does on import is settled there."""
+    every = [path for package in FORBIDDEN for path in modules(package)]
+    users = {str(p.relative_to(ROOT)) for p in every if "ultralytics" in imported(p)}
+    assert users == {"export/frontends/detector.py"}
+
+
 def test_every_stream_module_imports_without_what_trains() -> None:
     names = [
         ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")

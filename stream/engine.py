@@ -29,6 +29,11 @@ PROVIDERS = {
 }
 # float32 sums as such: TF32 drops 13 bits of every factor. TensorRT has no option for it, see `_preload`.
 CUDA_OPTIONS: Mapping[str, str] = {"use_tf32": "0", "arena_extend_strategy": "kSameAsRequested"}
+_OPTIONS: Mapping[str, Mapping[str, str]] = {
+    "cpu": {},
+    "cuda": CUDA_OPTIONS,
+    "tensorrt": {"trt_engine_cache_enable": "0"},  # nothing but the engine in the file itself
+}
 # What goes wrong is raised and told in one sentence; the library's own log would only repeat it.
 ort.set_default_logger_severity(4)
 
@@ -60,7 +65,7 @@ class Engine:
             with contextlib.suppress(_NoCapture):
                 self._capture(file, graph, threads)
                 return
-        self._open(file, graph, provider, threads, CUDA_OPTIONS if provider == "cuda" else {})
+        self._open(file, graph, provider, threads, _OPTIONS[provider])
 
     def _open(
         self, file: Path, graph: Graph | None, provider: str, threads: int, wish: Mapping[str, str]

@@ -232,8 +232,8 @@ def test_the_options_are_words_of_the_provider_that_is_installed() -> None:
             "this ONNX Runtime comes without its TensorRT provider (no wheel with it for this platform)"
         )
     words = library.read_bytes()
-    used = [*cache.OPTIONS, *re.findall(r'"(trt_\w+)"', getsource(compile_engine))]
-    assert len(used) == 6
+    used = [*cache.OPTIONS, "trt_engine_cache_enable", *re.findall(r'"(trt_\w+)"', getsource(compile_engine))]
+    assert len(used) == 7
     for name in used:
         assert b"\0" + name.encode() + b"\0" in words
     assert nvidia.TENSORRT.encode() in words

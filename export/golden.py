@@ -43,16 +43,15 @@ def moments(ticks: int, poses: int) -> np.ndarray:
 
 
 def write(
-    folder: Path, manifest: Manifest, temporal: FullMode, encode: Encode | None, clips: Sequence[Inputs]
+    bundle: Bundle, temporal: FullMode, encode: Encode | None, clips: Sequence[Inputs]
 ) -> tuple[str, ...]:
-    """Ask and write ``golden/N.npz`` below ``folder``; returns the files' names for the manifest."""
-    bundle = Bundle(folder=folder, manifest=manifest, sha256="")
-    (folder / FOLDER).mkdir(exist_ok=True)
+    """Ask and write ``golden/N.npz`` into the bundle's folder; returns the files' names for the manifest."""
+    (bundle.folder / FOLDER).mkdir(exist_ok=True)
     names = []
     for n, clip in enumerate(clips):
         inputs = golden.rounded(clip)
         names.append(f"{FOLDER}/{n}.npz")
-        golden.save(folder / names[-1], inputs, ask(bundle, temporal, encode, inputs))
+        golden.save(bundle.path(names[-1]), inputs, ask(bundle, temporal, encode, inputs))
     return tuple(names)
 
 
@@ -69,7 +68,7 @@ def add(bundle: Bundle, sources: Iterable[str], out: Path, *, threads: int = 2) 
     clips = [encoded(watch(bundle, name, threads=threads), encode) for name in names]
 
     def fill(folder: Path) -> Manifest:
-        files = write(folder, bundle.manifest, temporal, encode, clips)
+        files = write(structs.replace(bundle, folder=folder), temporal, encode, clips)
         said = Golden(
             files=files,
             inputs=f"video through the front end: {', '.join(Path(name).name for name in names)}",

@@ -3,8 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from export.graphs import Fusion, Image, Keypoints, Portrait, Text
@@ -70,6 +73,27 @@ def write_graphs(
     encoder = one("image_encoder", networks.portrait, traced["image_encoder"], "feature")
     assert fusion is not None
     return Written({n: g for n, g in branches.items() if g is not None}, fusion, encoder, reports)
+
+
+class Trained:
+    """A module in the place of its graph, for the answers that the graph is held against."""
+
+    def __init__(self, module: nn.Module, graph: Graph) -> None:
+        self._module, self._names = module.eval(), [t.name for t in graph.inputs]
+
+    def __call__(self, **inputs: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+        values = (torch.from_numpy(np.array(inputs[name])) for name in self._names)
+        with torch.no_grad():
+            return (self._module(*values).numpy(),)
+
+    def warm_up(self) -> None:
+        """Nothing is built at the first call."""
+
+
+def trained(networks: Networks, written: Written) -> dict[str, Trained]:
+    """The modules by branch and ``fusion``."""
+    found = {name: Trained(getattr(networks, name), graph) for name, graph in written.branches.items()}
+    return found | {"fusion": Trained(networks.fusion, written.fusion)}
 
 
 def traced_inputs(networks: Networks) -> dict[str, dict[str, Tensor]]:

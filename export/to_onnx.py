@@ -1,4 +1,7 @@
-"""Module → one ONNX file with fixed shapes and no external data; the only caller of torch's exporter."""
+"""Module → one ONNX file with fixed shapes; the only caller of torch's exporter.
+
+Weights of more than a protocol buffer holds (2 GB) go into ``NAME.onnx.data`` beside it and nowhere else.
+"""
 
 import contextlib
 import io
@@ -16,16 +19,20 @@ from stream.contract import Graph
 from stream.contract import Tensor as Spec
 
 OPSET = 18
+LARGEST = 1_900_000_000  # bytes of weights that are kept inside the file
 _DTYPES: dict[torch.dtype, Any] = {torch.float32: "float32", torch.int64: "int64", torch.bool: "bool"}
 
 
-def export(module: nn.Module, inputs: Mapping[str, Tensor], output: str, path: Path) -> Graph:
+def export(
+    module: nn.Module, inputs: Mapping[str, Tensor], output: str, path: Path, *, largest: int = LARGEST
+) -> Graph:
     """Write ``module`` to ``path`` as traced on ``inputs`` (in the order of its ``forward``).
 
     Shapes are those of ``inputs``, batch included. Returns the graph's specification for a manifest,
     with the file's bare name.
     """
     module = module.eval()
+    beside = sum(p.nbytes for p in (*module.parameters(), *module.buffers())) > largest
     with torch.no_grad():
         result = module(*inputs.values())
     with warnings.catch_warnings(), _quiet():
@@ -38,10 +45,10 @@ def export(module: nn.Module, inputs: Mapping[str, Tensor], output: str, path: P
             output_names=[output],
             opset_version=OPSET,
             dynamo=True,
-            external_data=False,
+            external_data=beside,
             verbose=False,
         )
-    _strip(path)
+    _strip(path, beside)
     return Graph(
         file=path.name,
         inputs=tuple(_spec(name, value) for name, value in inputs.items()),
@@ -53,7 +60,7 @@ def _spec(name: str, value: Tensor) -> Spec:
     return Spec(name=name, shape=tuple(value.shape), dtype=_DTYPES[value.dtype])
 
 
-def _strip(path: Path) -> None:
+def _strip(path: Path, beside: bool) -> None:
     """Remove what the exporter notes about this machine: stack traces with its paths."""
     model = onnx.load(path)
     graph = model.graph
@@ -70,8 +77,11 @@ def _strip(path: Path) -> None:
         part.ClearField("metadata_props")
     for node in graph.node:
         node.doc_string = ""
-    onnx.checker.check_model(model)
-    onnx.save(model, path)
+    data = f"{path.name}.data"
+    if beside:
+        (path.parent / data).unlink(missing_ok=True)  # else it would grow
+    onnx.save(model, path, save_as_external_data=beside, location=data if beside else None)
+    onnx.checker.check_model(str(path))
 
 
 @contextlib.contextmanager

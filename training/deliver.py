@@ -2,21 +2,27 @@
 
 import datetime
 import json
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import torch
+from msgspec import structs
 
 from export.bundle import write
+from export.golden import write as write_golden
 from export.graphs import Portrait
-from export.networks import Networks, write_graphs
+from export.networks import Networks, Trained, trained, write_graphs
 from export.parity import Case, Report
 from export.untrained import freeze_positions
+from stream import parity
 from stream.contract import (
     Bundle,
     Calibration,
     Extractor,
+    Golden,
     ImageInput,
     Manifest,
     Mode,
@@ -25,10 +31,14 @@ from stream.contract import (
 )
 from stream.errors import ModelError
 from stream.frontend import EXTRACTOR
+from stream.golden import Inputs
+from stream.parity import USUAL
+from stream.temporal.full import FullMode
 from training import portrait_encoder
 from training.checkpoint import Checkpoint
 from training.config import Delivery
 from training.dataset import Prepared
+from training.golden import made_up
 from training.model.fused import Fused
 from training.model.spatial import Mlp
 from training.portrait_encoder import PortraitEncoder
@@ -45,9 +55,11 @@ def deliver(
     portrait: PortraitEncoder | None = None,
     extractors: dict[str, Extractor] | None = None,
     real: list[Prepared] | None = None,
+    golden: Sequence[Inputs] = (),
     command: str = "undertone-training deliver",
 ) -> tuple[Bundle, list[Report]]:
-    """Write the bundle of a calibrated checkpoint. ``real`` recordings are parity cases beside random ones.
+    """Write the bundle of a calibrated checkpoint. ``real`` recordings are parity cases beside random ones;
+    ``golden`` clips go into the bundle with what the network says of them.
 
     Branches that learnt nothing (no features, no text) are left out. Raises ModelError when the checkpoint
     is not calibrated or a graph differs from its module.
@@ -91,7 +103,7 @@ def deliver(
             hop=says.hop,
             calibration=msgspec.convert(about["calibration"], Calibration),
         )
-        return Manifest(
+        manifest = Manifest(
             name=recipe.name,
             window=recipe.window,
             prior=says.prior,
@@ -107,10 +119,39 @@ def deliver(
                 note=_note(about, says),
                 created=datetime.date.today().isoformat(),
             ),
+            tolerances=USUAL,
             files={},
         )
+        return _proven(manifest, folder, trained(networks, written), portrait if image else None, golden)
 
     return write(out, fill), reports
+
+
+def _proven(
+    manifest: Manifest,
+    folder: Path,
+    runners: Mapping[str, Trained],
+    portrait: PortraitEncoder | None,
+    clips: Sequence[Inputs],
+) -> Manifest:
+    """The manifest with golden tensors, which the graphs in ``folder`` have just given again."""
+    if not clips:
+        return manifest
+    bundle = Bundle(folder=folder, manifest=manifest, sha256="")
+    see = (lambda crop: portrait(crop[None])[0]) if portrait else None
+    said = Golden(
+        files=write_golden(bundle, FullMode(bundle, runners=runners), see, clips),
+        inputs="held-out made-up people; no real person's points or portrait",
+        outputs=f"the trained network in float32, torch {torch.__version__} on a CPU",
+    )
+    manifest = structs.replace(manifest, golden=said)
+    report = parity.check(structs.replace(bundle, manifest=manifest))
+    if not report.passed:
+        raise ModelError(
+            f"{folder.name}: expected graphs that say of whole clips what their network says, found others "
+            f"from {report.worst}; look for an operator that exports differently."
+        )
+    return manifest
 
 
 def _extractors(given: dict[str, Extractor], portrait: PortraitEncoder | None) -> dict[str, Extractor]:
@@ -190,6 +231,7 @@ def deliver_run(checkpoint: Checkpoint, out: Path, encoder: str | Path, command:
         portrait=portrait,
         extractors={"keypoints": keypoints},
         real=prepare_simulated(checkpoint, 2, HELD_OUT),
+        golden=made_up(checkpoint, portrait.size, portrait) if portrait else made_up(checkpoint),
         command=command,
     )
     return summary(bundle, reports)

@@ -1,8 +1,13 @@
-"""One small untrained bundle for all tests of this folder."""
+"""One small untrained bundle for all tests of this folder, and the same with golden tensors."""
 
+import numpy as np
 import pytest
+from msgspec import structs
 
-from stream.contract import Window
+from stream import contract
+from stream.contract import Golden, Window
+from stream.golden import Inputs
+from stream.text import TextReader
 
 SMALL = Window(poses=60, features=12)
 
@@ -12,3 +17,40 @@ def bundle(tmp_path_factory):
     from export.untrained import write_untrained
 
     return write_untrained(tmp_path_factory.mktemp("bundles") / "small", SMALL, dim=16, size=28)
+
+
+def made_up(bundle, ticks=50):
+    """Somebody who moves, with portraits of noise."""
+    rng, manifest = np.random.default_rng(3), bundle.manifest
+    slots = -(-ticks // manifest.window.stride)
+    still = rng.uniform(150, 450, (137, 2))
+    return Inputs(
+        points=(still + rng.normal(0, 4, (ticks, 137, 2))).astype(np.float32),
+        valid=rng.random((ticks, 137)) < 0.9,
+        boxes=np.tile(np.float32([100, 100, 500, 500]), (ticks, 1)),
+        cuts=np.zeros(ticks, np.bool_),
+        features=rng.normal(0, 1, (slots, manifest.image.dim)).astype(np.float32),
+        feature_mask=rng.random(slots) < 0.8,
+        text=TextReader(bundle, manifest.text)("nods, smiles and frowns"),
+        portraits=rng.integers(0, 256, (3, manifest.image.size, manifest.image.size, 3)).astype(np.uint8),
+        moments=np.array([9, 29, 49, 79]),
+    )
+
+
+@pytest.fixture(scope="session")
+def golden_bundle(bundle, tmp_path_factory):
+    from export.bundle import copied
+    from export.golden import write
+    from stream.features import ImageEncoder
+    from stream.temporal.full import FullMode
+
+    first = contract.load(bundle)
+
+    def fill(folder):
+        here = structs.replace(first, folder=folder)
+        encode = ImageEncoder(first, first.manifest.image)
+        files = write(here, FullMode(first), encode, [made_up(first)])
+        said = Golden(files=files, inputs="noise", outputs="the graphs themselves")
+        return structs.replace(first.manifest, golden=said)
+
+    return copied(first, tmp_path_factory.mktemp("bundles") / "golden", fill).folder

@@ -5,6 +5,7 @@ from msgspec import structs
 
 from export.inspection import inspect
 from export.parity import session
+from stream import golden, parity
 from stream.calibrate import calibrated
 from stream.contract import Extractor, check_extractor, key_of, load
 from stream.errors import BundleError, ModelError
@@ -15,6 +16,7 @@ from training.checkpoint import WEIGHTS, Checkpoint
 from training.checkpoint import load as load_checkpoint
 from training.corpus.made_up import source
 from training.deliver import deliver, deliver_run, extractors_of, real_cases, summary
+from training.golden import made_up
 from training.log import read
 from training.materials import from_simulator
 from training.simulated import HELD_OUT
@@ -83,6 +85,43 @@ def test_only_branches_that_learnt_are_delivered(delivered):
     assert max(r.worst for r in reports) <= 1e-4
     assert len(list(inspect(bundle))) == 3
     assert "MB" in summary(bundle, reports)
+
+
+def test_golden_tensors_are_what_the_network_says_of_made_up_people(folder, delivered, tmp_path):
+    checkpoint = runs.resume(folder)
+    bundle, _ = deliver(checkpoint, tmp_path / "bundle", golden=made_up(checkpoint), command="a command")
+    said = bundle.manifest.golden
+    assert said.files == ("golden/0.npz", "golden/1.npz")
+    assert "made-up people" in said.inputs
+    assert "torch" in said.outputs
+    assert bundle.manifest.tolerances == parity.USUAL
+    report = parity.check(bundle)
+    assert report.passed
+    assert {d.graph for d in report.graphs} == {"keypoints", "text", "fusion"}
+    assert report.estimates == 2 * 2 * len(golden.load(bundle)[0].inputs.moments)
+    clip = golden.load(bundle)[1]
+    view = list(golden.views(clip.inputs, bundle.manifest.window, 0))[-1]
+    values = [torch.from_numpy(view.groups[name].copy())[None] for name in view.groups]
+    masks = [torch.from_numpy(view.masks[name].copy())[None] for name in view.masks]
+    with torch.no_grad():
+        expected = checkpoint.model.eval().keypoints(*values, *masks)[0].numpy()
+    np.testing.assert_allclose(clip.answers.vectors["keypoints"][-1], expected, atol=1e-5, rtol=1e-4)
+    assert delivered[1].manifest.golden is None  # without clips there are none
+
+
+def test_graphs_that_say_something_else_of_whole_clips_are_not_delivered(folder, tmp_path, monkeypatch):
+    checkpoint = runs.resume(folder)
+    real = parity.ask
+
+    def off(*arguments):
+        answers = real(*arguments)
+        answers.vectors["text"][:] *= 1.01
+        return answers
+
+    monkeypatch.setattr(parity, "ask", off)
+    with pytest.raises(ModelError, match=r"found others from text \(relative 0.01"):
+        deliver(checkpoint, tmp_path / "bundle", golden=made_up(checkpoint))
+    assert not (tmp_path / "bundle").exists()
 
 
 def test_the_manifest_says_what_it_is(delivered):

@@ -1,0 +1,197 @@
+"""What do float16 and int8 cost and gain on this CPU, graph by graph and in the final confidence?
+
+python benchmarks/precision.py [--people 100] [--blocks 7]
+
+Speed: the precisions of a graph in alternating blocks of one run, CPU time on one thread. Drift: made-up
+people nobody trained on, portraits and all, through the whole chain. Accuracy: the same people's, against
+float32, with an interval over people. ONNX Runtime computes float16 in float32 on a CPU: its speed and drift
+here are those of rounded weights and of casts, not those of a GPU.
+"""
+
+import argparse
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import record
+from msgspec import structs
+
+from export.quantize import FOR, STATIC, portrait_cases, reduce, with_precision
+from stream import contract, golden, parity
+from stream.asking import ask
+from stream.contract import Bundle
+from stream.engine import Engine
+from stream.features import ImageEncoder
+from stream.golden import Answers, Inputs
+from stream.parity import named_graphs
+from stream.temporal.full import FullMode
+from training.behaviour import PROFILES
+from training.golden import clip_of
+from training.portraits import performance_of, with_portraits
+from training.simulator import simulate
+
+PRECISIONS = ("fp16", "int8")
+SEED = 7_000_000  # apart from every seed that trains, calibrates or holds out
+SECONDS, WATCHED = 20.0, (4.0, 8.0, 20.0)
+
+
+def variant(bundle: Bundle, precision: str, folder: Path) -> Bundle:
+    """All graphs that the precision is for, whether they would pass the gate or not."""
+    found = structs.replace(bundle, folder=folder)
+    folder.mkdir()
+    for name in bundle.manifest.files:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(bundle.path(name).read_bytes())
+    for name in FOR[precision]:
+        graph = named_graphs(bundle)[name]
+        static = (precision, name) == ("int8", STATIC)
+        cases = portrait_cases(bundle, "demo", 1) if static else []
+        reduce(bundle.path(graph.file), folder / graph.file, precision, cases)
+        found = structs.replace(found, manifest=with_precision(found.manifest, name, precision))
+    return found
+
+
+def speed(bundles: dict[str, Bundle], blocks: int) -> dict[str, dict[str, Any]]:
+    """CPU milliseconds of each graph and precision, and their ratio to float32 block by block."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in named_graphs(bundles["fp32"]):
+        engines = {
+            precision: Engine(bundle.path(named_graphs(bundle)[name].file), named_graphs(bundle)[name])
+            for precision, bundle in bundles.items()
+            if precision == "fp32" or name in FOR[precision]
+        }
+        repeats = 2 if name == "keypoints" else 20
+        took: dict[str, list[float]] = {precision: [] for precision in engines}
+        for engine in engines.values():
+            engine.warm_up()
+        for _ in range(blocks):
+            for precision, engine in engines.items():
+                began = time.thread_time()
+                for _ in range(repeats):
+                    engine.warm_up()
+                took[precision].append((time.thread_time() - began) * 1e3 / repeats)
+        found[name] = {
+            precision: {
+                "ms": round(float(np.median(ms)), 3),
+                "ratio": round(float(np.median(np.array(ms) / np.array(took["fp32"]))), 3),
+            }
+            for precision, ms in took.items()
+        }
+    return found
+
+
+def person(bundle: Bundle, n: int) -> tuple[Inputs, int]:
+    """A made-up person's clip with a portrait for every slot, and the label."""
+    profile, label, window = PROFILES["demo"], n % 2, bundle.manifest.window
+    recording = simulate(profile, label, SECONDS, SEED + n)
+    crops: list[np.ndarray] = []
+
+    def keep(images: np.ndarray) -> np.ndarray:
+        crops.append(images)
+        return np.zeros((len(images), bundle.manifest.image.dim), np.float32)
+
+    shown = with_portraits(
+        recording, performance_of(profile, recording, SECONDS, SEED + n), window, SEED + n, keep
+    )
+    clip = clip_of(shown, window, None)
+    moments = np.array([round(s * window.rate) - 1 for s in WATCHED])
+    mask = shown.feature_mask
+    return replace(clip, feature_mask=mask, portraits=crops[0], moments=moments), label
+
+
+def said(bundle: Bundle, temporal: FullMode, encode: ImageEncoder, clip: Inputs) -> Answers:
+    """What a bundle says of a clip, image features by its own encoder."""
+    features = np.zeros((len(clip.feature_mask), bundle.manifest.image.dim), np.float32)
+    seen = np.array([encode(portrait) for portrait in clip.portraits])
+    features[clip.feature_mask] = seen
+    few = replace(clip, features=features, portraits=clip.portraits[:0])
+    return replace(ask(bundle, temporal, None, few), features=seen)
+
+
+def drift(bundles: dict[str, Bundle], people: int) -> dict[str, Any]:
+    """Against float32: per branch, in the confidence, in accuracy."""
+    chains = {
+        precision: (bundle, FullMode(bundle), ImageEncoder(bundle, bundle.manifest.image))
+        for precision, bundle in bundles.items()
+    }
+    answers: dict[str, list[Answers]] = {precision: [] for precision in bundles}
+    labels = []
+    for n in range(people):
+        clip, label = person(bundles["fp32"], n)
+        clip = golden.rounded(clip)
+        labels.append(label)
+        for precision, chain in chains.items():
+            answers[precision].append(said(*chain, clip))
+    right = {p: correct(found, labels) for p, found in answers.items()}
+    result: dict[str, Any] = {"accuracy_fp32": round(float(right["fp32"].mean()), 4)}
+    for precision in PRECISIONS:
+        pairs = list(zip(answers["fp32"], answers[precision], strict=True))
+        off = np.array([np.abs(a.wins[:, 0] - b.wins[:, 0]) for a, b in pairs])
+        lost = right[precision] - right["fp32"]  # [people, moments]
+        rng = np.random.default_rng(0)
+        drawn = [lost[rng.integers(0, people, people)].mean() for _ in range(2000)]
+        result[precision] = {
+            "branches": {
+                name: differences([(a.vectors[name], b.vectors[name]) for a, b in pairs])
+                for name in ("keypoints", "image")
+            }
+            | {STATIC: differences([(a.features, b.features) for a, b in pairs])},
+            "confidence": {"mean": float(off.mean()), "max": float(off.max())},
+            "accuracy_change": {
+                "value": round(float(lost.mean()), 4),
+                "low": round(float(np.quantile(drawn, 0.025)), 4),
+                "high": round(float(np.quantile(drawn, 0.975)), 4),
+            },
+        }
+    return result
+
+
+def correct(answers: list[Answers], labels: list[int]) -> np.ndarray:
+    """float [people, moments]: 1 where the confidence is on the label's side."""
+    wins = np.array([a.wins[:, 0] for a in answers])
+    return ((wins >= 0.5) == np.array(labels, np.bool_)[:, None]).astype(float)
+
+
+def differences(pairs: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
+    rows = [(a.astype(float), b.astype(float)) for x, y in pairs for a, b in zip(x, y, strict=True)]
+    norms = [np.linalg.norm(a) for a, _ in rows]
+    return {
+        "absolute": float(max(np.abs(a - b).max() for a, b in rows)),
+        "relative": float(max(np.linalg.norm(a - b) / n for (a, b), n in zip(rows, norms, strict=True))),
+        "cosine": float(min(a @ b / (n * np.linalg.norm(b)) for (a, b), n in zip(rows, norms, strict=True))),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--people", type=int, default=100)
+    parser.add_argument("--blocks", type=int, default=7)
+    options = parser.parse_args()
+    bundle = contract.load(contract.demo_bundle())
+    with tempfile.TemporaryDirectory() as work:
+        bundles = {"fp32": bundle} | {p: variant(bundle, p, Path(work) / p) for p in PRECISIONS}
+        gates = {p: parity.check(bundles[p], threads=1) for p in PRECISIONS}
+        figures = {
+            "bundle": bundle.manifest.name,
+            "people": options.people,
+            "watched_s": WATCHED,
+            "megabytes": {
+                p: round(sum(b.path(g.file).stat().st_size for g in named_graphs(b).values()) / 1e6, 2)
+                for p, b in bundles.items()
+            },
+            "gate": {
+                p: {"passed": r.passed, "confidence": r.drift, "seconds": r.seconds} for p, r in gates.items()
+            },
+            "speed": speed(bundles, options.blocks),
+            "drift": drift(bundles, options.people),
+        }
+    record.write("precision", figures, also=("onnx", "torch"))
+
+
+if __name__ == "__main__":
+    main()

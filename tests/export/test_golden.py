@@ -1,0 +1,143 @@
+import onnx
+import pytest
+from msgspec import structs
+from onnx import numpy_helper
+
+from export.__main__ import main
+from export.bundle import copied
+from export.golden import moments
+from export.networks import Trained
+from stream import golden, parity
+from stream.asking import ask
+from stream.contract import load
+from stream.features import ImageEncoder
+from stream.temporal.full import FullMode
+
+
+def command(monkeypatch, capsys, *arguments):
+    """Exit code, stdout and stderr of ``undertone-export``."""
+    monkeypatch.setattr("sys.argv", ["undertone-export", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    said = capsys.readouterr()
+    return stopped.value.code or 0, said.out, said.err
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("UNDERTONE_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def tampered(golden_bundle, tmp_path):
+    """The same bundle, hashes and all, with other weights in one branch."""
+    bundle = load(golden_bundle)
+
+    def change(folder):
+        path = folder / "keypoints.onnx"
+        model = onnx.load(path)
+        weights = max(model.graph.initializer, key=lambda w: len(w.raw_data))
+        values = numpy_helper.to_array(weights) * 1.2
+        weights.CopyFrom(numpy_helper.from_array(values.astype("float32"), weights.name))
+        onnx.save(model, path)
+        return bundle.manifest
+
+    return copied(bundle, tmp_path / "tampered", change).folder
+
+
+def test_a_bundle_that_gives_its_golden_answers_passes(golden_bundle, tmp_path, monkeypatch, capsys):
+    report = tmp_path / "gate.md"
+    code, out, _ = command(monkeypatch, capsys, "check", golden_bundle, "--report", report)
+    assert code == 0
+    assert "untrained on cpu: passed" in out
+    assert "untrained on cpu: passed" in report.read_text()
+    assert len(list((tmp_path / "cache" / "gate").iterdir())) == 2
+
+
+def test_a_bundle_whose_branch_drifts_fails_and_says_where(tampered, tmp_path, monkeypatch, capsys):
+    code, out, err = command(monkeypatch, capsys, "check", tampered, "--report", tmp_path / "gate.json")
+    assert code == 1
+    assert "| keypoints | fp32 |" in out
+    assert "**failed**" in out
+    assert err.count("\n") == 1
+    assert "found others from keypoints (relative" in err
+    assert str(tmp_path / "cache" / "gate") in err
+    assert (tmp_path / "gate.json").read_bytes().startswith(b'{"schema":1,"bundle":"untrained"')
+    report = parity.check(load(tampered))
+    assert [d.graph for d in report.graphs if not d.passed] == ["keypoints"]
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(golden_bundle, tmp_path, monkeypatch, capsys):
+    code, _, err = command(
+        monkeypatch, capsys, "check", golden_bundle, "--report", tmp_path / "no" / "gate.md"
+    )
+    assert code == 1
+    assert "--report" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
+def test_a_provider_that_is_not_here_is_one_sentence(golden_bundle, monkeypatch, capsys, provider):
+    code, _, err = command(monkeypatch, capsys, "check", golden_bundle, "--provider", provider)
+    assert code == 1
+    assert err.startswith("undertone-export: provider ")
+    assert err.count("\n") == 1
+
+
+def test_the_modules_answer_as_their_graphs_do(golden_bundle):
+    """Another runtime than the one that made the golden tensors: torch in the place of ONNX Runtime."""
+    import torch
+
+    from export.networks import write_graphs  # noqa: F401
+    from export.untrained import _networks, _tokenizer
+
+    bundle = load(golden_bundle)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        networks = _networks(bundle.manifest.window, 16, True, True, 28, _tokenizer().get_vocab_size())
+    mode = bundle.manifest.modes["full"]
+    graphs = {**mode.branches, "fusion": mode.fusion}
+    runners = {name: Trained(getattr(networks, name), graph) for name, graph in graphs.items()}
+    (clip,) = golden.load(bundle)
+    encode = ImageEncoder(bundle, bundle.manifest.image)
+    said = ask(bundle, FullMode(bundle, runners=runners), encode, clip.inputs)
+    for name, vectors in clip.answers.vectors.items():
+        assert abs(said.vectors[name] - vectors).max() < 1e-5, name
+    assert abs(said.wins - clip.answers.wins).max() < 1e-5
+
+
+def test_moments_are_spread_and_the_last_has_a_full_window():
+    assert moments(120, 4000).tolist() == [*range(9, 120, 10), 3999]
+    assert moments(6000, 4000).tolist()[-1] == 5999
+
+
+def test_a_branch_that_gives_no_number_fails(golden_bundle, monkeypatch):
+    bundle = load(golden_bundle)
+    real = parity.ask
+
+    def broken(*arguments):
+        answers = real(*arguments)
+        answers.vectors["image"][0] = float("nan")
+        return answers
+
+    monkeypatch.setattr(parity, "ask", broken)
+    report = parity.check(bundle)
+    assert not report.passed
+    found = next(d for d in report.graphs if d.graph == "image")
+    assert found.relative == parity.NO_NUMBER
+
+
+def test_the_tolerance_of_the_manifest_counts(golden_bundle, monkeypatch):
+    bundle = load(golden_bundle)
+    real = parity.ask
+
+    def off(*arguments):
+        answers = real(*arguments)
+        answers.vectors["image"][:] *= 1.01
+        return answers
+
+    monkeypatch.setattr(parity, "ask", off)
+    assert not parity.check(bundle).passed
+    loose = parity.USUAL["int8"]
+    manifest = structs.replace(bundle.manifest, tolerances={"fp32": loose})
+    assert parity.check(structs.replace(bundle, manifest=manifest)).passed

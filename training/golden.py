@@ -1,0 +1,65 @@
+"""Made-up held-out people as golden inputs: no real person's points or portrait travels in a bundle."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from msgspec import structs
+
+from export.golden import PORTRAITS, moments
+from stream.contract import Window
+from stream.golden import Inputs
+from stream.records import Image
+from stream.text import Pieces
+from training.checkpoint import Checkpoint
+from training.corpus.recording import Recording
+from training.crops import crops_of
+from training.dataset import encode
+from training.films import Encode
+from training.simulated import HELD_OUT, simulated
+from training.warp import Performer
+
+CLIPS, SECONDS = 2, 30.0
+HOLD = 5  # feature slots that show the same portrait
+
+
+def made_up(checkpoint: Checkpoint, size: int = 0, see: Encode | None = None) -> list[Inputs]:
+    """A clip of each class with a text, and portraits of ``size`` pixels that ``see`` turns into features."""
+    recipe = checkpoint.recipe
+    data = structs.replace(recipe.data, seconds=min(SECONDS, recipe.data.seconds), mixed=0.0)
+    clips = []
+    for n, person in enumerate(simulated(data, data.profile, CLIPS, HELD_OUT)):
+        ids, mask = encode(checkpoint.tokenizer, person.text, recipe.model.text.length)
+        clip = clip_of(person, recipe.window, Pieces(ids.numpy()[None], mask.numpy()[None]))
+        clips.append(clip if see is None else _with_portraits(clip, _portraits(n, size), see))
+    return clips
+
+
+def clip_of(recording: Recording, window: Window, text: Pieces | None) -> Inputs:
+    """A recording without pictures."""
+    return Inputs(
+        points=recording.points,
+        valid=recording.valid & recording.present[:, None],
+        boxes=recording.boxes,
+        cuts=np.diff(recording.segments, prepend=recording.segments[0]) != 0,
+        features=np.zeros((len(recording.feature_mask), 0), np.float32),
+        feature_mask=np.zeros(len(recording.feature_mask), np.bool_),
+        text=text,
+        portraits=np.zeros((0, 0, 0, 3), np.uint8),
+        moments=moments(recording.ticks, window.poses),
+    )
+
+
+def _portraits(n: int, size: int) -> Image:
+    crops = crops_of(Performer(HELD_OUT + n), PORTRAITS, np.random.default_rng([HELD_OUT, n])).images
+    return np.array(
+        [cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA) for crop in crops], np.uint8
+    )
+
+
+def _with_portraits(clip: Inputs, portraits: Image, see: Encode) -> Inputs:
+    """Each portrait in turn, where somebody is there."""
+    slots = np.arange(len(clip.feature_mask))
+    there = clip.valid[slots * len(clip.valid) // len(slots)].any(1)
+    features = see(portraits)[slots // HOLD % len(portraits)]
+    return replace(clip, features=features, feature_mask=there, portraits=portraits)

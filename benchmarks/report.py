@@ -116,6 +116,11 @@ def small_recipe(r: dict[str, Any]) -> list[Row]:
             f"balanced accuracy {percent(r['long']['balanced_accuracy'])}, "
             f"ceiling {100 * r['long']['ceiling']:.1f} %",
         ),
+        (
+            f"Training one seed of it, {r['threads']} thread(s)",
+            f"{min(r['cpu_minutes']):.0f} to {max(r['cpu_minutes']):.0f} minutes of CPU, "
+            f"{min(r['minutes']):.0f} to {max(r['minutes']):.0f} by the clock",
+        ),
     ]
 
 

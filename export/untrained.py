@@ -45,19 +45,21 @@ def write_untrained(
     text: bool = True,
     size: int = 56,
     hop: int = 25,
+    features: int | None = None,
 ) -> Path:
     """Write a complete bundle of untrained weights and return its folder.
 
-    ``dim`` is the width of everything (Transformers, branch vectors, image features), ``size`` the
-    portrait's pixels (a multiple of 14). The estimates mean nothing; they differ between inputs.
+    ``dim`` is the width of everything (Transformers, branch vectors and, unless ``features`` says otherwise,
+    image features), ``size`` the portrait's pixels (a multiple of 14). The estimates mean nothing; they
+    differ between inputs.
     """
     if size % PATCH or size <= 0:
         raise ValueError(f"size must be a positive multiple of {PATCH}, found {size}")
-    window = window or Window()
+    window, wide = window or Window(), features or dim
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         tokenizer = _tokenizer()
-        networks = _networks(window, dim, image, text, size, tokenizer.get_vocab_size())
+        networks = _networks(window, dim, wide, image, text, size, tokenizer.get_vocab_size())
 
     def fill(target: Path) -> Manifest:
         written = write_graphs(networks, target)
@@ -70,7 +72,7 @@ def write_untrained(
             prior=0.5,
             warmup_s=8.0,
             extractors={},
-            image=ImageInput(encoder=encoder, size=size, mean=MEAN, std=STD, dim=dim) if encoder else None,
+            image=ImageInput(encoder=encoder, size=size, mean=MEAN, std=STD, dim=wide) if encoder else None,
             text=TextInput(tokenizer=TOKENIZER, length=TEXT_LENGTH) if text else None,
             modes={
                 "full": Mode(
@@ -93,7 +95,9 @@ def write_untrained(
     return write(folder, fill).folder
 
 
-def _networks(window: Window, dim: int, image: bool, text: bool, size: int, vocabulary: int) -> Networks:
+def _networks(
+    window: Window, dim: int, wide: int, image: bool, text: bool, size: int, vocabulary: int
+) -> Networks:
     heads = 1
 
     def encoder() -> Encoder:
@@ -105,9 +109,9 @@ def _networks(window: Window, dim: int, image: bool, text: bool, size: int, voca
         out=dim,
         fusion=Fusion(dim),
         keypoints=Keypoints(window, spatial, {name: encoder() for name in GROUPS}, dim, dim),
-        image=Image(window, dim, encoder(), dim, dim) if image else None,
-        portrait=Portrait(_dinov2(dim, size)) if image else None,
-        feature_dim=dim,
+        image=Image(window, wide, encoder(), dim, dim) if image else None,
+        portrait=Portrait(_dinov2(wide, size)) if image else None,
+        feature_dim=wide,
         portrait_px=size,
         text=Text(_bert(dim, vocabulary), dim, dim) if text else None,
         text_length=TEXT_LENGTH,

@@ -68,3 +68,40 @@ def write_rtmw(path, points=133, split=2, size=(192, 256)):
 def rtmw_of(tmp_path):
     """The same with another number of points or bins a pixel."""
     return lambda **changes: write_rtmw(tmp_path / "other.onnx", **changes)
+
+
+@pytest.fixture(scope="session")
+def yolo11x(tmp_path_factory, ultralytics):
+    """YOLO11x of random weights, exported for 640×384."""
+    from export.frontends.detector import export_detector
+
+    folder = tmp_path_factory.mktemp("yolo")
+    return folder / export_detector("yolo11x.yaml", folder, size=(640, 384)).file
+
+
+def write_dinov2(folder, **sizes):
+    """A folder as published ones are, of random weights that use all of their inputs."""
+    import torch
+    from transformers import Dinov2Config, Dinov2Model
+
+    torch.manual_seed(0)
+    model = Dinov2Model(Dinov2Config(**sizes)).eval()
+    for weight in model.embeddings.parameters():
+        torch.nn.init.normal_(weight, std=0.5 if weight.ndim == 3 else 0.05)
+    model.save_pretrained(folder)
+    return model
+
+
+@pytest.fixture(scope="session")
+def dinov2():
+    return write_dinov2
+
+
+@pytest.fixture(scope="session")
+def dinov2_base(tmp_path_factory):
+    """DINOv2-Base of random weights: exported for 518×518, and the folder that it came from."""
+    from export.frontends.image import export_image
+
+    folder = tmp_path_factory.mktemp("base")
+    write_dinov2(folder / "dinov2-base", image_size=518)
+    return folder / export_image(str(folder / "dinov2-base"), folder).file, folder / "dinov2-base"

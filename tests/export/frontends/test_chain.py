@@ -1,16 +1,14 @@
-"""The whole chain on the CPU with random weights: exported detector, whole-body points, image encoder, bundle.
+"""The whole chain on the CPU with random weights: YOLO11x, whole-body points, DINOv2-Base at 518, a bundle.
 
 A random detector finds nobody, so the box is put in after it has run.
 """
 
+import msgspec
 import numpy as np
 import pytest
-import torch
-from transformers import Dinov2Config, Dinov2Model
 
-from export.frontends.detector import export_detector
-from export.frontends.image import export_image
 from export.frontends.wholebody import export_wholebody
+from export.untrained import write_untrained
 from stream import contract
 from stream.analyzer import Analyzer
 from stream.contract import Window
@@ -45,29 +43,18 @@ class Injected:
         return [Detection(0.9, BOX, grown(BOX))]
 
 
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory, rtmw, ultralytics):
-    folder = tmp_path_factory.mktemp("models")
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "mlp_ratio": 2}
-    Dinov2Model(Dinov2Config(image_size=56, **sizes)).save_pretrained(folder / "dinov2-tiny")
-    return {
-        "detector": folder / export_detector("yolo11n.yaml", folder, size=(320, 192)).file,
-        "keypoints": folder / export_wholebody(str(rtmw), folder).file,
-        "image": folder / export_image(str(folder / "dinov2-tiny"), folder, size=56).file,
-    }
-
-
-def test_a_film_through_the_exported_models(bundle, exported):
-    """The bundle's encoder has the same width as the exported one: 16."""
-    loaded = contract.load(bundle)
-    size = loaded.manifest.image.size
-    with pytest.raises(BundleError, match=f"portraits of side {size}"):
-        encoder_from(exported["image"], loaded)
-    loaded = resized(loaded, 56)
-    detector = Injected(YoloDetector(exported["detector"], threads=1))
-    front = FrontEnd.from_cache(1, detector=detector, keypoints=WholeBody(exported["keypoints"], threads=1))
-    analyzer = Analyzer(loaded, front, encoder=encoder_from(exported["image"], loaded))
+def test_a_film_through_the_exported_models(yolo11x, dinov2_base, rtmw, tmp_path):
+    encoder, _ = dinov2_base
+    window = Window(poses=30, features=6)
+    small = write_untrained(tmp_path / "b", window, dim=16, features=768, size=28, text=False)
+    loaded = contract.load(small)
+    with pytest.raises(BundleError, match="portraits of side 28"):
+        encoder_from(encoder, loaded)
+    loaded = resized(loaded, 518)
+    points = tmp_path / "models" / export_wholebody(str(rtmw), tmp_path / "models").file
+    detector = Injected(YoloDetector(yolo11x))
+    front = FrontEnd.from_cache(detector=detector, keypoints=WholeBody(points))
+    analyzer = Analyzer(loaded, front, encoder=encoder_from(encoder, loaded))
     rng = np.random.default_rng(0)
     base = rng.integers(0, 255, (360, 640, 3)).astype(np.uint8)
     portraits = 0
@@ -85,7 +72,5 @@ def test_a_film_through_the_exported_models(bundle, exported):
 
 def resized(loaded, size):
     """The bundle as if its encoder took portraits of this side."""
-    import msgspec
-
     image = msgspec.structs.replace(loaded.manifest.image, size=size)
     return msgspec.structs.replace(loaded, manifest=msgspec.structs.replace(loaded.manifest, image=image))

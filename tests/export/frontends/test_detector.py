@@ -23,13 +23,6 @@ pytestmark = pytest.mark.timeout(1800)  # half a minute of work for YOLO11x; a b
 
 
 @pytest.fixture(scope="module")
-def yolo11x(tmp_path_factory, ultralytics):
-    folder = tmp_path_factory.mktemp("yolo")
-    card = export_detector("yolo11x.yaml", folder, size=(640, 384))
-    return folder / card.file
-
-
-@pytest.fixture(scope="module")
 def unseen():
     """Pictures that were not traced, and what the network says of them."""
     rng = np.random.default_rng(77)

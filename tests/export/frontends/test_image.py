@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from transformers import Dinov2Config, Dinov2Model
+from transformers import Dinov2Model
 
 from export.frontends.image import export_image
 from export.frontends.writing import apart
@@ -20,32 +20,21 @@ pytestmark = pytest.mark.timeout(1800)  # Base at 518 is half a minute of work; 
 SMALL = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "mlp_ratio": 2}
 
 
-def dinov2(folder, seed=0, **sizes):
-    """A folder as published ones are, of random weights that use all of their inputs."""
-    torch.manual_seed(seed)
-    model = Dinov2Model(Dinov2Config(**sizes)).eval()
-    for weight in model.embeddings.parameters():
-        torch.nn.init.normal_(weight, std=0.5 if weight.ndim == 3 else 0.05)
-    model.save_pretrained(folder)
-    return model
-
-
 def portraits(seed, size, count=2):
     rng = np.random.default_rng(seed)
     return [rng.normal(0, 1, (1, 3, size, size)).astype(np.float32) for _ in range(count)]
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory):
+def base(dinov2_base):
     """The exported file, unseen portraits and what torch says of them."""
-    folder = tmp_path_factory.mktemp("base")
-    model = dinov2(folder / "dinov2-base", image_size=518)
-    card = export_image(str(folder / "dinov2-base"), folder / "out")
+    path, source = dinov2_base
+    model = Dinov2Model.from_pretrained(source).eval()
     unseen = portraits(99, 518)
     with torch.inference_mode():
         expected = [model(torch.from_numpy(x)).last_hidden_state[:, 0].numpy() for x in unseen]
     assert sum(p.numel() for p in model.parameters()) > 86e6, "not the true size"
-    return folder / "out" / card.file, unseen, expected
+    return path, unseen, expected
 
 
 def test_base_at_518_equals_torch_on_unseen_portraits(base):
@@ -77,7 +66,7 @@ def test_base_at_518_in_float16(base, tmp_path):
     assert apart(expected[0], found)[1] >= 0.9999
 
 
-def test_positions_are_worked_out_for_another_size(tmp_path):
+def test_positions_are_worked_out_for_another_size(tmp_path, dinov2):
     """Trained at 518, exported at 224: as the library itself does on the way."""
     model = dinov2(tmp_path / "small", image_size=518, **SMALL)
     card = export_image(str(tmp_path / "small"), tmp_path, size=224)
@@ -89,7 +78,7 @@ def test_positions_are_worked_out_for_another_size(tmp_path):
     assert "Resize" not in {node.op_type for node in onnx.load(tmp_path / card.file).graph.node}
 
 
-def test_the_mean_of_the_patches(tmp_path):
+def test_the_mean_of_the_patches(tmp_path, dinov2):
     model = dinov2(tmp_path / "small", image_size=56, **SMALL)
     card = export_image(str(tmp_path / "small"), tmp_path, size=56, token="mean", precision="fp16")
     assert card.file == "small-56-mean-fp16.onnx"
@@ -101,7 +90,7 @@ def test_the_mean_of_the_patches(tmp_path):
     assert apart(expected, found)[1] >= 0.9999
 
 
-def test_the_extractor_is_the_one_that_training_names(tmp_path):
+def test_the_extractor_is_the_one_that_training_names(tmp_path, dinov2):
     from training.portrait_encoder import load
 
     dinov2(tmp_path / "small", image_size=56, **SMALL)
@@ -116,7 +105,7 @@ def one_sentence(call, words, kind=ModelError):
     assert "\n" not in str(raised.value)
 
 
-def test_what_is_no_dinov2(tmp_path):
+def test_what_is_no_dinov2(tmp_path, dinov2):
     def attempt(source):
         return lambda: export_image(str(source), tmp_path / "out")
 

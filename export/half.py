@@ -1,4 +1,4 @@
-"""A float32 graph with its weights and most of its sums in float16, baked in; inputs and outputs stay float32.
+"""A float32 graph with weights and most sums in float16, baked in; its inputs and outputs stay float32.
 
 TensorRT 11 has no flag for it any more and a bundle's file should be what runs. What float16 spoils stays in
 float32: LayerNorm, softmax and the scores that go into it and, of a detector, what comes after its last
@@ -14,6 +14,7 @@ import onnx
 from onnx import ModelProto, NodeProto
 from onnxruntime.transformers import float16
 
+FLOAT, FLOAT16 = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16
 _KEPT = ("LayerNormalization", "Softmax", "ReduceMean", "TopK", "Range", "CumSum")
 _BETWEEN = ("Mul", "Div", "Add", "Where", "Cast")  # of a score product and its softmax
 
@@ -29,6 +30,7 @@ def halved(model: ModelProto, *, tail: bool = False, keep: Iterable[str] = ()) -
         node_block_list=sorted(kept),
     )
     _sort(half)
+    _straighten(half)
     onnx.checker.check_model(half)
     return half
 
@@ -65,6 +67,37 @@ def _tail(model: ModelProto) -> set[str]:
         found.add(node.name)
         waiting += node.input
     return found
+
+
+def _straighten(model: ModelProto) -> None:
+    """Lead float32 to float32 directly: between two kept nodes, and from an input to one, the converter casts
+    to float16 and back, which would round what was to be kept."""
+    made, graph, kinds = _made(model), model.graph, _kinds(model)
+    for node in graph.node:
+        for i, name in enumerate(node.input):
+            back = made.get(name)
+            there = made.get(back.input[0]) if back is not None else None
+            if back is None or there is None or not (_casts(back, FLOAT) and _casts(there, FLOAT16)):
+                continue
+            if kinds.get(there.input[0]) == FLOAT:  # a mask made float16 is no loss
+                node.input[i] = there.input[0]
+    read = {name for node in graph.node for name in node.input} | {value.name for value in graph.output}
+    while dead := [n for n in graph.node if n.op_type == "Cast" and n.output[0] not in read]:
+        for node in dead:
+            graph.node.remove(node)
+        read = {name for node in graph.node for name in node.input} | {value.name for value in graph.output}
+
+
+def _kinds(model: ModelProto) -> dict[str, int]:
+    """Element type of every tensor, found anew: what is noted is from before."""
+    bare = ModelProto.FromString(model.SerializeToString())
+    del bare.graph.value_info[:]
+    graph = onnx.shape_inference.infer_shapes(bare).graph
+    return {v.name: v.type.tensor_type.elem_type for v in (*graph.input, *graph.value_info, *graph.output)}
+
+
+def _casts(node: NodeProto, to: int) -> bool:
+    return node.op_type == "Cast" and any(a.name == "to" and a.i == to for a in node.attribute)
 
 
 def _sort(model: ModelProto) -> None:

@@ -37,7 +37,7 @@ def ask(bundle: Bundle, temporal: FullMode, encode: Encode | None, inputs: Input
                     temporal.mode.calibration, float(z), present, valid_s[i], manifest.prior
                 )
     features = [encode(portrait) for portrait in inputs.portraits] if encode else []
-    return Answers(found, logits, wins, np.array(features, np.float32).reshape(len(features), -1))
+    return Answers(found, logits, wins, np.array(features) if features else np.zeros((0, 0), np.float32))
 
 
 def fused(temporal: FullMode, vectors: dict[str, Floats], moments: int) -> Floats:

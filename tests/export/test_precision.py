@@ -66,6 +66,8 @@ def test_what_float16_spoils_stays_float32(small):
         if node.op_type == "Softmax":
             assert made[node.input[0]].op_type == "MatMul"
             assert known[made[node.input[0]].output[0]] == TensorProto.FLOAT
+    (scaled,) = (n for n in model.graph.node if n.op_type == "Sub")
+    assert scaled.input[0] == "x"  # not an x that has been rounded
     weighted = [n for n in model.graph.node if n.op_type == "MatMul" and n.input[1] not in made]
     assert len(weighted) == 1 + 1 + 2 * 4
     assert {known[n.output[0]] for n in weighted} == {TensorProto.FLOAT16}

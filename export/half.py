@@ -70,10 +70,14 @@ def _tail(model: ModelProto) -> set[str]:
 
 
 def _straighten(model: ModelProto) -> None:
-    """Lead float32 to float32 directly: between two kept nodes, and from an input to one, the converter casts
-    to float16 and back, which would round what was to be kept."""
+    """Lead float32 to float32 directly: between two kept nodes, and from an input or to an output, the
+    converter casts to float16 and back, which would round what was to be kept."""
     made, graph, kinds = _made(model), model.graph, _kinds(model)
+    outputs = {value.name for value in graph.output}
     for node in graph.node:
+        there = made.get(node.input[0]) if _casts(node, FLOAT) and node.output[0] in outputs else None
+        if there is not None and _casts(there, FLOAT16) and kinds.get(there.input[0]) == FLOAT:
+            node.input[0] = there.input[0]  # the output keeps its name: this cast does nothing now
         for i, name in enumerate(node.input):
             back = made.get(name)
             there = made.get(back.input[0]) if back is not None else None
@@ -81,11 +85,11 @@ def _straighten(model: ModelProto) -> None:
                 continue
             if kinds.get(there.input[0]) == FLOAT:  # a mask made float16 is no loss
                 node.input[i] = there.input[0]
-    read = {name for node in graph.node for name in node.input} | {value.name for value in graph.output}
+    read = outputs.union(*(node.input for node in graph.node))
     while dead := [n for n in graph.node if n.op_type == "Cast" and n.output[0] not in read]:
         for node in dead:
             graph.node.remove(node)
-        read = {name for node in graph.node for name in node.input} | {value.name for value in graph.output}
+        read = outputs.union(*(node.input for node in graph.node))
 
 
 def _kinds(model: ModelProto) -> dict[str, int]:

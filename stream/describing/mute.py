@@ -1,5 +1,6 @@
 """A video without sound and without words about it: what may leave this machine."""
 
+import errno
 import hashlib
 from collections.abc import Iterator
 from fractions import Fraction
@@ -11,7 +12,7 @@ import av.error
 import av.video.stream
 from av.stream import Disposition
 
-from stream.errors import SourceError
+from stream.errors import SourceError, UsageError
 
 Timed = tuple[int, int, Any]  # shown at, decoded at, the packet
 
@@ -21,6 +22,7 @@ SUFFIXES = {
     ".webm": frozenset({"vp8"}),
 }
 OTHER = ".avi"
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 
 
 def muted(source: Path, folder: Path, start_s: float | None = None, end_s: float | None = None) -> Path:
@@ -28,7 +30,8 @@ def muted(source: Path, folder: Path, start_s: float | None = None, end_s: float
 
     Sound, subtitles, chapters, covers and metadata (titles, places) stay behind: any of them may tell the
     result, and so may the name. A part begins at the key picture at or before ``start_s`` and ends at about
-    ``end_s``. Raises SourceError for what has no video.
+    ``end_s``. Raises SourceError for what has no video, and
+    UsageError where the copy cannot be written.
     """
     partial = folder / f".{source.stem}.part"
     try:
@@ -38,6 +41,11 @@ def muted(source: Path, folder: Path, start_s: float | None = None, end_s: float
             _copy(given, stream, partial, suffix[1:], start_s, end_s)
     except (av.error.FFmpegError, OSError, ValueError) as error:
         partial.unlink(missing_ok=True)
+        if getattr(error, "errno", None) in NO_ROOM:  # not the video's fault
+            raise UsageError(
+                f"{folder}: expected room for a copy of {source.name} without sound, found {_line(error)}; "
+                "make room and run it again."
+            ) from None
         raise SourceError(
             f"{source}: expected a video that can be copied without sound, found {_line(error)}; convert it."
         ) from None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 from urllib.parse import urlsplit
 
+from stream.capture.redact import redact
 from stream.errors import UsageError
 
 if TYPE_CHECKING:  # the extra's libraries: whoever only hands these records on does without
@@ -128,5 +129,5 @@ def gemini_address(given: str | None = None) -> str:
     parts = urlsplit(found)
     local = parts.hostname in ("localhost", "127.0.0.1", "::1")
     if not parts.hostname or parts.scheme not in (("http", "https") if local else ("https",)):
-        raise UsageError(f"{GEMINI_URL}: expected an https:// address, found {found!r}; correct it.")
+        raise UsageError(f"{GEMINI_URL}: expected an https:// address, found {redact(found)!r}; correct it.")
     return found

@@ -27,8 +27,8 @@ class Price:
 class Budget(Meter):
     """Counts requests and tokens of a run, spaces requests evenly, and raises Stopped at the limit.
 
-    A video is begun only where the tokens that it will take are still there; what its answer adds, and asking
-    again, may go past the limit by as much.
+    A video is begun, and leaves this machine, only where the request and the tokens that it will take are
+    still there; what its answer adds may go past the tokens by as much. Videos that were begun are finished.
     """
 
     def __init__(
@@ -45,10 +45,12 @@ class Budget(Meter):
         self._space_s = 60 / per_minute if per_minute else 0.0
         self._clock, self._next_at, self._reserved = clock, clock(), 0
         self._lock, self._stop = threading.Lock(), threading.Event()
+        self._full = False  # no further video is begun
+        self._unasked, self._mine = 0, threading.local()  # videos that were begun and not yet asked about
 
     @property
     def stopping(self) -> bool:
-        return self._stop.is_set()
+        return self._full or self._stop.is_set()
 
     def stop(self, reason: str = "") -> None:
         """Let no further request pass and end all waiting."""
@@ -63,9 +65,13 @@ class Budget(Meter):
     def request(self) -> None:
         """See Meter."""
         with self._lock:
-            self._check(self._max_requests, self.requests + 1, "requests")
+            if self._stop.is_set():
+                raise Stopped(self.stopped_by)
+            first = getattr(self._mine, "first", False)
+            others = self._unasked - first  # theirs is kept for them, also where this one asks again
+            self._check(self._max_requests, self.requests + others + 1, "requests")
             self._check(self._max_tokens, self.tokens_in + self.tokens_out + 1, "tokens")
-            self.requests += 1
+            self.requests, self._unasked, self._mine.first = self.requests + 1, others, False
             now = self._clock()
             at = max(now, self._next_at)
             self._next_at = at + self._space_s
@@ -78,19 +84,24 @@ class Budget(Meter):
 
     @contextmanager
     def reserved(self, tokens: int) -> Iterator[None]:
-        """Around everything that one video takes."""
+        """Around everything that one video takes, in the thread that asks about it."""
         with self._lock:
+            if self.stopping:
+                raise Stopped(self.stopped_by)
+            self._check(self._max_requests, self.requests + self._unasked + 1, "requests")
             wanted = self.tokens_in + self.tokens_out + self._reserved + tokens
             self._check(self._max_tokens, wanted, "tokens")
-            self._reserved += tokens
+            self._reserved, self._unasked, self._mine.first = self._reserved + tokens, self._unasked + 1, True
         try:
             yield
         finally:
             with self._lock:
                 self._reserved -= tokens
+                self._unasked -= self._mine.first
+                self._mine.first = False
 
     def _check(self, most: int | None, wanted: int, what: str) -> None:
         if most is not None and wanted > most:
-            self.stop(f"the budget of {most} {what}")
-        if self.stopping:
+            self.stopped_by = self.stopped_by or f"the budget of {most} {what}"
+            self._full = True
             raise Stopped(self.stopped_by)

@@ -17,7 +17,7 @@ from stream.describing.provider import KEYS, Provider, Sampling, gemini, gemini_
 from stream.describing.rendering import Form
 from stream.errors import DescriptionUnavailable, UsageError
 from training.corpus.index import listed
-from training.labelling import audit
+from training.labelling import audit, labels
 from training.labelling.budget import Budget, Price
 from training.labelling.cache import Cache
 from training.labelling.plan import Plan, Video, megabytes, plan
@@ -105,7 +105,8 @@ def carry_out(plan: Plan, options: Options, budget: Budget) -> str:
         if provider is not None:
             provider.close()
         known = {video.id: cache.get(video.key) for video in plan.videos}
-        write(plan, known, options.out, options.form, names)
+        if any(known.values()) or not (options.out / labels.LABELS).exists():
+            write(plan, known, options.out, options.form, names)
     if outcome.error is not None:
         raise outcome.error
     if outcome.unavailable:

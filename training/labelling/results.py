@@ -13,21 +13,27 @@ from training.labelling.budget import Budget, Price
 from training.labelling.cache import Kept
 from training.labelling.plan import Plan
 
+SHOWN = 5  # failures that are told of
+
 
 def write(
     plan: Plan, known: Mapping[str, Kept | None], out: Path, form: Form, names: Collection[str]
 ) -> None:
     """The lines that training reads, and the sheet for a person; null where there is no answer."""
     answers = {id: kept.answer(plan.prompt) if kept else None for id, kept in known.items()}
-    labels.write(out / labels.LABELS, (_said(id, answer, form, names) for id, answer in answers.items()))
+    said = (_said(id, answer, form, names, plan) for id, answer in answers.items())
+    labels.write(out / labels.LABELS, said)
     audit.write(out / audit.AUDIT, answers)
 
 
-def _said(id: str, answer: Answer | Verdict | None, form: Form, names: Collection[str]) -> labels.Said:
+def _said(
+    id: str, answer: Answer | Verdict | None, form: Form, names: Collection[str], plan: Plan
+) -> labels.Said:
+    if plan.prompt.schema is Verdict or isinstance(answer, Verdict):
+        # Describes nothing, answered or not: the corpus keeps its own texts.
+        return labels.Said(id, answer.win if answer else None)
     if answer is None:
         return labels.Said(id, None, None)
-    if isinstance(answer, Verdict):  # describes nothing: the corpus keeps its own texts
-        return labels.Said(id, answer.win)
     return labels.Said(id, answer.win, render(answer, form=form, names=names) or None)
 
 
@@ -42,6 +48,11 @@ def summary(
         f"{len(known) - len(kept)} not asked yet; {budget.requests} requests, {budget.tokens_in} tokens in, "
         f"{budget.tokens_out} out" + cost(price, budget)
     ]
+    failed = [f"{k.id}: {k.failed or 'an answer of another form'}" for k in kept if k not in answered]
+    if failed:
+        told += [f"failed: {reason}" for reason in failed[:SHOWN]]
+        told += [f"failed: {len(failed) - SHOWN} more"] if len(failed) > SHOWN else []
+        told.append("--retry-failed asks about these again")
     others = Counter(k.served for k in answered if k.served and not k.served.startswith(k.key.model))
     told += [
         f"warning: {plan.sampling.model} was asked, {served} answered {count} times"

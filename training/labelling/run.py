@@ -84,7 +84,12 @@ def run(
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """UsageError where another run is at work in the same folder."""
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"{folder}: expected a folder, or room for one, found {error.strerror}; choose another --out."
+        ) from None
     with (folder / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -328,6 +328,9 @@ def test_addresses_elsewhere_are_encrypted(monkeypatch):
     for wrong in ("http://proxy.example", "proxy.example", "ftp://localhost"):
         with pytest.raises(UsageError, match="expected an https:// address"):
             gemini_address(wrong)
+    with pytest.raises(UsageError) as caught:
+        gemini_address("http://user:topsecret@proxy.example/?key=topsecret")
+    assert "topsecret" not in str(caught.value)
 
 
 def test_what_an_earlier_run_uploaded_is_used(gemini_server, open_gemini, clip):

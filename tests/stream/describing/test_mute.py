@@ -8,8 +8,9 @@ import av
 import numpy as np
 import pytest
 
+from stream.describing import mute
 from stream.describing.mute import digest, muted, seconds
-from stream.errors import SourceError
+from stream.errors import SourceError, UsageError
 
 SECRET = "Federer wins"
 
@@ -48,6 +49,21 @@ def film(path: Path, codec: str = "libx264", *, count: int = 60, sound: bool = T
 def pictures(path: Path) -> list[np.ndarray]:
     with av.open(str(path)) as given:
         return [frame.to_ndarray(format="gray") for frame in given.decode(video=0)]
+
+
+def test_a_full_disk_is_not_the_videos_fault(tmp_path, monkeypatch):
+    source = film(tmp_path / "a.mp4")
+    (tmp_path / "out").mkdir()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(mute, "_copy", full)
+    with pytest.raises(
+        UsageError, match=r"room for a copy of a\.mp4 .* No space left .*; make room"
+    ):
+        muted(source, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 @pytest.mark.parametrize(

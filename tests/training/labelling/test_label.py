@@ -18,7 +18,7 @@ from stream.describing.answer import Answer
 from stream.describing.rendering import render
 from stream.errors import DescriptionDenied, DescriptionUnavailable, UsageError
 from training.__main__ import app
-from training.labelling import commands
+from training.labelling import commands, labels
 from training.labelling.budget import Budget
 from training.labelling.run import alone
 
@@ -190,10 +190,28 @@ def test_one_video_that_fails_is_noted_and_stops_no_other(server, label, out, fa
     assert server.files == {}
 
 
+def test_a_plain_answer_that_failed_does_not_blank_the_texts_of_a_corpus(server, label, out):
+    server.answer = lambda asked: json.dumps({"confidence_win": 70, "confidence_loss": 30})
+    server.faults["generate"].append(Fault(response={"candidates": []}))
+    assert "3 answered, 1 failed" in label("--prompt", "plain").output
+    assert labels.read(out).texts is None
+
+
+def test_a_run_in_vain_leaves_the_lines_of_a_better_one(server, label, out, monkeypatch):
+    label()
+    before = (out / "labels.jsonl").read_bytes(), (out / "audit.csv").read_bytes()
+    monkeypatch.setenv("GOOGLE_API_KEY", "wrong")
+    assert label("--model", "gemini-other").exit_code != 0
+    assert ((out / "labels.jsonl").read_bytes(), (out / "audit.csv").read_bytes()) == before
+
+
 def test_what_failed_is_asked_again_only_on_demand(server, label, out):
     server.faults["generate"].append(Fault(response={"candidates": []}))
     label()
-    label()
+    said = label().output
+    assert "failed: 0001: " in said
+    assert "nothing said" in said
+    assert "--retry-failed asks about these again" in said
     assert len(server.of("generate")) == 4
     assert "4 answered, 0 failed" in label("--retry-failed").output
     assert len(server.of("generate")) == 5
@@ -274,8 +292,13 @@ def test_a_budget_of_tokens_stops_before_it_is_passed(server, label, out):
 
 def test_a_budget_of_nothing_sends_nothing(server, label):
     assert label("--max-requests", 0).exit_code == 3
-    assert server.of("generate") == []
-    assert server.files == {}
+    assert server.asked == []
+
+
+def test_no_video_leaves_that_the_budget_could_not_ask_about(server, label, out):
+    assert label("--max-requests", 2, "--workers", 4).exit_code == 3
+    assert len(server.of("start")) == len(server.of("generate")) == 2
+    assert [line["win"] for line in lines(out).values()].count(0.7) == 2
 
 
 def test_a_dry_run_sends_nothing_and_needs_no_key(server, label, out, monkeypatch):

@@ -58,7 +58,7 @@ def test_a_film_through_the_exported_models(yolo11x, dinov2_base, rtmw, tmp_path
     rng = np.random.default_rng(0)
     base = rng.integers(0, 255, (360, 640, 3)).astype(np.uint8)
     portraits = 0
-    for i in range(12):
+    for i in range(6):
         seen = analyzer.observe(Frame(i, i / 25, i / 25, np.roll(base, i, axis=1)))
         portraits += seen.portrait is not None
         assert {"detector", "wholebody", "warp", "other", "total"} <= set(seen.timings_ms)

@@ -217,7 +217,7 @@ def test_a_labeller_that_never_answers_costs_no_frame(monkeypatch: pytest.Monkey
         assert thinker.described == []
     begun = time.monotonic()
     text.close()
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 20  # not for ever
     assert seen[0] == seen[1]
     assert seen[1][:2] == (80, 79)
     assert labeller.asked == 1

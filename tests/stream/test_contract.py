@@ -45,7 +45,7 @@ def test_the_demo_bundle_loads_with_every_branch() -> None:
 
 
 def test_the_demo_bundle_is_small() -> None:
-    assert sum(path.stat().st_size for path in demo_bundle().iterdir()) <= 15e6
+    assert sum(path.stat().st_size for path in demo_bundle().rglob("*")) <= 15e6
 
 
 def test_flipped_byte(bundle: Path) -> None:

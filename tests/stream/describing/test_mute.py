@@ -59,9 +59,7 @@ def test_a_full_disk_is_not_the_videos_fault(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(mute, "_copy", full)
-    with pytest.raises(
-        UsageError, match=r"room for a copy of a\.mp4 .* No space left .*; make room"
-    ):
+    with pytest.raises(UsageError, match=r"room for a copy of a\.mp4 .* No space left .*; make room"):
         muted(source, tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
 

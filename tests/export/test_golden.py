@@ -88,13 +88,12 @@ def test_the_modules_answer_as_their_graphs_do(golden_bundle):
     """Another runtime than the one that made the golden tensors: torch in the place of ONNX Runtime."""
     import torch
 
-    from export.networks import write_graphs  # noqa: F401
     from export.untrained import _networks, _tokenizer
 
     bundle = load(golden_bundle)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        networks = _networks(bundle.manifest.window, 16, True, True, 28, _tokenizer().get_vocab_size())
+        networks = _networks(bundle.manifest.window, 16, 16, True, True, 28, _tokenizer().get_vocab_size())
     mode = bundle.manifest.modes["full"]
     graphs = {**mode.branches, "fusion": mode.fusion}
     runners = {name: Trained(getattr(networks, name), graph) for name, graph in graphs.items()}

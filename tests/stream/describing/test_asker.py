@@ -247,10 +247,11 @@ def test_closing_calls_off_what_is_on_its_way(monkeypatch: pytest.MonkeyPatch) -
 def test_a_provider_that_sleeps_between_requests_gives_up_with_the_stream() -> None:
     labeller = Labeller()
     asker, _ = asking(labeller)
-    given_up = threading.Event()
+    asleep, given_up = threading.Event(), threading.Event()
 
     def sleepy(*_: Any, **__: Any) -> Reply:
         try:
+            asleep.set()
             labeller.sleep(60.0)
         finally:
             given_up.set()
@@ -258,7 +259,7 @@ def test_a_provider_that_sleeps_between_requests_gives_up_with_the_stream() -> N
 
     labeller.describe = sleepy  # type: ignore[method-assign,assignment]
     asker.start()
-    until(lambda: asker.status().state == "sending")
+    assert asleep.wait(20)
     begun = time.monotonic()
     asker.close()
     assert given_up.wait(20)  # generous beside the minute that it would have slept

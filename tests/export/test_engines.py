@@ -1,6 +1,7 @@
 """Engines up to the border of the hardware: what is kept, when the gate runs, what is refused."""
 
 import os
+import platform
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -227,10 +228,8 @@ def test_the_options_are_words_of_the_provider_that_is_installed() -> None:
     from stream.engine import compile_engine
 
     library = Path(onnxruntime.__file__).parent / "capi" / "libonnxruntime_providers_tensorrt.so"
-    if not library.is_file():
-        pytest.skip(
-            "this ONNX Runtime comes without its TensorRT provider (no wheel with it for this platform)"
-        )
+    if platform.machine() != "x86_64":
+        pytest.skip("ONNX Runtime's wheel for this processor has no TensorRT provider")
     words = library.read_bytes()
     used = [*cache.OPTIONS, "trt_engine_cache_enable", *re.findall(r'"(trt_\w+)"', getsource(compile_engine))]
     assert len(used) == 7

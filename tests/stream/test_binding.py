@@ -4,6 +4,7 @@ No GPU is needed: the CPU provider binds too, and what only CUDA does is held by
 """
 
 import gc
+import platform
 import tracemalloc
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -246,8 +247,8 @@ def test_the_options_are_words_of_the_providers_that_are_installed() -> None:
 
     capi = Path(onnxruntime.__file__).parent / "capi"
     cuda = capi / "libonnxruntime_providers_cuda.so"
-    if not cuda.is_file():
-        pytest.skip("this ONNX Runtime comes without its CUDA provider (no wheel with it for this platform)")
+    if platform.machine() != "x86_64":
+        pytest.skip("ONNX Runtime's wheel for this processor has no CUDA provider")
     words = cuda.read_bytes()
     for name in (*CUDA_OPTIONS, "enable_cuda_graph"):
         assert name.encode() in words

@@ -7,7 +7,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +24,24 @@ _DTYPES: dict[torch.dtype, Any] = {torch.float32: "float32", torch.int64: "int64
 
 
 def export(
-    module: nn.Module, inputs: Mapping[str, Tensor], output: str, path: Path, *, largest: int = LARGEST
+    module: nn.Module,
+    inputs: Mapping[str, Tensor],
+    output: str | Sequence[str],
+    path: Path,
+    *,
+    largest: int = LARGEST,
 ) -> Graph:
     """Write ``module`` to ``path`` as traced on ``inputs`` (in the order of its ``forward``).
 
-    Shapes are those of ``inputs``, batch included. Returns the graph's specification for a manifest,
-    with the file's bare name.
+    Shapes are those of ``inputs``, batch included; several outputs are named in order. Returns the graph's
+    specification for a manifest, with the file's bare name.
     """
     module = module.eval()
     beside = sum(p.nbytes for p in (*module.parameters(), *module.buffers())) > largest
+    names = [output] if isinstance(output, str) else list(output)
     with torch.no_grad():
-        result = module(*inputs.values())
+        found = module(*inputs.values())
+    results = (found,) if isinstance(found, Tensor) else found
     with warnings.catch_warnings(), _quiet():
         warnings.simplefilter("ignore")  # the exporter warns about its own internals
         torch.onnx.export(
@@ -42,7 +49,7 @@ def export(
             tuple(inputs.values()),
             path,
             input_names=list(inputs),
-            output_names=[output],
+            output_names=names,
             opset_version=OPSET,
             dynamo=True,
             external_data=beside,
@@ -52,7 +59,7 @@ def export(
     return Graph(
         file=path.name,
         inputs=tuple(_spec(name, value) for name, value in inputs.items()),
-        outputs=(_spec(output, result),),
+        outputs=tuple(_spec(name, value) for name, value in zip(names, results, strict=True)),
     )
 
 

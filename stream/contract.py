@@ -96,18 +96,59 @@ class Calibration(Record, frozen=True, kw_only=True):
                 raise ValueError("slope and bias need one finite value per knot")
 
 
+class RingSpec(Record, frozen=True, kw_only=True):
+    """What the host of a ring encoder must know: how far each layer sees, and how its rows are numbered."""
+
+    bands: tuple[int, ...]  # rows that a layer's query sees, its own included
+    capacity: int  # cached rows, a multiple of every hop, at least the largest band − 1
+    readout: int  # newest rows whose mean is read
+    local: int  # ticks that are mixed before the layers; 0 = none
+    step_s: float  # seconds between rows
+    periods_s: tuple[float, float]  # shortest and longest rotary period; the rest lie between, in log
+
+    def __post_init__(self) -> None:
+        if not self.bands or min(self.bands) < 2 or self.capacity < max(self.bands) - 1:
+            raise ValueError(
+                "bands must see 2 rows or more, and capacity must hold the largest of them but one"
+            )
+        if self.readout < 1 or self.local < 0 or not (self.step_s > 0 and min(self.periods_s) > 0):
+            raise ValueError("readout, step_s and periods_s must be positive")
+
+    @property
+    def reach(self) -> int:
+        """Rows that the newest output depends on, its own included."""
+        return sum(band - 1 for band in self.bands) + max(self.local - 1, 0) + 1
+
+
+class Steps(Record, frozen=True, kw_only=True):
+    """The step graphs of one branch in ring mode, one a hop."""
+
+    graphs: dict[int, Graph]  # by hop, rows that are new at a time
+    ring: RingSpec
+
+    def __post_init__(self) -> None:
+        if 1 not in self.graphs or any(hop < 1 or self.ring.capacity % hop for hop in self.graphs):
+            raise ValueError("steps need a hop of 1, and a capacity that is a multiple of every hop")
+
+
 class Mode(Record, frozen=True, kw_only=True):
-    """One way to run the temporal models: its graphs, its hop and its calibration."""
+    """One way to run the temporal models: its graphs, its hop and its calibration.
+
+    With ``steps`` (ring mode) the graph of such a branch is its readout, from what the steps left behind.
+    """
 
     branches: dict[str, Graph]  # any of BRANCHES
     fusion: Graph
     hop: int  # ticks between estimates when nothing else is asked
     calibration: Calibration
+    steps: dict[str, Steps] = {}  # of the branches that a ring carries
 
     def __post_init__(self) -> None:
-        unknown = set(self.branches) - set(BRANCHES)
+        unknown = (set(self.branches) | set(self.steps)) - set(BRANCHES)
         if unknown or not self.branches:
             raise ValueError(f"branches must be some of {', '.join(BRANCHES)}")
+        if not set(self.steps) <= set(self.branches):
+            raise ValueError("steps must belong to branches")
         missing = {key_of(present) for present in _subsets(self.branches)} - set(self.calibration.slope)
         if missing:
             raise ValueError(f"calibration lacks {', '.join(sorted(missing))}")
@@ -137,11 +178,15 @@ class ImageInput(Record, frozen=True, kw_only=True):
     token: Literal["cls", "mean"] = "cls"
 
 
+TextForm = Literal["guarded", "paper"]  # of descriptions; see `stream.describing.rendering`
+
+
 class TextInput(Record, frozen=True, kw_only=True):
-    """Tokenizer of the text branch."""
+    """Tokenizer of the text branch, and the descriptions that it learnt to read."""
 
     tokenizer: str  # file
     length: int  # word pieces, padded or cut
+    form: TextForm = "guarded"
 
 
 class Extractor(Record, frozen=True, kw_only=True):
@@ -291,8 +336,9 @@ def check_extractor(bundle: Bundle, found: Extractor) -> None:
 
 
 def graphs_of(manifest: Manifest) -> list[Graph]:
-    """Every graph of a bundle: of each mode's branches and fusion, and the image encoder."""
+    """Every graph of a bundle: of each mode's branches, steps and fusion, and the image encoder."""
     graphs = [g for mode in manifest.modes.values() for g in (*mode.branches.values(), mode.fusion)]
+    graphs += [g for mode in manifest.modes.values() for s in mode.steps.values() for g in s.graphs.values()]
     return [*graphs, manifest.image.encoder] if manifest.image else graphs
 
 

@@ -1,0 +1,174 @@
+"""The ring mode of a branch as graphs: one step for every hop, and the readout.
+
+step:    each stream's new values float32 [h, width] by its name, ``mask`` bool [S, h], ``bias`` float32
+         [L, S, h, C], ``cos`` and ``sin`` float32 [h, w], ``tail`` [S, local − 1, D] with local ticks,
+         of each layer i ``keys_i`` [S, H, w, C] and ``values_i`` [S, H, C, w]
+         → ``rows`` [S, h, D], with local ticks ``next_tail``, ``new_keys_i`` [S, H, w, h],
+         ``new_values_i`` [S, H, h, w]
+readout: ``rows`` float32 [S, D], the mean of the newest rows of each stream, and ``present`` bool [S]
+         → ``vector`` [1, E]
+
+The host keeps the caches: it writes new keys and values over rows that have left every band.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from export.parity import Case, Report, check
+from export.ring import Ring, turns
+from export.to_onnx import export
+from export.traceable import MASKED, PERIODS_S
+from stream.contract import Graph, RingSpec
+
+HOPS = (1, 5, 25)
+
+
+class RingBranch(nn.Module):
+    """A branch whose streams (keypoint groups, or the one of image features) share a ring encoder.
+
+    ``streams`` turn the values of a row into its vector: [..., width] → [..., D].
+    """
+
+    def __init__(
+        self, streams: Mapping[str, nn.Module], ring: Ring, dim: int, out: int, readout: int
+    ) -> None:
+        super().__init__()
+        self.streams, self.ring, self.readout = nn.ModuleDict(dict(streams)), ring, readout
+        self.absent = nn.Parameter(0.02 * torch.randn(len(streams), dim))
+        self.project = nn.Linear(len(streams) * dim, out)
+
+    def rows(self, values: Sequence[Tensor], masks: Sequence[Tensor]) -> list[Tensor]:
+        """Values [B, T, width] and masks bool [B, T] of each stream → each layer's rows [S, B, T, D]."""
+        x = torch.stack([embed(v) for embed, v in zip(self.streams.values(), values, strict=True)])
+        return self.ring.rows(x, torch.stack(list(masks)))
+
+    def vectors(self, rows: Tensor, masks: Sequence[Tensor]) -> Tensor:
+        """What would be read after every tick: rows [S, B, T, D] → [B, T, E].
+
+        Of each stream the mean of the valid ones among its ``readout`` newest rows, or its absent vector.
+        """
+        mask = torch.stack(list(masks))[..., None].to(rows.dtype)
+        count = _running(mask, self.readout)
+        mean = _running(rows * mask, self.readout) / count.clamp(min=1)
+        return self.read(mean.permute(1, 2, 0, 3), (count[..., 0] > 0).permute(1, 2, 0))
+
+    def read(self, mean: Tensor, present: Tensor) -> Tensor:
+        """Means [..., S, D] and bool [..., S] → [..., E]."""
+        vector: Tensor = self.project(torch.where(present[..., None], mean, self.absent).flatten(-2))
+        return vector
+
+    def spec(self, local: int) -> RingSpec:
+        """What the host must know to keep the caches."""
+        bands = self.ring.bands
+        return RingSpec(
+            bands=bands,
+            capacity=-(-(max(bands) - 1) // max(HOPS)) * max(HOPS),
+            readout=self.readout,
+            local=local,
+            step_s=self.ring.step_s,
+            periods_s=PERIODS_S,
+        )
+
+
+def _running(x: Tensor, n: int) -> Tensor:
+    """Sum of the newest ``n`` rows along the third axis, in float64."""
+    total = x.double().cumsum(2)
+    earlier = torch.nn.functional.pad(total, (0, 0, n, 0))[:, :, : x.shape[2]]
+    return (total - earlier).to(x.dtype)
+
+
+class Step(nn.Module):
+    """One hop of a branch, as its graph."""
+
+    def __init__(self, branch: RingBranch) -> None:
+        super().__init__()
+        self.branch = branch
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        streams, ring = self.branch.streams, self.branch.ring
+        values, (mask, bias, cos, sin, *rest) = inputs[: len(streams)], inputs[len(streams) :]
+        tail = rest.pop(0) if ring.local else None
+        x = torch.stack([embed(v[None])[0] for embed, v in zip(streams.values(), values, strict=True)])
+        caches = list(zip(rest[::2], rest[1::2], strict=True))
+        return ring.step(x, mask, bias, cos, sin, tail, caches)
+
+
+class Readout(nn.Module):
+    """The branch's vector from its streams' means, as its graph."""
+
+    def __init__(self, branch: RingBranch) -> None:
+        super().__init__()
+        self.branch = branch
+
+    def forward(self, rows: Tensor, present: Tensor) -> Tensor:
+        return self.branch.read(rows[None], present[None])
+
+
+def write_branch(
+    name: str, branch: RingBranch, widths: Mapping[str, int], local: int, folder: Path
+) -> tuple[tuple[Graph, ...], Graph, list[Report]]:
+    """Export the steps and the readout of one branch into ``folder``, each held against its module.
+
+    ``widths`` of the streams' inputs, by name. Raises ModelError when a graph differs.
+    """
+    generator = torch.Generator().manual_seed(7)
+    spec, reports, steps = branch.spec(local), [], []
+    for hop in HOPS:
+        path, module = folder / f"ring_{name}_{hop}.onnx", Step(branch)
+        inputs = step_inputs(branch, spec, widths, hop, generator)
+        steps.append(export(module, inputs, step_outputs(branch), path))
+        cases = [_case(step_inputs(branch, spec, widths, hop, generator)) for _ in range(3)]
+        reports.append(check(module, steps[-1], path, cases))
+    count, dim = branch.absent.shape
+    path, readout = folder / f"ring_{name}.onnx", Readout(branch)
+    traced = {
+        "rows": torch.randn(count, dim, generator=generator),
+        "present": torch.ones(count, dtype=torch.bool),
+    }
+    graph = export(readout, traced, "vector", path)
+    some = [
+        _case({"rows": torch.randn(count, dim), "present": torch.arange(count) < n}) for n in range(count + 1)
+    ]
+    reports.append(check(readout, graph, path, some))
+    return tuple(steps), graph, reports
+
+
+def step_outputs(branch: RingBranch) -> list[str]:
+    """Names of a step's outputs, in order."""
+    caches = [f"new_{kind}_{i}" for i in range(len(branch.ring.layers)) for kind in ("keys", "values")]
+    return ["rows", *(["next_tail"] if branch.ring.local else []), *caches]
+
+
+def step_inputs(
+    branch: RingBranch, spec: RingSpec, widths: Mapping[str, int], hop: int, generator: torch.Generator
+) -> dict[str, Tensor]:
+    """Random inputs of a step: half of the cached rows are there, most of the new ones."""
+    ring, (streams, dim) = branch.ring, branch.absent.shape
+
+    def random(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator)
+
+    def some(share: float, *shape: int) -> Tensor:
+        return torch.rand(*shape, generator=generator) < share
+
+    first = int(torch.randint(100_000, (1,), generator=generator))
+    cos, sin = turns(torch.arange(first, first + hop), ring.width, ring.step_s)
+    inputs = {name: random(hop, width) for name, width in widths.items()}
+    inputs["mask"] = some(0.8, streams, hop)
+    layers, capacity = len(spec.bands), spec.capacity
+    inputs["bias"] = MASKED * some(0.5, layers, streams, hop, capacity).float()
+    inputs |= {"cos": cos, "sin": sin}
+    if ring.local:
+        inputs["tail"] = random(streams, ring.before, dim)
+    heads = dim // ring.width
+    for i in range(layers):
+        inputs[f"keys_{i}"] = random(streams, heads, ring.width, capacity)
+        inputs[f"values_{i}"] = random(streams, heads, capacity, ring.width)
+    return inputs
+
+
+def _case(inputs: Mapping[str, Tensor]) -> Case:
+    return {name: value.numpy() for name, value in inputs.items()}

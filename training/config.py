@@ -79,7 +79,8 @@ class Data(Section, frozen=True, kw_only=True):
     labeller: float = 0.644  # how often a pseudo-label is right (paper: 64.4 %)
     texts: int = 2000  # more descriptions, without points: a text branch would learn few by heart
     held_out: int = 100  # subjects for calibration and figures, never trained on
-    easier: str = ""  # profile of the first, easier third of stage 1 (a curriculum); empty = none
+    easier: str = ""  # profile of the first, easier people of stage 1 (a curriculum); empty = none
+    easier_share: float = 1.0  # steps on their moments, as a share of those of `[moments]`
     warped_share: float = 0.5  # of the windows, where there are films of warped people
     portraits: int = 0  # simulated recordings that get image features
     encoder_samples: int = 8192  # portraits that a run's own image encoder learns from

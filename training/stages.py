@@ -65,9 +65,11 @@ def _learn_moments(
         return moment_loss(branch, said, mask, batch)
 
     parts = [getattr(model, branch), model.moment_heads[branch]]
-    for name, chosen in ((f"easier moments {branch}", [easier]), (f"moments {branch}", learnt)):
+    easily = structs.replace(stage, steps=round(stage.steps * recipe.data.easier_share))
+    courses = (("easier moments", [easier], easily), ("moments", learnt, stage))
+    for name, chosen, course in courses:
         if any(chosen):
-            trainer.fit(parts, loss, _windows(trainer, name, chosen, stage, (branch,)))
+            trainer.fit(parts, loss, _windows(trainer, f"{name} {branch}", chosen, course, (branch,)))
     trainer.once(f"head {branch}", lambda: _start_head(trainer, model, branch, learnt))
 
 

@@ -10,8 +10,9 @@ UndertoneError                  every message is one sentence: expected, found, 
 ├── MessageError                bytes that are no message of a known schema
 ├── DescriptionError            a labeller gave no description
 │   ├── DescriptionRefused      … because it would not speak of this video
+│   │   └── DescriptionRejected … or not even take it: too long, or of a kind that it does not read
 │   ├── DescriptionMalformed    … but something that is not of the schema; keeps it
-│   ├── DescriptionDenied       … because the request itself is wrong: a key, a model, a size
+│   ├── DescriptionDenied       … because no request would do: the key, the model, a permission
 │   └── DescriptionUnavailable  … because it is busy or down, after the retries
 └── UsageError                  an option or argument outside what the command accepts
 """
@@ -55,6 +56,10 @@ class DescriptionError(UndertoneError):
 
 class DescriptionRefused(DescriptionError):
     """A labeller would not speak of this video, or said nothing at all."""
+
+
+class DescriptionRejected(DescriptionRefused):
+    """A labeller does not take this video: it is too long, or of a kind that it does not read."""
 
 
 class DescriptionMalformed(DescriptionError):

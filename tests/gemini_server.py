@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 Kind = Literal["start", "upload", "get", "generate", "delete"]
 KEY = "AIza-not-a-real-key-4711"
+RPC = "type.googleapis.com/google.rpc"
 NEVER = 3600.0  # s; closing the server ends every delay
 GOOD = {
     "action_units": [
@@ -128,7 +129,9 @@ class GeminiServer:
             return _error(fault.status, fault.message, fault.headers, fault.details)
         if asked.headers.get("x-goog-api-key") != self.key and asked.kind != "upload":
             found = asked.headers.get("x-goog-api-key")  # the real one does not repeat it; a proxy may
-            return _error(400, f"API key not valid: {found}. Please pass a valid API key.")
+            reason = {"@type": f"{RPC}.ErrorInfo", "reason": "API_KEY_INVALID", "domain": "googleapis.com"}
+            message = f"API key not valid: {found}. Please pass a valid API key."
+            return _error(400, message, details=(reason,))
         with self._lock:
             return getattr(self, f"_{asked.kind}")(asked, fault)
 
@@ -225,7 +228,9 @@ def _error(
 ) -> tuple[int, dict[str, str], bytes]:
     names = {
         400: "INVALID_ARGUMENT",
+        401: "UNAUTHENTICATED",
         403: "PERMISSION_DENIED",
+        404: "NOT_FOUND",
         409: "ALREADY_EXISTS",
         429: "RESOURCE_EXHAUSTED",
     }

@@ -16,7 +16,7 @@ from google.genai.errors import ClientError
 
 from stream.describing.answer import parse
 from stream.describing.backoff import Backoff, Sleep
-from stream.describing.gemini_replies import said, tokens, translated
+from stream.describing.gemini_replies import GONE, said, tokens, translated
 from stream.describing.prompts import Prompt
 from stream.describing.provider import FREE, KEYS, Clip, Keep, Meter, Reply, Sampling, gemini_address, nothing
 from stream.errors import (
@@ -29,7 +29,6 @@ from stream.errors import (
 
 MIME = {".mp4": "video/mp4", ".webm": "video/webm", ".avi": "video/avi"}
 INLINE_BYTES = 14_000_000  # base64 and the prompt make just under 20 MB of it, the limit of a request
-GONE = (403, 404)  # of a file that is not there the service says "forbidden, or may not exist"
 PATIENT = Backoff()
 
 Result = TypeVar("Result")

@@ -1,5 +1,6 @@
 """What Gemini's service says, read: an answer's text, or which of our errors it comes to."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,10 +11,28 @@ import httpx2
 from google.genai.errors import APIError
 from google.genai.types import FinishReason, GenerateContentResponse
 
-from stream.errors import DescriptionDenied, DescriptionMalformed, DescriptionRefused, DescriptionUnavailable
+from stream.errors import (
+    DescriptionDenied,
+    DescriptionMalformed,
+    DescriptionRefused,
+    DescriptionRejected,
+    DescriptionUnavailable,
+)
 
 CUT = (FinishReason.MAX_TOKENS, FinishReason.CONTINUATION)
 LATER = (408, 409, 429)  # besides 5xx; 409 is a file that another try has put there
+ITS_OWN = (400, 413, 415, 422)  # said of this request alone, unless the words are of what all have in common
+GONE = (403, 404)  # of a file that is not there the service says "forbidden, or may not exist"
+FILE = re.compile(r"\bfiles?\b", re.IGNORECASE)
+# The key, the account, the model, our form of request: what no other video would change.
+COMMON = re.compile(
+    r"api[ _]?key|credential|unauthenticated|permission|billing|quota|suspended|service_disabled|"
+    r"location is not supported|"
+    r"\bmodels/\S|\bmodel name\b|\b(?:unknown|invalid|unsupported) model\b|"
+    r"\bmodel\b[^.;]{0,80}\b(?:not (?:found|exist|available)|(?:does|do) not exist|no longer)|"
+    r"unknown name|invalid json payload",
+    re.IGNORECASE,
+)
 LONGEST = 300  # characters of the other side's words in a message
 
 
@@ -67,9 +86,14 @@ def translated(key: str) -> Iterator[None]:
         yield
     except APIError as error:
         found = _short(f"{error.code} {error.status or ''}: {error.message or ''}", key)
-        if error.code in LATER or error.code >= 500:
+        if error.code in LATER or error.code >= 500 or _of_a_file(error):
             raise DescriptionUnavailable(
                 f"gemini: expected an answer, found {found}; try again later.", retry_after_s(error)
+            ) from None
+        if error.code in ITS_OWN and not _in_common(error):
+            raise DescriptionRejected(
+                f"gemini: expected this video to be accepted, found {found}; "
+                "shorten or convert it, or leave it out."
             ) from None
         raise DescriptionDenied(
             f"gemini: expected the request to be accepted, found {found}; "
@@ -87,6 +111,27 @@ def translated(key: str) -> Iterator[None]:
         ) from None
 
 
+def _in_common(error: APIError) -> bool:
+    """Whether what is wrong is wrong with every request: google.rpc's status, reasons and words."""
+    reasons = (str(detail.get("reason", "")) for detail in _details(error))  # google.rpc.ErrorInfo
+    return any(map(COMMON.search, (error.status or "", error.message or "", *reasons))) or (
+        error.status == "FAILED_PRECONDITION"  # of the account: where it is, what it pays
+    )
+
+
+def _of_a_file(error: APIError) -> bool:
+    """Whether an uploaded video is no longer there; the next try uploads it anew."""
+    return error.code in GONE and bool(FILE.search(error.message or ""))
+
+
+def _details(error: APIError) -> Iterator[dict[str, object]]:
+    body = error.details if isinstance(error.details, dict) else {}
+    found = body.get("error")
+    for detail in (found.get("details") if isinstance(found, dict) else None) or ():
+        if isinstance(detail, dict):
+            yield detail
+
+
 def retry_after_s(error: APIError, now: datetime | None = None) -> float | None:
     """How long the service wishes to be left alone: its header, or the delay among the details."""
     headers = getattr(error.response, "headers", None) or {}
@@ -99,8 +144,7 @@ def retry_after_s(error: APIError, now: datetime | None = None) -> float | None:
         except ValueError:
             return None
         return max(0.0, (at - (now or datetime.now(UTC))).total_seconds())
-    body = error.details if isinstance(error.details, dict) else {}
-    for detail in (body.get("error") or {}).get("details") or ():
+    for detail in _details(error):
         delay = str(detail.get("retryDelay", ""))  # "34s", google.rpc.RetryInfo
         if delay.endswith("s") and delay[:-1].replace(".", "", 1).isdecimal():
             return float(delay[:-1])

@@ -7,7 +7,7 @@ import traceback
 from datetime import UTC, datetime
 
 import pytest
-from gemini_server import GOOD, KEY, NEVER, Fault, response
+from gemini_server import GOOD, KEY, NEVER, RPC, Fault, response
 from google.genai import _api_client
 from google.genai.errors import APIError
 
@@ -21,6 +21,7 @@ from stream.errors import (
     DescriptionDenied,
     DescriptionMalformed,
     DescriptionRefused,
+    DescriptionRejected,
     DescriptionUnavailable,
     UsageError,
 )
@@ -266,14 +267,68 @@ def test_a_video_that_is_never_taken_in_is_unavailable(gemini_server, describe, 
     assert gemini_server.files == {}
 
 
-@pytest.mark.parametrize("status", [400, 401, 404])
-def test_a_request_that_no_retry_mends_is_denied(gemini_server, describe, status, slept):
+BLOCKED = {"@type": f"{RPC}.ErrorInfo", "reason": "API_KEY_SERVICE_BLOCKED", "domain": "googleapis.com"}
+FIELD = {"@type": f"{RPC}.BadRequest", "fieldViolations": [{"field": "contents", "description": "too long"}]}
+
+
+@pytest.mark.parametrize("kind", ["start", "generate"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(400, "API key not valid. Please pass a valid API key."),
+        Fault(400, "API Key expired. Please renew the API key."),
+        Fault(400, "Requests are blocked.", details=(BLOCKED,)),
+        Fault(400, "* GenerateContentRequest.model: unexpected model name format"),
+        Fault(400, "The model gemini-1 is not available any more."),
+        Fault(400, "Invalid JSON payload received. Unknown name \"seed\" at 'generation_config'."),
+        Fault(
+            400, body=b'{"error": {"code": 400, "status": "FAILED_PRECONDITION", "message": "Not there."}}'
+        ),
+        Fault(401, "Request had invalid authentication credentials."),
+        Fault(403, "The caller does not have permission"),
+        Fault(404, "models/gemini-0 is not found for API version v1beta"),
+        Fault(405, "no such method"),
+    ],
+    ids=lambda fault: f"{fault.status} {fault.message[:30]}",
+)
+def test_what_is_wrong_with_every_request_is_denied(gemini_server, describe, kind, fault, slept):
     gemini_server.polls = 0
-    gemini_server.faults["generate"].append(Fault(status, "model not found"))
-    with pytest.raises(DescriptionDenied, match=f"{status}.*model not found"):
+    gemini_server.faults[kind].append(fault)
+    with pytest.raises(DescriptionDenied, match=f"found {fault.status} .*check the key, the model"):
         describe()
     assert slept == []
     assert gemini_server.files == {}
+
+
+@pytest.mark.parametrize("kind", ["start", "generate"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(400, "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576)."),
+        Fault(400, "The input token count is 1200000 but the model only supports up to 1048576."),
+        Fault(400, "Request contains an invalid argument."),
+        Fault(400, "Unsupported MIME type: video/avi", details=(FIELD,)),
+        Fault(400, "The file is not in an ACTIVE state."),
+        Fault(413, "Request Entity Too Large"),
+        Fault(415, "Unsupported Media Type"),
+    ],
+    ids=lambda fault: f"{fault.status} {fault.message[:30]}",
+)
+def test_what_is_wrong_with_one_video_is_a_refusal_of_it(gemini_server, describe, kind, fault, slept):
+    gemini_server.polls = 0
+    gemini_server.faults[kind].append(fault)
+    with pytest.raises(DescriptionRejected, match=re.escape(fault.message.rstrip("."))):
+        describe()
+    assert len(gemini_server.of("generate")) == (kind == "generate")
+    assert slept == []
+    assert gemini_server.files == {}
+
+
+def test_an_uploaded_video_that_is_gone_is_no_fault_of_the_key(gemini_server, describe):
+    gone = "You do not have permission to access the File abc or it may not exist."
+    gemini_server.faults["generate"].extend([Fault(403, gone)] * 3)
+    with pytest.raises(DescriptionUnavailable, match="may not exist"):
+        describe()
 
 
 def test_a_wrong_key_is_denied(gemini_server, monkeypatch, describe):
@@ -335,7 +390,7 @@ def test_addresses_elsewhere_are_encrypted(monkeypatch):
 
 def test_what_an_earlier_run_uploaded_is_used(gemini_server, open_gemini, clip):
     noted: dict[str, str] = {}
-    gemini_server.faults["generate"].append(Fault(400))
+    gemini_server.faults["generate"].append(Fault(401))
     gemini_server.faults["delete"].append(Fault(500))
     with pytest.raises(DescriptionDenied):
         open_gemini(uploads=noted).describe(clip, PROMPT, LOOK)

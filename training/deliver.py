@@ -110,7 +110,7 @@ def deliver(
             warmup_s=says.warmup_s,
             extractors=_extractors(extractors or {}, portrait if image else None),
             image=_image_input(written.encoder, portrait, recipe.model.image_features),
-            text=TextInput(tokenizer=TOKENIZER, length=recipe.model.text.length) if text else None,
+            text=_text_input(recipe.model.text.length, about) if text else None,
             modes={"full": mode},
             provenance=Provenance(
                 licence=says.licence,
@@ -164,6 +164,11 @@ def _image_input(encoder: object, portrait: PortraitEncoder | None, dim: int) ->
     if encoder is None or portrait is None:
         return None
     return ImageInput(encoder=encoder, size=portrait.size, mean=portrait.mean, std=portrait.std, dim=dim)
+
+
+def _text_input(length: int, about: dict[str, Any]) -> TextInput:
+    """With the form of the descriptions that a run learnt from: the live side gives its own the same."""
+    return TextInput(tokenizer=TOKENIZER, length=length, form=about.get("text_form", "guarded"))
 
 
 def _note(about: dict[str, Any], says: Delivery) -> str:

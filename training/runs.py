@@ -62,6 +62,7 @@ def run_pretrain(recipe: Recipe, out: Path, materials: Materials) -> Checkpoint:
         "branches": branches_of(pools),
         "wins": win_share(pools.labelled),  # of the training labels
         "told": {"texts": mark["texts"]},
+        "text_form": materials.labels.form,
         "extractors": msgspec.to_builtins(materials.extractors),
     }
     checkpoint = Checkpoint(recipe, model, materials.tokenizer, about)

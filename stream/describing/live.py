@@ -18,7 +18,7 @@ from stream.messages import Describing, Notes
 from stream.records import Frame
 
 if TYPE_CHECKING:
-    from stream.contract import Bundle
+    from stream.contract import Bundle, TextForm
 
 PROVIDERS = ("gemini",)
 TROUBLE = ("failing", "denied")
@@ -113,7 +113,7 @@ def live_text(wishes: Wishes, bundle: "Bundle", pace: str) -> LiveText | None:
     if not wishes.any:
         return None
     option = "--notes" if wishes.describe is None else "--describe"
-    if bundle.manifest.text is None:
+    if (reads := bundle.manifest.text) is None:
         raise UsageError(
             f"{option}: expected a bundle with a text branch, found {bundle.manifest.name} without one; "
             "descriptions would be used by nothing, leave the option out or name another bundle."
@@ -133,7 +133,7 @@ def live_text(wishes: Wishes, bundle: "Bundle", pace: str) -> LiveText | None:
             "choose one of these."
         )
     minute = Minute()
-    asker, where = _gemini(wishes, minute, newest)
+    asker, where = _gemini(wishes, minute, newest, reads.form)
     notice = (
         f"the last minute of video (picture only, no sound, at most {HEIGHT} lines) will be sent to {where} "
         f"every {wishes.every_s:g} s for a description"
@@ -141,8 +141,8 @@ def live_text(wishes: Wishes, bundle: "Bundle", pace: str) -> LiveText | None:
     return LiveText(newest, minute=minute, asker=asker, notebook=notebook, notice=notice)
 
 
-def _gemini(wishes: Wishes, minute: Minute, newest: Newest) -> tuple[Asker, str]:
-    """Who asks Gemini, and where the video goes."""
+def _gemini(wishes: Wishes, minute: Minute, newest: Newest, form: "TextForm") -> tuple[Asker, str]:
+    """Who asks Gemini, and where the video goes. ``form``: that the text branch learnt to read."""
     try:
         from stream.describing.backoff import Backoff
         from stream.describing.gemini import Gemini
@@ -168,7 +168,7 @@ def _gemini(wishes: Wishes, minute: Minute, newest: Newest) -> tuple[Asker, str]
         provider,
         load(PROMPT),
         Sampling(wishes.model or GEMINI_MODEL, fps=FPS),
-        lambda reply: render(reply.answer),
+        lambda reply: render(reply.answer, form=form),
         every_s=wishes.every_s,
     )
     return asker, "Google" if addresses == [GOOGLE] else redact(addresses[0])

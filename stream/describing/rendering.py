@@ -10,13 +10,13 @@ both: a description of any length of video reads alike.
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
+from stream.contract import TextForm as Form
 from stream.describing.answer import ActionUnit, Answer, Verdict
 from stream.describing.guard import guarded
 from stream.errors import UsageError
 
-Form = Literal["guarded", "paper"]
 LENGTH = 512  # word pieces that BERT-Base reads
 
 

@@ -122,6 +122,15 @@ def test_calibration_must_cover_every_set_of_branches(bundle: Path) -> None:
     refused(bundle, "calibration lacks keypoints+text")
 
 
+def test_a_manifest_from_before_forms_were_noted_reads_guarded_descriptions(bundle: Path) -> None:
+    edit(bundle, lambda m: m["text"].pop("form", None))
+    text = contract.load(bundle).manifest.text
+    assert text is not None
+    assert text.form == "guarded"
+    edit(bundle, lambda m: m["text"].update(form="loud"))
+    refused(bundle, "form")
+
+
 def learnt_from(name: str, sha256: str) -> Callable[[dict], None]:
     return lambda manifest: manifest["extractors"].update(holistic={"name": name, "sha256": sha256})
 

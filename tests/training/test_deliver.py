@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -17,6 +19,7 @@ from training.checkpoint import load as load_checkpoint
 from training.corpus.made_up import source
 from training.deliver import deliver, deliver_run, extractors_of, real_cases, summary
 from training.golden import made_up
+from training.labelling import labels
 from training.log import read
 from training.materials import from_simulator
 from training.simulated import HELD_OUT
@@ -85,6 +88,17 @@ def test_only_branches_that_learnt_are_delivered(delivered):
     assert max(r.worst for r in reports) <= 1e-4
     assert len(list(inspect(bundle))) == 3
     assert "MB" in summary(bundle, reports)
+
+
+def test_the_form_of_the_texts_goes_along(recipe, folder, tmp_path):
+    """From the labeller's lines to the manifest, which the live side renders its own descriptions by."""
+    assert runs.resume(folder).about["text_form"] == "guarded"
+    labels.write(tmp_path / "said.jsonl", [labels.Said("0001", 0.9, "Confidence: win 90, loss 10.", "paper")])
+    materials = replace(from_simulator(recipe), labels=labels.read(tmp_path / "said.jsonl"))
+    runs.run(recipe, tmp_path, materials)
+    for name, form in ((folder, "guarded"), (tmp_path, "paper")):
+        bundle, _ = deliver(runs.resume(name), tmp_path / f"{form}-bundle", command="a command")
+        assert bundle.manifest.text.form == form
 
 
 def test_golden_tensors_are_what_the_network_says_of_made_up_people(folder, delivered, tmp_path):

@@ -1,6 +1,7 @@
 """What a labeller said of many videos, as training reads it: ``labels.jsonl`` and a person's corrections.
 
-    {"id": "0001", "win": 0.8, "text": "Evidence: …"}     one line a video, null where the answer failed
+    {"id": "0001", "win": 0.8, "text": "Evidence: …"}     one line a video, null where the answer failed;
+                                                          texts as the paper has them also say "form": "paper"
 
 The audit file beside it (``audit.py``) holds the same verdicts for a person to read; a correction there wins.
 It is of the verdict alone: the text stays what the labeller saw.
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from stream.contract import TextForm as Form
 from stream.errors import UsageError
 from training.corpus.files import replace_with
 from training.corpus.recording import Recording
@@ -21,12 +23,13 @@ from training.labelling import audit
 LABELS = "labels.jsonl"
 
 
-class Said(msgspec.Struct, frozen=True):
+class Said(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line: a video's chance of win, 0..1, and its description."""
 
     id: str
     win: float | None
     text: str | msgspec.UnsetType | None = msgspec.UNSET
+    form: Form = "guarded"  # of the text
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +40,7 @@ class Labels:
     # None where no line has a text: then the corpus keeps its own. Otherwise a video without a text has none,
     # lest some speak in the labeller's words and others in somebody else's.
     texts: Mapping[str, str | None] | None = None
+    form: Form = "guarded"  # of all texts
 
     @property
     def ids(self) -> set[str]:
@@ -78,7 +82,13 @@ def read(path: Path, *, corrected: bool = True) -> Labels:
     if corrected:
         wins |= {id: row.win for id, row in rows.items() if row.corrected}
     texts = {id: line.text for id, line in said.items() if line.text is not msgspec.UNSET}
-    return Labels({id: win for id, win in wins.items() if win is not None}, texts or None)
+    forms = {line.form for line in said.values() if line.text} or {"guarded"}
+    if len(forms) > 1:
+        raise UsageError(
+            f"{lines}: expected texts of one form, found guarded ones and the paper's; "
+            "run `label` again with one --text."
+        )
+    return Labels({id: win for id, win in wins.items() if win is not None}, texts or None, *forms)
 
 
 def _files(path: Path) -> tuple[Path | None, Path | None]:

@@ -56,7 +56,7 @@ def label(
     lines = (msgspec.json.encode({"id": id, "raw": said}) for id, said in raw.items())
     replace_with(out / ANSWERS, b"\n".join(lines) + b"\n")
     answers = {id: parse(said, Answer) for id, said in raw.items()}
-    said = (labels.Said(id, a.win, render(a, form=form) or None) for id, a in answers.items())
+    said = (labels.Said(id, a.win, render(a, form=form) or None, form) for id, a in answers.items())
     labels.write(out / labels.LABELS, said)
     audit.write(out / audit.AUDIT, answers)
     return answers

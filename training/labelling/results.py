@@ -34,7 +34,7 @@ def _said(
         return labels.Said(id, answer.win if answer else None)
     if answer is None:
         return labels.Said(id, None, None)
-    return labels.Said(id, answer.win, render(answer, form=form, names=names) or None)
+    return labels.Said(id, answer.win, render(answer, form=form, names=names) or None, form)
 
 
 def summary(

@@ -76,6 +76,27 @@ def test_the_last_minute_becomes_text(asked: LiveText, gemini_server: GeminiServ
     assert not gemini_server.of("start"), "nothing is left with the service"
 
 
+@pytest.mark.parametrize(("form", "told"), [("guarded", False), ("paper", True)])
+def test_text_has_the_form_that_the_bundle_learnt_to_read(
+    gemini_server: GeminiServer, bundle: contract.Bundle, form: contract.TextForm, told: bool
+) -> None:
+    reads = msgspec.structs.replace(bundle.manifest.text, form=form)
+    learnt = msgspec.structs.replace(bundle.manifest, text=reads)
+    text = live_text(
+        Wishes(describe="gemini", every_s=0.2), msgspec.structs.replace(bundle, manifest=learnt), "live"
+    )
+    assert text is not None
+    text.start()
+    try:
+        show(text, 100.0, 112.0)
+        until(lambda: text.describing().answered == 1)  # type: ignore[union-attr]
+    finally:
+        text.close()
+    said = text.take()
+    assert said is not None
+    assert ("win 70" in said.text) is told
+
+
 @pytest.mark.parametrize(
     ("fault", "state"),
     [
@@ -84,6 +105,7 @@ def test_the_last_minute_becomes_text(asked: LiveText, gemini_server: GeminiServ
         (Fault(reset=True), "failing"),
         (Fault(answer="no JSON"), "failing"),
         (Fault(response={"candidates": []}), "failing"),
+        (Fault(400, "The input token count exceeds the maximum."), "failing"),
         (Fault(403, "no permission"), "denied"),
     ],
 )

@@ -43,6 +43,17 @@ def test_lines_and_sheet_belong_together(folder, name):
     assert again.texts_sha256 == found.texts_sha256
 
 
+def test_the_form_of_the_texts_is_noted(tmp_path):
+    path = tmp_path / LABELS
+    write(path, SAID)
+    assert ("form" in path.read_text(), read(path).form) == (False, "guarded")
+    write(path, [Said("0001", 0.7, "win 70", "paper"), Said("0003", None, None, "paper")])
+    assert read(path).form == "paper"
+    write(path, [Said("0001", 0.7, "win 70", "paper"), Said("0002", 0.2, "nods")])
+    with pytest.raises(UsageError, match="expected texts of one form, found guarded ones and the paper's"):
+        read(path)
+
+
 def test_a_sheet_alone_and_lines_alone(folder):
     lines = (folder / LABELS).rename(folder / "said.jsonl")
     correct(folder, "0001", "loss")

@@ -12,16 +12,18 @@ The host keeps the caches: it writes new keys and values over rows that have lef
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from export.parity import Case, Report, check
+from export.graphs import Fusion
+from export.parity import Case, Report, check, random_cases
 from export.ring import Ring, turns
 from export.to_onnx import export
 from export.traceable import MASKED, PERIODS_S
-from stream.contract import Graph, RingSpec
+from stream.contract import BRANCHES, Graph, RingSpec, Steps
 
 HOPS = (1, 5, 25)
 
@@ -48,12 +50,14 @@ class RingBranch(nn.Module):
     def vectors(self, rows: Tensor, masks: Sequence[Tensor]) -> Tensor:
         """What would be read after every tick: rows [S, B, T, D] → [B, T, E].
 
-        Of each stream the mean of the valid ones among its ``readout`` newest rows, or its absent vector.
+        Of each stream the mean of its ``readout`` newest rows, or its absent vector. A row counts where it or
+        any other row of its band was there: a missing tick still asks what is remembered.
         """
-        mask = torch.stack(list(masks))[..., None].to(rows.dtype)
-        count = _running(mask, self.readout)
-        mean = _running(rows * mask, self.readout) / count.clamp(min=1)
-        return self.read(mean.permute(1, 2, 0, 3), (count[..., 0] > 0).permute(1, 2, 0))
+        there = torch.stack(list(masks))[..., None].to(rows.dtype)
+        heard = (_running(there, min(self.ring.bands)) > 0.5).to(rows.dtype)
+        count = _running(heard, self.readout)
+        mean = _running(rows * heard, self.readout) / count.clamp(min=1)
+        return self.read(mean.permute(1, 2, 0, 3), (count[..., 0] > 0.5).permute(1, 2, 0))
 
     def read(self, mean: Tensor, present: Tensor) -> Tensor:
         """Means [..., S, D] and bool [..., S] → [..., E]."""
@@ -134,6 +138,41 @@ def write_branch(
     ]
     reports.append(check(readout, graph, path, some))
     return tuple(steps), graph, reports
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WrittenRing:
+    """Graph specifications for the manifest, and how equal each graph is to its module."""
+
+    steps: dict[str, Steps]
+    readouts: dict[str, Graph]
+    fusion: Graph
+    reports: list[Report]
+
+
+def write_ring(
+    branches: Mapping[str, RingBranch],
+    widths: Mapping[str, Mapping[str, int]],
+    local: Mapping[str, int],
+    fusion: Fusion,
+    out: int,
+    folder: Path,
+) -> WrittenRing:
+    """Export the branches' steps and readouts, and the ring mode's fusion, each held against its module."""
+    steps: dict[str, Steps] = {}
+    readouts: dict[str, Graph] = {}
+    reports: list[Report] = []
+    for name, branch in branches.items():
+        found, readouts[name], said = write_branch(name, branch, widths[name], local[name], folder)
+        graphs = dict(zip(HOPS, found, strict=True))
+        steps[name] = Steps(graphs=graphs, ring=branch.spec(local[name]))
+        reports += said
+    path = folder / "ring_fusion.onnx"
+    inputs = {name: torch.randn(1, out) for name in BRANCHES}
+    inputs["present"] = torch.ones(1, len(BRANCHES), dtype=torch.bool)
+    graph = export(fusion, inputs, "logit", path)
+    reports.append(check(fusion, graph, path, random_cases(graph)))
+    return WrittenRing(steps, readouts, graph, reports)
 
 
 def step_outputs(branch: RingBranch) -> list[str]:

@@ -23,6 +23,8 @@ class Batch:
     ids_mask: Tensor  # bool [B, L]
     moments: Tensor  # float32 [B, T], the true events' evidence around each tick; zeros for real people
     slot_moments: Tensor  # float32 [B, F], the same at the tick of each feature slot
+    course: Tensor  # float32 [B, T], the target of what was seen up to each tick
+    slot_course: Tensor  # float32 [B, F], the same up to the end of each feature slot
     kept: Tensor  # bool [B, 3], branches that modality dropout leaves
     target: Tensor  # float32 [B], 0..1
     weight: Tensor  # float32 [B]

@@ -13,8 +13,10 @@ from tokenizers import Tokenizer
 
 from stream.errors import ModelError
 from training.config import Recipe, parse, to_toml
-from training.model.fused import Fused
+from training.model.fused import Branches, Fused
+from training.model.ring import RingFused
 
+RING = "ring"  # the stage of a ring mode's checkpoint
 WEIGHTS, RECIPE, TOKENIZER, ABOUT = "weights.safetensors", "recipe.toml", "tokenizer.json", "about.json"
 
 
@@ -23,7 +25,7 @@ class Checkpoint:
     """What a stage leaves behind."""
 
     recipe: Recipe
-    model: Fused
+    model: Branches
     tokenizer: Tokenizer
     about: dict[str, Any]  # stage, branches that learnt, calibration, figures
 
@@ -49,7 +51,7 @@ def load(folder: Path, recipe: Recipe | None = None) -> Checkpoint:
         recipe = _sized(recipe, stored) if recipe else stored
         about = json.loads((folder / ABOUT).read_text())
         tokenizer = Tokenizer.from_str((folder / TOKENIZER).read_text())
-        model = build(recipe, tokenizer)
+        model = (build_ring if about["stage"] == RING else build)(recipe, tokenizer)
         model.load_state_dict(load_file(folder / WEIGHTS))
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise ModelError(
@@ -72,3 +74,10 @@ def build(recipe: Recipe, tokenizer: Tokenizer) -> Fused:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         return Fused(recipe.model, recipe.window, tokenizer.get_vocab_size())
+
+
+def build_ring(recipe: Recipe, tokenizer: Tokenizer) -> RingFused:
+    """The untrained network of a recipe's ring mode, by its seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        return RingFused(recipe.model, recipe.ring, recipe.window, tokenizer.get_vocab_size())

@@ -161,6 +161,19 @@ class Calibrating(Section, frozen=True, kw_only=True):
     smooth: float = 0.02  # label smoothing: nothing is surer than this
 
 
+class Ring(Section, frozen=True, kw_only=True):
+    """The ring mode: causal Transformers as wide as the full ones, taught after them (0 steps = left out)."""
+
+    layers: int = 3
+    readout: int = 25  # newest outputs whose mean is read
+    hop: int = 5  # ticks between estimates, of the bundle
+    course: Stage = Stage(steps=0, batch=8, rate=1e-3, partial=0.0)  # each branch alone, at every position
+    together: Stage = Stage(steps=0, rate=3e-4)  # all branches; without steps each says what it said alone
+    later: float = 0.5  # a position weighs as its share of the window to this power
+    moments: float = 1.0  # weight of the loss on moments, of the first layer's rows (made-up people only)
+    distil: float = 0.0  # weight of the full branch's own opinion of the whole window
+
+
 class Inference(Section, frozen=True, kw_only=True):
     """How a whole video is judged."""
 
@@ -207,6 +220,7 @@ class Recipe(Section, frozen=True, kw_only=True):
     describe: Stage = Stage(batch=32)  # stage 1 of the text branch, on whole recordings
     finetune: Stage = Stage(steps=150, rate=3e-4)
     weak: Weak = Weak()
+    ring: Ring = Ring()
     inference: Inference = Inference()
     calibrating: Calibrating = Calibrating()
     delivery: Delivery = Delivery()
@@ -214,6 +228,8 @@ class Recipe(Section, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """ValueError for neighbours in time where rows are a sparse sample that has none."""
         samplers = {s.sampler for s in (self.moments, self.pretrain, self.finetune, self.inference)}
+        if {self.ring.course.sampler, self.ring.together.sampler} != {"window"}:
+            raise ValueError('the ring mode reads tick after tick, so its sampler must be "window"')
         if self.model.local and samplers != {"window"}:
             raise ValueError(
                 'model.local mixes neighbouring ticks, so every sampler but the text\'s must be "window"'

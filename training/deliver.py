@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import torch
@@ -16,6 +16,7 @@ from export.golden import write as write_golden
 from export.graphs import Portrait
 from export.networks import Networks, Trained, trained, write_graphs
 from export.parity import Case, Report
+from export.ring_graphs import RingBranch, write_ring
 from export.untrained import freeze_positions
 from stream import parity
 from stream.contract import (
@@ -23,6 +24,7 @@ from stream.contract import (
     Calibration,
     Extractor,
     Golden,
+    Graph,
     ImageInput,
     Manifest,
     Mode,
@@ -39,12 +41,15 @@ from training.checkpoint import Checkpoint
 from training.config import Delivery
 from training.dataset import Prepared
 from training.golden import made_up
-from training.model.fused import Fused
+from training.model.fused import Branches
+from training.model.ring import FEATURES
 from training.model.spatial import Mlp
 from training.portrait_encoder import PortraitEncoder
+from training.ring import RINGS
 from training.sampling import Cut, assemble
 
 TOKENIZER = "tokenizer.json"
+Network = TypeVar("Network", bound=Branches)
 SIMULATOR = "simulator"  # names itself so as the extractor of a made-up corpus
 
 
@@ -52,19 +57,28 @@ def deliver(
     checkpoint: Checkpoint,
     out: Path,
     *,
+    ring: Checkpoint | None = None,
     portrait: PortraitEncoder | None = None,
     extractors: dict[str, Extractor] | None = None,
     real: list[Prepared] | None = None,
     golden: Sequence[Inputs] = (),
     command: str = "undertone-training deliver",
 ) -> tuple[Bundle, list[Report]]:
-    """Write the bundle of a calibrated checkpoint. ``real`` recordings are parity cases beside random ones;
-    ``golden`` clips go into the bundle with what the network says of them.
+    """Write the bundle of a calibrated checkpoint, with its ``ring`` mode if it has one.
+
+    ``real`` recordings are parity cases beside random ones; ``golden`` clips go into the bundle with what the
+    network says of them.
 
     Branches that learnt nothing (no features, no text) are left out. Raises ModelError when the checkpoint
     is not calibrated or a graph differs from its module.
     """
     about, recipe, model = checkpoint.about, checkpoint.recipe, _folded(checkpoint.model)
+    if ring is not None and ring.recipe.window != recipe.window:
+        raise ModelError(
+            f"expected a ring mode of the same window, {recipe.window.poses} poses, found one of "
+            f"{ring.recipe.window.poses}; teach it with a recipe that says delivery.poses = "
+            f"{recipe.window.poses}."
+        )
     if "calibration" not in about:
         raise ModelError(
             "expected a calibrated checkpoint, found one of an earlier stage; "
@@ -103,6 +117,9 @@ def deliver(
             hop=says.hop,
             calibration=msgspec.convert(about["calibration"], Calibration),
         )
+        modes: dict[str, Mode] = {"full": mode}
+        if ring is not None:
+            modes["ring"] = _ring_mode(ring, written.branches, folder, reports)
         manifest = Manifest(
             name=recipe.name,
             window=recipe.window,
@@ -111,7 +128,7 @@ def deliver(
             extractors=_extractors(extractors or {}, portrait if image else None),
             image=_image_input(written.encoder, portrait, recipe.model.image_features),
             text=_text_input(recipe.model.text.length, about) if text else None,
-            modes={"full": mode},
+            modes=modes,
             provenance=Provenance(
                 licence=says.licence,
                 data=about.get("corpus") or says.data,
@@ -125,6 +142,25 @@ def deliver(
         return _proven(manifest, folder, trained(networks, written), portrait if image else None, golden)
 
     return write(out, fill), reports
+
+
+def _ring_mode(ring: Checkpoint, full: Mapping[str, Graph], folder: Path, reports: list[Report]) -> Mode:
+    """The ring mode of a bundle whose full mode has the branches ``full``; the text branch is theirs."""
+    recipe, model = ring.recipe, _folded(ring.model)
+    sizes = recipe.model
+    carried = {name: getattr(model, name) for name in RINGS if name in full}
+    widths = {"keypoints": recipe.window.widths, "image": {FEATURES: sizes.image_features}}
+    local = {"keypoints": sizes.local, "image": 0}
+    written = write_ring(carried, widths, local, model.fusion, sizes.out, folder)
+    reports.extend(written.reports)
+    text = {"text": full["text"]} if "text" in full else {}
+    return Mode(
+        branches=written.readouts | text,
+        fusion=written.fusion,
+        hop=recipe.ring.hop,
+        calibration=msgspec.convert(ring.about["calibration"], Calibration),
+        steps=written.steps,
+    )
 
 
 def _proven(
@@ -178,10 +214,11 @@ def _note(about: dict[str, Any], says: Delivery) -> str:
     return f"Trained on {about['corpus']}: it says nothing of other people in other places."
 
 
-def _folded(model: Fused) -> Fused:
+def _folded(model: Network) -> Network:
     """The same network with what only helps learning put into its weights."""
     folded = deepcopy(model)
-    for spatial in folded.keypoints.spatial.values():
+    part = folded.keypoints
+    for spatial in (part.streams if isinstance(part, RingBranch) else part.spatial).values():
         if isinstance(spatial, Mlp):
             spatial.fold()
     return folded
@@ -213,7 +250,9 @@ def _left(values, rows: int):  # type: ignore[no-untyped-def]
     return np.pad(values, padding)
 
 
-def deliver_run(checkpoint: Checkpoint, out: Path, encoder: str | Path, command: str) -> str:
+def deliver_run(
+    checkpoint: Checkpoint, out: Path, encoder: str | Path, command: str, ring: Checkpoint | None = None
+) -> str:
     """Deliver with the portrait encoder in ``encoder`` if the image branch learnt; real recordings among the
     parity cases. Returns what was written, in words.
 
@@ -233,6 +272,7 @@ def deliver_run(checkpoint: Checkpoint, out: Path, encoder: str | Path, command:
     bundle, reports = deliver(
         checkpoint,
         out,
+        ring=ring,
         portrait=portrait,
         extractors={"keypoints": keypoints},
         real=prepare_simulated(checkpoint, 2, HELD_OUT),

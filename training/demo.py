@@ -1,4 +1,4 @@
-"""The demo bundle from nothing; what is there already of films, encoder or checkpoints is used."""
+"""The demo bundle from nothing, in both modes; what is there of films, encoder or checkpoints is used."""
 
 from pathlib import Path
 
@@ -24,4 +24,4 @@ def rebuild(out: Path, work: Path, count: int) -> str:
         pass
     encode = materials.image_encoder(recipe, work, encoder)
     checkpoint = runs.run(recipe, work, materials.from_simulator(recipe, load_folder(films, encode), encode))
-    return deliver_run(checkpoint, out, encoder, COMMAND)
+    return deliver_run(checkpoint, out, encoder, COMMAND, runs.ring_of(work))

@@ -7,18 +7,21 @@ from pathlib import Path
 import msgspec
 import torch
 
+from stream.contract import Calibration
 from stream.errors import UsageError
 from training.calibrate import calibrate, check
-from training.checkpoint import Checkpoint, build, load, save
+from training.checkpoint import RING, WEIGHTS, Checkpoint, build, build_ring, load, save
 from training.config import Recipe
 from training.corpus.files import replace_with
-from training.dataset import Prepared, prepare
+from training.dataset import Pools, Prepared, prepare
 from training.evaluation.plots import learning_curves
 from training.labelling.labels import Labels
 from training.log import Log
 from training.loop import Trainer
 from training.materials import Materials
+from training.model.fused import Branches
 from training.progress import STATE
+from training.ring import train as train_ring
 from training.sampling import win_share
 from training.simulated import simulated
 from training.stages import branches_of, finetune, pretrain
@@ -28,9 +31,13 @@ LOG, CURVES, TOLD = "log.jsonl", "curves.png", "told.json"
 
 
 def run(recipe: Recipe, out: Path, materials: Materials) -> Checkpoint:
-    """Both stages and the calibration; checkpoints, the log and the resumable state go to ``out``."""
+    """Both stages and the calibration, and the ring mode where the recipe has one; checkpoints, the log and
+    the resumable state go to ``out``."""
     check([*materials.pools.held_out, *materials.pools.warped_held_out], recipe)
-    return run_finetune(run_pretrain(recipe, out, materials), out, materials)
+    full = run_finetune(run_pretrain(recipe, out, materials), out, materials)
+    if recipe.ring.course.steps:
+        run_ring(full, out, materials)
+    return full
 
 
 def run_pretrain(recipe: Recipe, out: Path, materials: Materials) -> Checkpoint:
@@ -81,12 +88,7 @@ def run_finetune(first: Checkpoint, out: Path, materials: Materials) -> Checkpoi
     _note(trainer, out, mark)
     branches = first.about["branches"]
     finetune(trainer, model, pools, branches)
-    # Live pictures come through the keypoint chain: where there are films, they weigh as much as the rest.
-    films = pools.warped_held_out
-    held_out = [*pools.held_out, *films * (len(pools.held_out) // len(films) if films else 0)]
-    calibration, rows = calibrate(model, held_out, recipe, branches)
-    for row in rows:
-        trainer.log(stage="calibration", **row)
+    calibration, rows = _calibrated(trainer, model, pools, branches)
     about = first.about | {
         "stage": FINETUNED,
         "setting": materials.setting,
@@ -101,6 +103,49 @@ def run_finetune(first: Checkpoint, out: Path, materials: Materials) -> Checkpoi
         save(out / FINETUNED, checkpoint)
         learning_curves(out / CURVES, trainer.log.lines, title=f"{recipe.name}: learning curves")
     return checkpoint
+
+
+def run_ring(full: Checkpoint, out: Path, materials: Materials) -> Checkpoint:
+    """The ring mode, beside the full one that stage 2 left, with a calibration of its own.
+
+    Raises UsageError for a recipe without a course for it, or for people who are too short to fit it on.
+    """
+    recipe, pools = full.recipe, materials.pools
+    if not recipe.ring.course.steps:
+        raise UsageError(
+            f"{recipe.name}: expected a recipe with ring.course.steps, found none; give one with --recipe."
+        )
+    check([*pools.held_out, *pools.warped_held_out], recipe)
+    mark = told(materials.labels, recipe)
+    for kind in mark:
+        check_told(out, kind, _noted(out).get(kind, mark[kind]), mark)
+    model, folder = build_ring(recipe, full.tokenizer), out / RING
+    trainer = Trainer(model, recipe, folder, Log(folder / LOG))
+    branches = full.about["branches"]
+    train_ring(trainer, model, full.model, pools, branches)
+    calibration, rows = _calibrated(trainer, model, pools, branches)
+    about = full.about | {
+        "stage": RING,
+        "calibration": msgspec.to_builtins(calibration),
+        "figures": rows,
+    }
+    checkpoint = Checkpoint(recipe, model, full.tokenizer, about)
+    if trainer.rank == 0:
+        save(folder, checkpoint)
+        learning_curves(folder / CURVES, trainer.log.lines, title=f"{recipe.name}, ring: learning curves")
+    return checkpoint
+
+
+def _calibrated(
+    trainer: Trainer, model: Branches, pools: Pools, branches: list[str]
+) -> tuple[Calibration, list[dict[str, float | str]]]:
+    # Live pictures come through the keypoint chain: where there are films, they weigh as much as the rest.
+    films = pools.warped_held_out
+    held_out = [*pools.held_out, *films * (len(pools.held_out) // len(films) if films else 0)]
+    calibration, rows = calibrate(model, held_out, trainer.recipe, branches)
+    for row in rows:
+        trainer.log(stage="calibration", **row)
+    return calibration, rows
 
 
 def told(labels: Labels, recipe: Recipe) -> dict[str, str]:
@@ -144,3 +189,8 @@ def resume(folder: Path) -> Checkpoint:
         if (folder / name).is_dir():
             return load(folder / name)
     return load(folder)
+
+
+def ring_of(folder: Path) -> Checkpoint | None:
+    """The ring mode of the run in ``folder``, if it has learnt one."""
+    return load(folder / RING) if (folder / RING / WEIGHTS).is_file() else None

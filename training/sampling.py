@@ -8,6 +8,7 @@ sampling). Offsets were computed on the 25 Hz grid before any of them.
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stream.contract import BRANCHES, Window
+from stream.records import Floats
 from training.batch import Batch
 from training.config import Sampler, Stage, Target
 from training.dataset import Prepared
@@ -102,8 +104,22 @@ def target_of(cut: Cut, target: Target) -> float:
         return source.said
     if target.kind == "label" and not source.recording.mixed:
         return float(source.recording.label)
-    evidence = source.recording.evidence(cut.start, cut.stop) * target.temper
-    return 1 / (1 + math.exp(-min(max(evidence, -target.limit), target.limit)))
+    return float(_sure(source.recording.evidence(cut.start, cut.stop), target))
+
+
+def course_of(cut: Cut, target: Target) -> Floats:
+    """The same for what was seen up to each of the cut's ticks, float32 [n]."""
+    source, n = cut.source, cut.stop - cut.start
+    if source.said is not None or (target.kind == "label" and not source.recording.mixed):
+        return np.full(n, target_of(cut, target), np.float32)
+    recording = source.recording
+    first = recording.evidence(cut.start, cut.start + 1)
+    found = _sure(recording.llr[cut.start : cut.stop] - recording.llr[cut.start] + first, target)
+    return np.asarray(found, np.float32)
+
+
+def _sure(evidence: Any, target: Target) -> Any:
+    return 1 / (1 + np.exp(-np.clip(evidence * target.temper, -target.limit, target.limit)))
 
 
 def assemble(
@@ -123,10 +139,13 @@ def assemble(
     feature_mask = torch.zeros(b, shown_rows, dtype=torch.bool)
     ages, feature_ages = torch.zeros(b, t), torch.zeros(b, f)
     moments, slot_moments = torch.zeros(b, t), torch.zeros(b, f)
+    course, slot_course = torch.full((b, t), 0.5), torch.full((b, f), 0.5)
     for i, cut in enumerate(cuts):
         source, n = cut.source, cut.rows
         ticks, slots = _rows(cut, window, f)
         moments[i, t - n :] = source.moments[ticks]
+        told = torch.from_numpy(course_of(cut, target))
+        course[i, t - n :] = told if cut.ticks is None else told[ticks - cut.start]
         if "keypoints" in branches:
             for name in groups:
                 groups[name][i, t - n :] = source.groups[name][ticks]
@@ -137,6 +156,8 @@ def assemble(
             features[i, begin:] = source.features[slots]
             feature_mask[i, begin:] = shown
             slot_moments[i, begin:] = source.moments[:: window.stride][slots]
+            ends = (torch.arange(len(source.feature_mask))[slots] + 1) * window.stride - 1
+            slot_course[i, begin:] = told[ends.clamp(cut.start, cut.stop - 1) - cut.start]
         if cut.ticks is not None and cut.slots is not None:
             ages[i, t - n :] = (cut.stop - 1 - ticks) / window.rate
             behind = (cut.stop - 1) // window.stride - slots
@@ -152,6 +173,8 @@ def assemble(
         ids_mask=torch.stack([c.source.ids_mask for c in cuts]) & ("text" in branches),
         moments=moments,
         slot_moments=slot_moments,
+        course=course,
+        slot_course=slot_course,
         kept=torch.ones(b, len(BRANCHES), dtype=torch.bool),
         target=torch.tensor([target_of(c, target) for c in cuts]),
         weight=torch.tensor([c.source.weight for c in cuts]),

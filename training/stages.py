@@ -17,7 +17,7 @@ from training.config import Recipe, Stage
 from training.dataset import Pools, Prepared, feeds
 from training.loop import Trainer
 from training.losses import contrastive, focal
-from training.model.fused import Fused
+from training.model.fused import Branches, Fused
 from training.predict import confidences
 from training.sampling import win_share
 from training.weak import apply
@@ -36,7 +36,7 @@ def pretrain(trainer: Trainer, model: Fused, pools: Pools) -> None:
     recipe = trainer.recipe
     trainer.once("inputs", lambda: fit_inputs(model, [*pools.labelled, *pools.warped], recipe))
     for branch in BRANCHES:
-        learnt = _pools(pools, branch)
+        learnt = pools_of(pools, branch)
         if not learnt:
             continue
         stage = recipe.pretrain
@@ -69,7 +69,7 @@ def _learn_moments(
     courses = (("easier moments", [easier], easily), ("moments", learnt, stage))
     for name, chosen, course in courses:
         if any(chosen):
-            trainer.fit(parts, loss, _windows(trainer, f"{name} {branch}", chosen, course, (branch,)))
+            trainer.fit(parts, loss, windows_of(trainer, f"{name} {branch}", chosen, course, (branch,)))
     trainer.once(f"head {branch}", lambda: _start_head(trainer, model, branch, learnt))
 
 
@@ -83,7 +83,7 @@ def moment_loss(branch: str, said: Tensor, mask: Tensor, batch: Batch) -> Tensor
 def _start_head(trainer: Trainer, model: Fused, branch: str, learnt: list[list[Prepared]]) -> None:
     """Let the head of stage 1 say of a window, up to a fitted gain, the mean of what is said of its rows."""
     model.eval()
-    windows = _windows(trainer, f"head {branch}", learnt, trainer.recipe.pretrain, (branch,))
+    windows = windows_of(trainer, f"head {branch}", learnt, trainer.recipe.pretrain, (branch,))
     said, target = [], []
     for k in range(START_BATCHES):
         batch = windows[k].to(trainer.accelerator.device)
@@ -126,7 +126,7 @@ def _alone(
 
     parts: list[nn.Module] = [getattr(model, branch), model.heads[branch]]
     parts += [model.moment_heads[branch]] if wants_moments else []
-    windows = _windows(trainer, phase, learnt, stage, (branch,))
+    windows = windows_of(trainer, phase, learnt, stage, (branch,))
     unseen = [s for s in pools.validation if feeds(s, branch)]
     trainer.fit(parts, loss, windows, _validation(trainer, phase, unseen, stage, (branch,)), plain)
 
@@ -146,19 +146,29 @@ def finetune(trainer: Trainer, model: Fused, pools: Pools, branches: Sequence[st
             phase = f"finetune, round {number + 1}"
             own = trainer.found(f"{phase}, labels", lambda: confidences(model, pools.pseudo, recipe))
             said = {name: (own[name] + win) / 2 for name, win in given.items()}
-        _together(trainer, model, phase, [*pools.labelled, *apply(pools.pseudo, said, recipe.weak)], pools)
+        people = [*pools.labelled, *apply(pools.pseudo, said, recipe.weak)]
+        together(trainer, model, phase, people, pools, recipe.finetune)
 
 
-def _together(trainer: Trainer, model: Fused, phase: str, people: list[Prepared], pools: Pools) -> None:
+def together(
+    trainer: Trainer,
+    model: Branches,
+    phase: str,
+    people: list[Prepared],
+    pools: Pools,
+    stage: Stage,
+    learning: Sequence[str] = BRANCHES,
+) -> None:
+    """The fusion and the ``learning`` branches on ``people`` (and films), with modality dropout."""
     learnt = [pool for pool in (people, pools.warped) if pool]
-    stage = balanced(trainer.recipe.finetune, learnt)
+    stage = balanced(stage, learnt)
 
     def loss(batch: Batch) -> Tensor:
         branches = [name for i, name in enumerate(BRANCHES) if batch.kept[:, i].any()]
         return _focal(model.fuse(model.vectors(batch, branches), batch.kept), batch, stage)
 
-    parts = [*(getattr(model, branch) for branch in BRANCHES), model.fusion]
-    windows = _windows(trainer, phase, learnt, stage, BRANCHES, drop=True)
+    parts = [*(getattr(model, branch) for branch in learning), model.fusion]
+    windows = windows_of(trainer, phase, learnt, stage, BRANCHES, drop=True)
     trainer.fit(parts, loss, windows, _validation(trainer, phase, pools.validation, stage, BRANCHES))
 
 
@@ -172,10 +182,10 @@ def fit_inputs(model: Fused, sources: Sequence[Prepared], recipe: Recipe) -> Non
 
 def branches_of(pools: Pools) -> list[str]:
     """Branches that some training recording feeds."""
-    return [name for name in BRANCHES if _pools(pools, name) or (name == "text" and pools.texts)]
+    return [name for name in BRANCHES if pools_of(pools, name) or (name == "text" and pools.texts)]
 
 
-def _pools(pools: Pools, branch: str) -> list[list[Prepared]]:
+def pools_of(pools: Pools, branch: str) -> list[list[Prepared]]:
     """Recordings that feed a branch, by origin."""
     chosen = [[s for s in pool if feeds(s, branch)] for pool in (pools.labelled, pools.warped)]
     return [pool for pool in chosen if pool]
@@ -188,7 +198,7 @@ def balanced(stage: Stage, learnt: Sequence[Sequence[Prepared]]) -> Stage:
     return structs.replace(stage, alpha=1 - win_share([s for pool in learnt for s in pool]))
 
 
-def _windows(
+def windows_of(
     trainer: Trainer,
     phase: str,
     pools: list[list[Prepared]],

@@ -15,8 +15,56 @@ from training.model.spatial import build_spatial
 from training.model.text import build_bert
 
 
-class Fused(nn.Module):
-    """Branches, fusion and the heads of stage 1 (one per branch, not delivered)."""
+class Branches(nn.Module):
+    """Three branches, their fusion, and the heads of stage 1 (one per branch, not delivered)."""
+
+    keypoints: nn.Module
+    image: nn.Module
+    text: Text
+    fusion: Fusion
+    heads: nn.ModuleDict
+
+    def vector(self, branch: str, batch: Batch) -> Tensor:
+        """One branch's vector, float32 [B, E]."""
+        raise NotImplementedError
+
+    def alone(self, branch: str, batch: Batch) -> Tensor:
+        """Stage 1: logit of win of one branch through its own head, [B]."""
+        logit: Tensor = self.heads[branch](self.vector(branch, batch))[:, 0]
+        return logit
+
+    @torch.no_grad()
+    def start_fusion(self, branches: Collection[str]) -> None:
+        """Before stage 2: the fused logit is the sum of what the present ``branches`` said alone in stage 1,
+        as if they were independent witnesses. Others say nothing yet."""
+        fusion, width = self.fusion, self.fusion.absent.shape[1]
+        fusion.head.weight.zero_()
+        fusion.head.bias.zero_()
+        fusion.absent.zero_()
+        crossed = isinstance(fusion.mix, Cross)
+        for layer in (fusion.mix.out, fusion.mix.feed[-1]) if crossed else (fusion.mix[0],):
+            layer.weight.mul_(0.1)  # what the residual path is mixed with begins small
+            layer.bias.zero_()
+        for i, name in enumerate(BRANCHES):
+            if name in branches:
+                weight, bias = self.heads[name].weight[0], self.heads[name].bias[0]
+                fusion.head.weight[0, i * width : (i + 1) * width] = weight
+                fusion.head.bias += bias
+                fusion.absent[i] = -bias * weight / weight.square().sum()  # takes the bias back
+
+    def vectors(self, batch: Batch, branches: Collection[str] = BRANCHES) -> dict[str, Tensor]:
+        """Vectors of all branches; zeros for those not in ``branches``, which saves their work."""
+        zeros = batch.target.new_zeros(len(batch.target), self.fusion.absent.shape[1])
+        return {name: self.vector(name, batch) if name in branches else zeros for name in BRANCHES}
+
+    def fuse(self, vectors: dict[str, Tensor], present: Tensor) -> Tensor:
+        """Logit of win, [B], with the branches of ``present`` bool [B, 3]."""
+        logit: Tensor = self.fusion(*(vectors[name] for name in BRANCHES), present)[:, 0]
+        return logit
+
+
+class Fused(Branches):
+    """The full mode: each branch reads its whole window at once, as in the paper."""
 
     def __init__(self, sizes: Model, window: Window, vocabulary: int) -> None:
         super().__init__()
@@ -57,47 +105,13 @@ class Fused(nn.Module):
         inputs = {
             "keypoints": lambda: (*batch.groups.values(), *batch.masks.values(), batch.ages),
             "image": lambda: (batch.features, batch.feature_mask, batch.feature_ages),
-            "text": lambda: _trimmed(batch.ids, batch.ids_mask),
+            "text": lambda: trimmed(batch.ids, batch.ids_mask),
         }[branch]()
         vector: Tensor = getattr(self, branch)(*inputs)
         return vector
 
-    def alone(self, branch: str, batch: Batch) -> Tensor:
-        """Stage 1: logit of win of one branch through its own head, [B]."""
-        logit: Tensor = self.heads[branch](self.vector(branch, batch))[:, 0]
-        return logit
 
-    @torch.no_grad()
-    def start_fusion(self, branches: Collection[str]) -> None:
-        """Before stage 2: the fused logit is the sum of what the present ``branches`` said alone in stage 1,
-        as if they were independent witnesses. Others say nothing yet."""
-        fusion, width = self.fusion, self.fusion.absent.shape[1]
-        fusion.head.weight.zero_()
-        fusion.head.bias.zero_()
-        fusion.absent.zero_()
-        crossed = isinstance(fusion.mix, Cross)
-        for layer in (fusion.mix.out, fusion.mix.feed[-1]) if crossed else (fusion.mix[0],):
-            layer.weight.mul_(0.1)  # what the residual path is mixed with begins small
-            layer.bias.zero_()
-        for i, name in enumerate(BRANCHES):
-            if name in branches:
-                weight, bias = self.heads[name].weight[0], self.heads[name].bias[0]
-                fusion.head.weight[0, i * width : (i + 1) * width] = weight
-                fusion.head.bias += bias
-                fusion.absent[i] = -bias * weight / weight.square().sum()  # takes the bias back
-
-    def vectors(self, batch: Batch, branches: Collection[str] = BRANCHES) -> dict[str, Tensor]:
-        """Vectors of all branches; zeros for those not in ``branches``, which saves their work."""
-        zeros = batch.target.new_zeros(len(batch.target), self.fusion.absent.shape[1])
-        return {name: self.vector(name, batch) if name in branches else zeros for name in BRANCHES}
-
-    def fuse(self, vectors: dict[str, Tensor], present: Tensor) -> Tensor:
-        """Logit of win, [B], with the branches of ``present`` bool [B, 3]."""
-        logit: Tensor = self.fusion(*(vectors[name] for name in BRANCHES), present)[:, 0]
-        return logit
-
-
-def _trimmed(ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+def trimmed(ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """Word pieces up to the end of the longest text: what is padding in all of them costs nothing."""
     n = max(int(mask.sum(1).max()), 1)
     return ids[:, :n], mask[:, :n]

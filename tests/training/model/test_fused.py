@@ -46,6 +46,8 @@ def batch(seed=0):
         ids_mask=torch.ones(B, L, dtype=torch.bool),
         moments=torch.zeros(B, T),
         slot_moments=torch.zeros(B, F),
+        course=torch.full((B, T), 0.5),
+        slot_course=torch.full((B, F), 0.5),
         kept=torch.ones(B, 3, dtype=torch.bool),
         target=torch.arange(B) % 2 * 1.0,
         weight=torch.ones(B),

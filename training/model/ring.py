@@ -1,0 +1,110 @@
+"""The network of the ring mode: causal branches, beside the text branch and with a fusion of their own."""
+
+import torch
+from torch import Tensor, nn
+
+from export.graphs import Cross, Fusion, Text
+from export.ring import Ring, RingLayer, bands_of
+from export.ring_graphs import RingBranch
+from export.traceable import Layer
+from stream.contract import BRANCHES, Window
+from stream.skeleton import GROUPS
+from training.batch import Batch
+from training.config import Model, Temporal
+from training.config import Ring as Sizes
+from training.model.fused import Branches, Fused, trimmed
+from training.model.spatial import build_spatial
+from training.model.text import build_bert
+
+FEATURES = "features"  # the image branch's one stream
+
+
+class RingFused(Branches):
+    """As wide as the full mode's network, with the depth and readout of the recipe's ``[ring]``."""
+
+    def __init__(self, sizes: Model, ring: Sizes, window: Window, vocabulary: int) -> None:
+        super().__init__()
+        out, k, i = sizes.out, sizes.keypoints, sizes.image
+        spatial = {name: build_spatial(sizes, name, window.values) for name in GROUPS}
+        body = _ring(len(GROUPS), k, ring, window.poses, 1 / window.rate, sizes.local)
+        self.keypoints = RingBranch(spatial, body, k.dim, out, ring.readout)
+        width = sizes.image_features
+        embed = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, i.dim))
+        shown = _ring(1, i, ring, window.features, window.stride / window.rate, 0)
+        self.image = RingBranch({FEATURES: embed}, shown, i.dim, out, ring.readout)
+        self.text = Text(build_bert(sizes.text, vocabulary), sizes.text.dim, out)
+        cross = Cross(out, sizes.fusion_dropout) if sizes.fusion == "cross" else None
+        self.fusion = Fusion(out, sizes.fusion_dropout, cross)
+        self.heads = nn.ModuleDict({name: nn.Linear(out, 1) for name in BRANCHES})
+        widths = {"keypoints": len(GROUPS) * k.dim, "image": i.dim}
+        self.moment_heads = nn.ModuleDict({name: nn.Linear(width, 1) for name, width in widths.items()})
+
+    @torch.no_grad()
+    def begin(self, full: Fused) -> None:
+        """Take over what reads one tick, the mix of neighbouring ticks, the first layers, and the text branch
+        with its head. Attention has other positions here, so what is taken over is where learning begins."""
+        for name in GROUPS:
+            self.keypoints.streams[name].load_state_dict(full.keypoints.spatial[name].state_dict())
+        for mine, name in zip(self.keypoints.ring.local, GROUPS, strict=False):
+            mine.load_state_dict(full.keypoints.local[name].state_dict())
+        self.image.streams[FEATURES].load_state_dict(full.image.embed.state_dict())
+        for ring, encoders in (
+            (self.keypoints.ring, [full.keypoints.temporal[name] for name in GROUPS]),
+            (self.image.ring, [full.image.temporal]),
+        ):
+            for stream, encoder in enumerate(encoders):
+                for mine, theirs in zip(ring.layers, encoder.layers, strict=False):
+                    _take(mine, stream, theirs)
+        self.text.load_state_dict(full.text.state_dict())
+        self.heads["text"].load_state_dict(full.heads["text"].state_dict())
+
+    def course(self, branch: str, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """What ``branch`` says alone after every row, logits [B, T or F]; what the first layer's rows say of
+        their moments, likewise; and whether anything had been seen by then, bool [B, T or F]."""
+        part, values, masks = self._inputs(branch, batch)
+        layers = part.rows(values, masks)
+        said = self.heads[branch](part.vectors(layers[-1], masks))[..., 0]
+        first = layers[0].permute(1, 2, 0, 3).flatten(-2)
+        seen = torch.stack(masks).any(0).cumsum(1) > 0
+        return said, self.moment_heads[branch](first)[..., 0], seen
+
+    def vector(self, branch: str, batch: Batch) -> Tensor:
+        """One branch's vector after the newest row, float32 [B, E]."""
+        if branch == "text":
+            read: Tensor = self.text(*trimmed(batch.ids, batch.ids_mask))
+            return read
+        part, values, masks = self._inputs(branch, batch)
+        return part.vectors(part.rows(values, masks)[-1], masks)[:, -1]
+
+    def _inputs(self, branch: str, batch: Batch) -> tuple[RingBranch, list[Tensor], list[Tensor]]:
+        if branch == "keypoints":
+            return self.keypoints, list(batch.groups.values()), list(batch.masks.values())
+        return self.image, [batch.features], [batch.feature_mask]
+
+
+def _ring(streams: int, sizes: Temporal, ring: Sizes, span: int, step_s: float, local: int) -> Ring:
+    return Ring(
+        streams,
+        sizes.dim,
+        sizes.heads,
+        sizes.feedforward,
+        bands_of(span, ring.layers, local),
+        step_s=step_s,
+        local=local,
+        dropout=sizes.dropout,
+    )
+
+
+def _take(mine: RingLayer, stream: int, theirs: Layer) -> None:
+    """One stream of a layer from a full one, whose norms' scales go into the linear layers behind them."""
+    attention = theirs.attention
+    for side, linear, norm in (
+        (mine.into, attention.into, theirs.norm_a),
+        (mine.out, attention.out, None),
+        (mine.up, theirs.feed[0], theirs.norm_f),
+        (mine.down, theirs.feed[2], None),
+    ):
+        weight, bias = linear.weight, linear.bias
+        if norm is not None:
+            weight, bias = weight * norm.weight, bias + weight @ norm.bias
+        side.weight[stream], side.bias[stream, 0] = weight.T, bias

@@ -5,6 +5,7 @@
 """
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,10 @@ class AnswersFile:
         reply = Reply(raw, parse(raw, prompt.schema), sampling.model)
         keep(reply)
         return reply
+
+    def unmatched(self, known: Collection[str]) -> list[str]:
+        """Ids and SHA-256 of answers that are of none of the ``known`` videos, named by either."""
+        return [key for key in self._raw if key not in known]
 
     def close(self) -> None:
         """Nothing was left anywhere."""

@@ -3,7 +3,6 @@
 The key comes from GOOGLE_API_KEY or GEMINI_API_KEY and goes nowhere but into the header of requests.
 """
 
-import os
 import secrets
 import time
 from collections.abc import Callable, MutableMapping
@@ -18,13 +17,22 @@ from stream.describing.answer import parse
 from stream.describing.backoff import Backoff, Sleep
 from stream.describing.gemini_replies import GONE, said, tokens, translated
 from stream.describing.prompts import Prompt
-from stream.describing.provider import FREE, KEYS, Clip, Keep, Meter, Reply, Sampling, gemini_address, nothing
+from stream.describing.provider import (
+    FREE,
+    Clip,
+    Keep,
+    Meter,
+    Reply,
+    Sampling,
+    gemini_address,
+    gemini_key,
+    nothing,
+)
 from stream.errors import (
     DescriptionError,
     DescriptionMalformed,
     DescriptionRefused,
     DescriptionUnavailable,
-    UsageError,
 )
 
 MIME = {".mp4": "video/mp4", ".webm": "video/webm", ".avi": "video/avi"}
@@ -53,7 +61,7 @@ class Gemini:
         poll_s: float = 2.0,
         sleep: Sleep = time.sleep,
     ) -> None:
-        self._key, self.address = _key(), gemini_address(base_url)
+        self._key, self.address = gemini_key(), gemini_address(base_url)
         self._uploads: MutableMapping[str, str] = {} if uploads is None else uploads
         self._meter, self._backoff, self._asks, self._inline = meter, backoff, asks, inline
         self._polls, self._poll_s, self._sleep = max(1, round(ready_s / poll_s)), poll_s, sleep
@@ -183,10 +191,3 @@ class Gemini:
                 return call()
 
         return self._backoff(once, sleep=self._sleep)
-
-
-def _key() -> str:
-    for name in KEYS:
-        if key := os.environ.get(name, "").strip():
-            return key
-    raise UsageError(f"gemini: expected a key in {' or '.join(KEYS)}, found none; set one of them.")

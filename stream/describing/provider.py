@@ -122,6 +122,19 @@ def gemini(**options: Any) -> "Gemini":
     return Gemini(**options)
 
 
+def check_gemini() -> None:
+    """UsageError where Gemini cannot be asked: before anybody is bothered with it, and nothing is sent."""
+    gemini().close()
+
+
+def gemini_key() -> str:
+    """The key. UsageError without one."""
+    for name in KEYS:
+        if key := os.environ.get(name, "").strip():
+            return key
+    raise UsageError(f"gemini: expected a key in {' or '.join(KEYS)}, found none; set one of them.")
+
+
 def gemini_address(given: str | None = None) -> str:
     """Where requests to Gemini go: ``given``, UNDERTONE_GEMINI_URL or Google. UsageError for http://
     to another host."""

@@ -61,7 +61,9 @@ def rows(path: str | Path) -> Iterable[tuple[int, dict[str, str]]]:
             for row in reader:
                 yield reader.line_num, {k.strip(): (v or "").strip() for k, v in row.items() if k is not None}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path}: expected a CSV file of labels, found none ({error}); give one.") from error
+        raise UsageError(
+            f"{path}: expected a CSV file of labels, found none ({_line(error)}); give one."
+        ) from error
 
 
 def check_known(labels: Iterable[str], videos: Iterable[str], source: str | Path) -> None:
@@ -82,6 +84,10 @@ def of(labels: dict[str, Label], id: str) -> tuple[Label, str]:
 
 
 STRANGER = "unknown-"
+
+
+def _line(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _first(row: dict[str, str], names: Iterable[str]) -> str | None:

@@ -63,6 +63,12 @@ class Truth:
         if (path / INDEX).is_file():
             index = Store.open(path).index
             return cls({e.id: Label(e.subject, e.label) for e in index.entries}, index.simulated)
+        if not path.is_file():
+            found = "a folder that is none" if path.is_dir() else "nothing there"
+            raise UsageError(
+                f"{path}: expected known results, a corpus or a CSV of id, subject and label, found {found}; "
+                "check the path."
+            )
         return cls(read_truth(path))
 
 

@@ -1,9 +1,9 @@
 """What a labeller said, as a sheet for a person to read and to correct.
 
-One row a video: the verdict, an empty ``corrected`` and ``note``, then confidences, evidence, reflection and
-action units. Whoever disagrees writes win, loss or drop into ``corrected``. Written again, the sheet keeps
-both columns; read, it takes what spreadsheet programs make of it: a byte order mark, semicolons, decimal
-commas, ids that lost their leading zeros.
+One row a video: the verdict, an empty ``corrected`` and ``note``, then confidences, the reason where there is
+no answer, evidence, reflection and action units. Whoever disagrees writes win, loss or drop into
+``corrected``. Written again, the sheet keeps both columns; read, it takes what spreadsheet programs make of
+it: a byte order mark, semicolons, decimal commas, ids that lost their leading zeros.
 """
 
 import csv
@@ -21,7 +21,8 @@ from training.corpus.files import replace_with
 
 AUDIT = "audit.csv"
 SEEN = ("evidence_win", "evidence_loss", "reflection", "action_units")
-COLUMNS = ("id", "label", "corrected", "note", "confidence_win", "confidence_loss", *SEEN)
+NEEDED = ("id", "label", "corrected", "note", "confidence_win", "confidence_loss")
+COLUMNS = (*NEEDED, "failed", *SEEN)
 NAMES = {1: "win", 0: "loss", None: ""}
 FORMULA = ("=", "+", "-", "@")  # a spreadsheet would compute a text that begins so
 
@@ -56,8 +57,11 @@ class Row:
         return WINS[self.corrected] if self.corrected else self.said
 
 
-def write(path: Path, answers: Mapping[str, Answer | Verdict | None]) -> None:
-    """Write the sheet, None for an answer that failed; what a person wrote into it before is kept.
+def write(
+    path: Path, answers: Mapping[str, Answer | Verdict | None], reasons: Mapping[str, str] = {}
+) -> None:
+    """Write the sheet, None for an answer that is not there, with the reason of one that failed; what a
+    person wrote into it before is kept.
 
     Rows with a correction or a note stay even where ``answers`` has no such video. UsageError, and nothing is
     written, where the sheet that is there does not read.
@@ -68,9 +72,8 @@ def write(path: Path, answers: Mapping[str, Answer | Verdict | None]) -> None:
     sheet.writeheader()
     for id, answer in answers.items():
         old = before.pop(id, None)
-        sheet.writerow(
-            _cells(id, answer) | ({"corrected": old.corrected or "", "note": old.note} if old else {})
-        )
+        cells = _cells(id, answer) | {"failed": _shown(reasons.get(id, ""))}
+        sheet.writerow(cells | ({"corrected": old.corrected or "", "note": old.note} if old else {}))
     sheet.writerows(row.cells for row in before.values() if row.corrected or row.note)
     replace_with(path, stream.getvalue().encode("utf-8-sig"))
 
@@ -137,14 +140,18 @@ def _table(path: Path) -> Iterable[tuple[int, dict[str, str]]]:
         rows = [(reader.line_num, row) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(
-            f"{path}: expected an audit sheet, found none that reads ({error}); give one."
+            f"{path}: expected an audit sheet, found none that reads ({_line(error)}); give one."
         ) from error
-    missing = [name for name in COLUMNS[:6] if name not in (reader.fieldnames or ())]
+    missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
     if missing:
-        raise UsageError(f"{path}: expected columns {', '.join(COLUMNS[:6])}, found no {missing[0]}; add it.")
+        raise UsageError(f"{path}: expected columns {', '.join(NEEDED)}, found no {missing[0]}; add it.")
     for line, row in rows:
         if any(value for value in row.values()):
             yield line, {name: value.strip() for name, value in row.items() if name is not None}
+
+
+def _line(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _known(cells: Mapping[str, str]) -> dict[str, str]:

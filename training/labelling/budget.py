@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from stream.describing.provider import Meter
+from training.labelling.ledger import Ledger, Spent
 
 
 class Stopped(Exception):
@@ -25,7 +26,9 @@ class Price:
 
 
 class Budget(Meter):
-    """Counts requests and tokens of a run, spaces requests evenly, and raises Stopped at the limit.
+    """Counts requests and tokens, spaces requests evenly, and raises Stopped at the limit.
+
+    With a ledger the limits are of every run in its folder, whatever came of their requests.
 
     A video is begun, and leaves this machine, only where the request and the tokens that it will take are
     still there; what its answer adds may go past the tokens by as much. Videos that were begun are finished.
@@ -39,14 +42,25 @@ class Budget(Meter):
         per_minute: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.requests = self.tokens_in = self.tokens_out = 0
+        self.spent_now = Spent()  # in this run
         self.stopped_by = ""
+        self._before = Spent()  # in earlier runs
+        self._ledger: Ledger | None = None
         self._max_requests, self._max_tokens = max_requests, max_tokens
         self._space_s = 60 / per_minute if per_minute else 0.0
         self._clock, self._next_at, self._reserved = clock, clock(), 0
         self._lock, self._stop = threading.Lock(), threading.Event()
         self._full = False  # no further video is begun
         self._unasked, self._mine = 0, threading.local()  # videos that were begun and not yet asked about
+
+    def go_on_from(self, ledger: Ledger) -> None:
+        """Count what earlier runs have spent, and note there what this one spends."""
+        self._before, self._ledger = ledger.spent, ledger
+
+    @property
+    def mine(self) -> Spent:
+        """What the video has cost that this thread asks about."""
+        return getattr(self._mine, "spent", Spent())
 
     @property
     def stopping(self) -> bool:
@@ -69,9 +83,11 @@ class Budget(Meter):
                 raise Stopped(self.stopped_by)
             first = getattr(self._mine, "first", False)
             others = self._unasked - first  # theirs is kept for them, also where this one asks again
-            self._check(self._max_requests, self.requests + others + 1, "requests")
-            self._check(self._max_tokens, self.tokens_in + self.tokens_out + 1, "tokens")
-            self.requests, self._unasked, self._mine.first = self.requests + 1, others, False
+            so_far = self._before + self.spent_now
+            self._check(self._max_requests, so_far.requests + others + 1, "requests")
+            self._check(self._max_tokens, so_far.tokens + 1, "tokens")
+            self._unasked, self._mine.first = others, False
+            self._add(Spent(requests=1))
             now = self._clock()
             at = max(now, self._next_at)
             self._next_at = at + self._space_s
@@ -80,7 +96,7 @@ class Budget(Meter):
     def spent(self, tokens_in: int, tokens_out: int) -> None:
         """See Meter."""
         with self._lock:
-            self.tokens_in, self.tokens_out = self.tokens_in + tokens_in, self.tokens_out + tokens_out
+            self._add(Spent(0, tokens_in, tokens_out))
 
     @contextmanager
     def reserved(self, tokens: int) -> Iterator[None]:
@@ -88,10 +104,11 @@ class Budget(Meter):
         with self._lock:
             if self.stopping:
                 raise Stopped(self.stopped_by)
-            self._check(self._max_requests, self.requests + self._unasked + 1, "requests")
-            wanted = self.tokens_in + self.tokens_out + self._reserved + tokens
-            self._check(self._max_tokens, wanted, "tokens")
+            so_far = self._before + self.spent_now
+            self._check(self._max_requests, so_far.requests + self._unasked + 1, "requests")
+            self._check(self._max_tokens, so_far.tokens + self._reserved + tokens, "tokens")
             self._reserved, self._unasked, self._mine.first = self._reserved + tokens, self._unasked + 1, True
+            self._mine.spent = Spent()
         try:
             yield
         finally:
@@ -100,8 +117,16 @@ class Budget(Meter):
                 self._unasked -= self._mine.first
                 self._mine.first = False
 
+    def _add(self, spent: Spent) -> None:
+        self.spent_now += spent
+        self._mine.spent = self.mine + spent
+        if self._ledger is not None:
+            self._ledger.add(spent)
+
     def _check(self, most: int | None, wanted: int, what: str) -> None:
         if most is not None and wanted > most:
-            self.stopped_by = self.stopped_by or f"the budget of {most} {what}"
+            before = getattr(self._before, what)
+            earlier = f", {before} of them in earlier runs" if before else ""
+            self.stopped_by = self.stopped_by or f"the budget of {most} {what}{earlier}"
             self._full = True
             raise Stopped(self.stopped_by)

@@ -8,12 +8,16 @@ import hashlib
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import astuple
 
 from stream.describing.answer import Answer, Verdict, parse
 from stream.describing.prompts import Prompt
 from stream.describing.provider import Reply, Sampling
 from stream.errors import DescriptionMalformed, UsageError
 from training.corpus.files import replace_with
+from training.labelling.ledger import Spent
+
+NOTHING = Spent()
 
 
 class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,9 +57,18 @@ class Kept(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     id: str  # the video's name when it was asked about
     raw: str | None = None  # the model's text, verbatim; of a malformed answer too
     served: str | None = None  # model that answered
-    tokens_in: int = 0
+    requests: int = 0  # about this video, whatever came of them
+    tokens_in: int = 0  # of all of them
     tokens_out: int = 0
     failed: str | None = None  # the reason
+
+    @property
+    def spent(self) -> Spent:
+        return Spent(self.requests, self.tokens_in, self.tokens_out)
+
+    def why(self, prompt: Prompt) -> str | None:
+        """Why there is no answer to this prompt; None where there is one."""
+        return None if self.answer(prompt) else self.failed or "an answer of another form"
 
     def answer(self, prompt: Prompt) -> Answer | Verdict | None:
         """The answer; None where it failed or is none of this prompt's schema."""
@@ -88,13 +101,14 @@ class Cache:
             raise UsageError(f"{path}: expected the answer of its name, found another's; remove the file.")
         return kept
 
-    def put(self, key: Key, id: str, reply: Reply) -> None:
-        """Keep an answer."""
-        self._write(Kept(key, id, reply.raw, reply.model, reply.tokens_in, reply.tokens_out))
+    def put(self, key: Key, id: str, reply: Reply, spent: Spent | None = None) -> None:
+        """Keep an answer. ``spent``: what it took, where that is more than its own request."""
+        took = spent or Spent(1, reply.tokens_in, reply.tokens_out)
+        self._write(Kept(key, id, reply.raw, reply.model, *astuple(took)))
 
-    def fail(self, key: Key, id: str, reason: str, raw: str | None = None) -> None:
-        """Keep that there is none, and why."""
-        self._write(Kept(key, id, raw=raw, failed=reason))
+    def fail(self, key: Key, id: str, reason: str, raw: str | None = None, spent: Spent = NOTHING) -> None:
+        """Keep that there is none, why, and what that took."""
+        self._write(Kept(key, id, raw, None, *astuple(spent), failed=reason))
 
     def _write(self, kept: Kept) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

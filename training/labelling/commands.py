@@ -2,14 +2,18 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stream.describing.provider import GEMINI_MODEL, Sampling
-from stream.errors import UsageError
+from stream.errors import DescriptionError, UsageError
 
-BUDGET_EXIT = 3
+if TYPE_CHECKING:
+    from training.labelling.budget import Budget
+    from training.labelling.results import Result
+
+BUDGET_EXIT, AUDIT = 3, "audit.csv"
 
 
 def label(
@@ -44,10 +48,11 @@ def label(
         typer.Option("--requests-per-minute", min=0.01, help="Not faster.", show_default=False),
     ] = None,
     max_requests: Annotated[
-        int | None, typer.Option("--max-requests", min=0, help="Stop there.", show_default=False)
+        int | None,
+        typer.Option("--max-requests", min=0, help="Of all runs together; stop there.", show_default=False),
     ] = None,
     max_tokens: Annotated[
-        int | None, typer.Option("--max-tokens", min=0, help="Stop there, in and out.", show_default=False)
+        int | None, typer.Option("--max-tokens", min=0, help="In and out, likewise.", show_default=False)
     ] = None,
     price_in: Annotated[
         float | None,
@@ -69,7 +74,8 @@ def label(
 ) -> None:
     """Videos to a labeller, without their sound: action units, evidence, reflection, confidences.
 
-    A run that was stopped continues. It ends with exit code 3 where a budget stopped it.
+    A run that was stopped continues. Exit code 0: nothing is left to ask, though some videos may have failed;
+    1: no video was answered, or the service could not be asked; 3: a budget stopped it.
 
     Example: undertone-training label videos --out runs/said --dry-run
     """
@@ -98,16 +104,42 @@ def label(
         typer.echo(whole.dry(whole.planned(options), options))
         return
     budget = Budget(max_requests=max_requests, max_tokens=max_tokens, per_minute=per_minute)
+    plan = whole.planned(options)
+    if plan.waiting and options.sends:
+        question = whole.question(plan)
+        if not yes:
+            _ask(question)
     with alone(out):
-        plan = whole.planned(options)
-        if plan.waiting and options.sends and not yes:
-            _ask(whole.question(plan))
-        typer.echo(whole.carry_out(plan, options, budget))
+        result = whole.carry_out(plan, options, budget)
+    typer.echo(result.summary)
+    _end(result, budget, videos, out)
+
+
+def _end(result: "Result", budget: "Budget", videos: Path, out: Path) -> None:
+    """What is to be done next, if anything, and the exit code that goes with it."""
+    from training.corpus.index import listed
+
+    if result.error is not None:
+        raise result.error
     if budget.stopped_by:
         typer.echo(
-            f"undertone-training: stopped at {budget.stopped_by}; run the same command to go on.", err=True
+            f"undertone-training: stopped at {budget.stopped_by}; run it with a larger one to go on.",
+            err=True,
         )
         raise typer.Exit(BUDGET_EXIT)
+    if not result.failed:
+        return
+    again = f"see {out / AUDIT} for the reasons, and run the same command with --retry-failed to ask again"
+    if not result.answered:
+        raise DescriptionError(
+            f"{videos}: expected an answer for one video at least, found none for all "
+            f"{len(result.failed)}; {again}."
+        )
+    typer.echo(
+        f"undertone-training: {len(result.failed)} of {len(result.failed) + result.answered} videos failed "
+        f"({listed(result.failed)}); {again}.",
+        err=True,
+    )
 
 
 def _ask(question: str) -> None:

@@ -93,6 +93,11 @@ def read(path: Path, *, corrected: bool = True) -> Labels:
 
 def _files(path: Path) -> tuple[Path | None, Path | None]:
     """The lines and the sheet that belong together; at least one."""
+    if not path.exists():
+        raise UsageError(
+            f"{path}: expected a labeller's folder, its {LABELS} or {audit.AUDIT}, found nothing there; "
+            "check the path."
+        )
     if path.suffix == ".csv":
         beside = path.with_name(LABELS)
         return (beside if path.name == audit.AUDIT and beside.exists() else None), path

@@ -1,29 +1,51 @@
 """What a run leaves: the lines that training reads, the sheet for a person, and a summary."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from stream.describing.answer import Answer, Verdict
 from stream.describing.rendering import Form, render
-from stream.errors import UsageError
+from stream.errors import UndertoneError, UsageError
 from training.corpus import labels as label_files
+from training.corpus.index import listed
 from training.labelling import audit, labels
 from training.labelling.budget import Budget, Price
 from training.labelling.cache import Kept
+from training.labelling.ledger import Spent
 from training.labelling.plan import Plan
 
 SHOWN = 5  # failures that are told of
 
 
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What there is now."""
+
+    summary: str
+    answered: int
+    failed: tuple[str, ...]  # ids
+    error: UndertoneError | None = None  # what ended the run early
+
+
 def write(
-    plan: Plan, known: Mapping[str, Kept | None], out: Path, form: Form, names: Collection[str]
+    plan: Plan,
+    known: Mapping[str, Kept | None],
+    out: Path,
+    form: Form,
+    names: Collection[str],
+    unavailable: Mapping[str, str],
 ) -> None:
-    """The lines that training reads, and the sheet for a person; null where there is no answer."""
+    """The lines that training reads, and the sheet for a person; null where there is no answer.
+
+    ``unavailable``: reasons by id of those who were asked about in vain.
+    """
     answers = {id: kept.answer(plan.prompt) if kept else None for id, kept in known.items()}
+    reasons = {id: why for id, kept in known.items() if kept and (why := kept.why(plan.prompt))}
     said = (_said(id, answer, form, names, plan) for id, answer in answers.items())
     labels.write(out / labels.LABELS, said)
-    audit.write(out / audit.AUDIT, answers)
+    audit.write(out / audit.AUDIT, answers, unavailable | reasons)
 
 
 def _said(
@@ -38,29 +60,35 @@ def _said(
 
 
 def summary(
-    plan: Plan, known: Mapping[str, Kept | None], budget: Budget, price: Price | None, left: int
-) -> str:
-    """What there is now and what it took."""
-    kept = [k for k in known.values() if k is not None]
-    answered = [k for k in kept if k.answer(plan.prompt) is not None]
+    plan: Plan,
+    known: Mapping[str, Kept | None],
+    budget: Budget,
+    price: Price | None,
+    left: int,
+    unmatched: Sequence[str] = (),
+) -> Result:
+    """What there is now and what it took. ``left``: files that still lie with the service; ``unmatched``:
+    answers from a file that are of no video here."""
+    failed = {id: why for id, kept in known.items() if kept and (why := kept.why(plan.prompt))}
+    answered = [kept for id, kept in known.items() if kept and id not in failed]
+    spent = budget.spent_now
     told = [
-        f"{len(known)} videos: {len(answered)} answered, {len(kept) - len(answered)} failed, "
-        f"{len(known) - len(kept)} not asked yet; {budget.requests} requests, {budget.tokens_in} tokens in, "
-        f"{budget.tokens_out} out" + cost(price, budget)
+        f"{len(known)} videos: {len(answered)} answered, {len(failed)} failed, "
+        f"{len(known) - len(answered) - len(failed)} not asked yet; {spent.requests} requests, "
+        f"{spent.tokens_in} tokens in, {spent.tokens_out} out" + cost(price, spent)
     ]
-    failed = [f"{k.id}: {k.failed or 'an answer of another form'}" for k in kept if k not in answered]
-    if failed:
-        told += [f"failed: {reason}" for reason in failed[:SHOWN]]
-        told += [f"failed: {len(failed) - SHOWN} more"] if len(failed) > SHOWN else []
-        told.append("--retry-failed asks about these again")
+    told += [f"failed: {id}: {why}" for id, why in list(failed.items())[:SHOWN]]
+    told += [f"failed: {len(failed) - SHOWN} more, see {audit.AUDIT}"] if len(failed) > SHOWN else []
     others = Counter(k.served for k in answered if k.served and not k.served.startswith(k.key.model))
     told += [
         f"warning: {plan.sampling.model} was asked, {served} answered {count} times"
         for served, count in others.items()
     ]
+    if unmatched:
+        told.append(f"warning: {len(unmatched)} answers are of no video here ({listed(unmatched)})")
     if left:
         told.append(f"warning: {left} uploaded files could not be deleted; the next run tries again")
-    return "\n".join(told)
+    return Result("\n".join(told), len(answered), tuple(failed))
 
 
 def read_names(path: Path | None) -> set[str]:
@@ -79,6 +107,6 @@ def read_names(path: Path | None) -> set[str]:
     return {name for name in found if any(letter.isalpha() for letter in name)}
 
 
-def cost(price: Price | None, budget: Budget) -> str:
+def cost(price: Price | None, spent: Spent) -> str:
     """ ", cost 1.20", or nothing where no price is known."""
-    return f", cost {price.of(budget.tokens_in, budget.tokens_out):.2f}" if price else ""
+    return f", cost {price.of(spent.tokens_in, spent.tokens_out):.2f}" if price else ""

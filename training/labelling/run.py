@@ -17,26 +17,29 @@ from stream.errors import (
     DescriptionDenied,
     DescriptionMalformed,
     DescriptionRefused,
+    DescriptionRejected,
     DescriptionUnavailable,
     SourceError,
     UndertoneError,
     UsageError,
 )
 from training.labelling.budget import Budget, Stopped
-from training.labelling.cache import Cache
+from training.labelling.cache import NOTHING, Cache
 from training.labelling.plan import Plan, Video
 
-ANSWERS, UPLOADS, WORK, LOCK = "answers", "uploads.json", ".muted", ".lock"
+ANSWERS, UPLOADS, SPENT, WORK, LOCK = "answers", "uploads.json", "spent.json", ".muted", ".lock"
 MOST_IN_VAIN = 3  # videos in a row for which the service was not to be had
+MOST_REJECTED = 10  # videos that are not taken before the first that is: the fault is not theirs
 
-Say = Callable[[Video, str | None], None]  # a video is done; why it has no answer
+Failure = DescriptionRefused | DescriptionMalformed | SourceError
+Say = Callable[[Video, str | None, bool], None]  # why a video has no answer; whether it is done with
 
 
 @dataclass(slots=True, eq=False)
 class Outcome:
     """How a run ended."""
 
-    unavailable: list[str] = field(default_factory=list)  # ids: asked in vain, nothing kept
+    unavailable: dict[str, str] = field(default_factory=dict)  # reasons by id: asked in vain, nothing kept
     error: UndertoneError | None = None  # what ended it early
 
 
@@ -49,36 +52,55 @@ def run(
     *,
     sends: bool,
     workers: int = 4,
-    say: Say = lambda video, reason: None,
+    say: Say = lambda video, reason, done: None,
 ) -> Outcome:
     """Ask about all that waits. ``sends``: the video leaves this machine, so only its pictures are given."""
     work = folder / WORK
     shutil.rmtree(work, ignore_errors=True)  # of a run that was killed
     work.mkdir(parents=True)
     outcome, in_vain = Outcome(), 0
+    answered, rejected = 0, 0
     ask = partial(_ask, plan, provider, cache, budget, work if sends else None)
     try:
         with closing(_spread(plan, ask, budget, workers)) as done:
             for video, future in done:
                 try:
-                    say(video, future.result())
-                    in_vain = 0
+                    failure = future.result()
                 except Stopped:
                     continue
                 except DescriptionUnavailable as error:
-                    say(video, str(error))
-                    outcome.unavailable.append(video.id)
+                    say(video, str(error), False)
+                    outcome.unavailable[video.id] = str(error)
                     in_vain += 1
                     if in_vain == MOST_IN_VAIN:
-                        outcome.error = error
-                        budget.stop()
-                except DescriptionDenied as error:
-                    say(video, str(error))  # which one: it may be too long for the model
-                    outcome.error = error
-                    budget.stop()
+                        _end(outcome, error, budget)
+                except DescriptionDenied as error:  # several may come at once: it is told in the end
+                    _end(outcome, error, budget)
+                else:
+                    say(video, str(failure) if failure else None, True)
+                    in_vain = 0
+                    answered += failure is None
+                    rejected += isinstance(failure, DescriptionRejected)
+                    if not answered and rejected == MOST_REJECTED:
+                        _end(outcome, _rejecting(failure), budget)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return outcome
+
+
+def _end(outcome: Outcome, error: UndertoneError, budget: Budget) -> None:
+    """The first denial is what a run is ended by, also where the service went away meanwhile."""
+    if not isinstance(outcome.error, DescriptionDenied):
+        outcome.error = error
+    budget.stop()
+
+
+def _rejecting(last: object) -> DescriptionDenied:
+    return DescriptionDenied(
+        f"expected one of the first {MOST_REJECTED} videos to be accepted, found none "
+        f"({str(last).rstrip('.')}); see what they have in common, --model and --fps too, then run the same "
+        "command with --retry-failed."
+    )
 
 
 @contextmanager
@@ -101,10 +123,10 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def _spread(
-    plan: Plan, ask: Callable[[Video], str | None], budget: Budget, workers: int
-) -> Iterator[tuple[Video, Future[str | None]]]:
+    plan: Plan, ask: Callable[[Video], Failure | None], budget: Budget, workers: int
+) -> Iterator[tuple[Video, Future[Failure | None]]]:
     """Videos with what came of them, as they come. The end, or an interrupt, waits for answers under way."""
-    waiting, open = deque(plan.waiting), dict[Future[str | None], Video]()
+    waiting, open = deque(plan.waiting), dict[Future[Failure | None], Video]()
     with ThreadPoolExecutor(workers, "label") as pool:
         try:
             while open or (waiting and not budget.stopping):
@@ -119,19 +141,22 @@ def _spread(
 
 def _ask(
     plan: Plan, provider: Provider, cache: Cache, budget: Budget, work: Path | None, video: Video
-) -> str | None:
-    """Ask about one video and keep what was said; returns why there is no answer."""
-    try:
-        with budget.reserved(video.tokens(plan.prompt, plan.sampling)), _silent(video, work) as path:
-            provider.describe(
-                Clip(path, video.key.video, video.seconds, video.id),
-                plan.prompt,
-                plan.sampling,
-                lambda reply: cache.put(video.key, video.id, reply),
-            )
-    except (DescriptionRefused, DescriptionMalformed, SourceError) as error:
-        cache.fail(video.key, video.id, str(error), getattr(error, "raw", None))
-        return str(error)
+) -> Failure | None:
+    """Ask about one video and keep what was said, or why nothing was, with what all asking has cost."""
+    before = video.kept.spent if video.kept else NOTHING
+    with budget.reserved(video.tokens(plan.prompt, plan.sampling)):
+        try:
+            with _silent(video, work) as path:
+                provider.describe(
+                    Clip(path, video.key.video, video.seconds, video.id),
+                    plan.prompt,
+                    plan.sampling,
+                    lambda reply: cache.put(video.key, video.id, reply, before + budget.mine),
+                )
+        except (DescriptionRefused, DescriptionMalformed, SourceError) as error:
+            raw = getattr(error, "raw", None)
+            cache.fail(video.key, video.id, str(error), raw, before + budget.mine)
+            return error
     return None
 
 

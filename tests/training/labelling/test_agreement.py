@@ -95,6 +95,18 @@ def folder(tmp_path):
     return out
 
 
+@pytest.mark.parametrize("what", ["answers", "truth"])
+@pytest.mark.parametrize("name", ["nowhere", "nowhere.csv", "nowhere.jsonl", "."])
+def test_what_is_not_there_is_one_sentence(folder, tmp_path, what, name):
+    given = {"answers": folder, "truth": tmp_path / "truth.csv"} | {what: tmp_path / name}
+    arguments = ["labels", str(given["answers"]), "--truth", str(given["truth"])]
+    error = CliRunner().invoke(app, arguments).exception
+    assert isinstance(error, UsageError)
+    assert str(error).startswith(f"{tmp_path / name}: expected")
+    assert not set("[]\n") & set(str(error).removeprefix(str(tmp_path)))
+    assert not (folder / "agreement.md").exists()
+
+
 def test_the_command(folder, tmp_path):
     arguments = ["labels", str(folder), "--truth", str(tmp_path / "truth.csv")]
     done = CliRunner().invoke(app, arguments, catch_exceptions=False)

@@ -2,6 +2,9 @@
 
 import csv
 import io
+import re
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +65,21 @@ def test_one_row_a_video(sheet):
     assert set(third.values()) == {"0003", ""}
     assert fourth["label"] == ""
     assert all(row["corrected"] == row["note"] == "" for row in (first, second, third, fourth))
+
+
+def test_what_reads_answers_is_in_the_extra_for_training():
+    """Labels are read and made up without any labeller's client."""
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+    assert any(re.match(r"pydantic\b", name) for name in project["optional-dependencies"]["training"])
+
+
+def test_why_there_is_no_answer(tmp_path):
+    path = tmp_path / audit.AUDIT
+    audit.write(path, ANSWERS, {"0003": "=blocked", "0009": "of no video"})
+    assert [row["failed"] for row in cells(path)] == ["", "", "'=blocked", ""]
+    assert audit.read(path)["0003"].win is None
+    audit.write(path, ANSWERS)
+    assert {row["failed"] for row in cells(path)} == {""}
 
 
 def test_what_was_said_is_read(sheet):

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from training.labelling.budget import Budget, Price, Stopped
+from training.labelling.ledger import Ledger, Spent
 
 
 class Clock:
@@ -41,7 +42,11 @@ def test_the_limit_of_requests_stops_everybody():
     budget.request()
     with pytest.raises(Stopped, match="the budget of 2 requests"):
         budget.request()
-    assert (budget.requests, budget.stopping, budget.stopped_by) == (2, True, "the budget of 2 requests")
+    assert (budget.spent_now.requests, budget.stopping, budget.stopped_by) == (
+        2,
+        True,
+        "the budget of 2 requests",
+    )
     with pytest.raises(Stopped), budget.reserved(0):
         pytest.fail("begun after the end")
 
@@ -92,6 +97,28 @@ def test_the_first_reason_is_the_one_that_is_told():
         budget.request()
     budget.stop("something else")
     assert budget.stopped_by == "the budget of 0 requests"
+
+
+def test_what_a_thread_s_video_cost_is_its_own(tmp_path):
+    budget = Budget()
+    budget.go_on_from(Ledger(tmp_path / "spent.json"))
+    found = {}
+
+    def ask(name, tokens):
+        with budget.reserved(0):
+            budget.request()
+            barrier.wait(5)
+            budget.spent(tokens, 1)
+            found[name] = budget.mine
+
+    barrier = threading.Barrier(2)
+    threads = [threading.Thread(target=ask, args=given) for given in (("a", 10), ("b", 20))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+    assert found == {"a": Spent(1, 10, 1), "b": Spent(1, 20, 1)}
+    assert Ledger(tmp_path / "spent.json").spent == budget.spent_now == Spent(2, 30, 2)
 
 
 def test_a_price_is_of_a_million():

@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,11 +13,12 @@ from collections.abc import Iterator
 import av
 import pytest
 from gemini_server import GOOD, KEY, Fault
+from rich.progress import Progress
 from typer.testing import CliRunner
 
 from stream.describing.answer import Answer
 from stream.describing.rendering import render
-from stream.errors import DescriptionDenied, DescriptionUnavailable, UsageError
+from stream.errors import DescriptionDenied, DescriptionError, DescriptionUnavailable, UsageError
 from training.__main__ import app
 from training.labelling import commands, labels
 from training.labelling.budget import Budget
@@ -211,7 +213,6 @@ def test_what_failed_is_asked_again_only_on_demand(server, label, out):
     said = label().output
     assert "failed: 0001: " in said
     assert "nothing said" in said
-    assert "--retry-failed asks about these again" in said
     assert len(server.of("generate")) == 4
     assert "4 answered, 0 failed" in label("--retry-failed").output
     assert len(server.of("generate")) == 5
@@ -226,11 +227,68 @@ def test_a_file_that_is_no_video_is_noted(server, label, films, out):
     assert "expected a video that can be copied without sound" in result.output
 
 
-def test_a_video_that_the_service_cannot_read_is_noted(server, label, out):
+def test_videos_that_all_failed_are_no_success(server, label, out):
+    """Also not when it is run again, and nobody is asked."""
     server.failing = True
+    for _ in range(2):
+        result = label()
+        assert isinstance(result.exception, DescriptionError)
+        assert re.search(
+            r"expected an answer for one video at least, found none for all 4; see .*audit\.csv for the "
+            r"reasons, and run the same command with --retry-failed to ask again\.$",
+            str(result.exception),
+        )
+        assert "4 videos: 0 answered, 4 failed" in result.output
+        assert server.of("generate") == []
+        assert {line["win"] for line in lines(out).values()} == {None}
+        assert all("no video stream" in row["failed"] for row in sheet(out))
+    server.failing = False
+    assert label("--retry-failed").exit_code == 0
+    assert {row["failed"] for row in sheet(out)} == {""}
+
+
+@pytest.mark.parametrize("kind", ["start", "generate"])
+def test_a_video_that_is_not_accepted_stops_no_other(server, label, out, kind):
+    long = "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576)."
+    server.faults[kind].extend([Fault(), Fault(400, long)])
+    result = label()
+    assert result.exit_code == 0, result.exception
+    assert [line["win"] for line in lines(out).values()] == [0.7, None, 0.7, 0.7]
+    assert [long[:-1] in row["failed"] for row in sheet(out)] == [False, True, False, False]
+    assert re.search(r"1 of 4 videos failed \(0002\); see \S*audit.csv .* --retry-failed", result.output)
+    assert server.files == {}
+
+
+def test_what_no_video_passes_is_not_tried_on_all(server, label, films):
+    for number in range(5, 15):
+        (films / f"{number:04}.mp4").write_bytes((films / "0001.mp4").read_bytes() + bytes(number))
+    server.faults["generate"].extend([Fault(400, "Thinking is required.")] * 10)
+    result = label()
+    assert isinstance(result.exception, DescriptionDenied)
+    assert "expected one of the first 10 videos to be accepted, found none (gemini: " in str(result.exception)
+    assert len(server.of("start")) == 10
+    assert label("--retry-failed").exit_code == 0
+
+
+def test_a_denial_is_told_once(server, label, capfd):
+    server.faults["generate"].extend([Fault(403, "The caller does not have permission")] * 4)
+    result = label("--workers", 4)
+    assert isinstance(result.exception, DescriptionDenied)
+    assert "does not have permission" not in result.output + "".join(capfd.readouterr())
+
+
+def test_the_bar_counts_what_is_done(server, label, films, monkeypatch):
+    """Of the same content twice both, of a video without an answer none."""
+    (films / "0009.mp4").write_bytes((films / "0002.mp4").read_bytes())
+    told = []
+    monkeypatch.setattr(Progress, "add_task", lambda self, name, **given: told.append(given["completed"]))
+    monkeypatch.setattr(Progress, "update", lambda self, task, advance, spent: told.append(advance))
+    server.faults["generate"].extend([Fault(response={"candidates": []}), *[Fault(503)] * 5])
+    label()
+    assert told == [0, 1, 0, 1, 1]
+    del told[:]
     assert label().exit_code == 0
-    assert server.of("generate") == []
-    assert {line["win"] for line in lines(out).values()} == {None}
+    assert told == [3, 2]
 
 
 def test_a_wrong_key_stops_the_run_and_a_right_one_goes_on(server, label, out, monkeypatch):
@@ -273,11 +331,37 @@ def test_a_service_that_is_down_is_not_asked_for_ever(server, label, out):
 def test_a_budget_of_requests_stops_cleanly_and_the_next_run_goes_on(server, label, out):
     result = label("--max-requests", 3)
     assert result.exit_code == 3
-    assert "stopped at the budget of 3 requests; run the same command to go on" in result.output
+    assert "stopped at the budget of 3 requests; run it with a larger one to go on" in result.output
     assert [line["win"] for line in lines(out).values()] == [0.7, 0.7, 0.7, None]
     assert server.files == {}
     assert label().exit_code == 0
     assert len(server.of("generate")) == 4
+
+
+def test_a_budget_is_of_all_runs_together_and_of_what_came_to_nothing(server, label, out):
+    server.faults["generate"].extend([Fault(answer="no"), Fault(answer="still no")])
+    assert label("--max-requests", 3).exit_code == 3
+    cost = {a["id"]: (a["requests"], a["tokens_in"], a["tokens_out"]) for a in kept(out)}
+    assert cost == {"0001": (2, 2000, 400), "0002": (1, 1000, 200)}
+    spent = {"requests": 3, "tokens_in": 3000, "tokens_out": 600}
+    assert json.loads((out / "spent.json").read_text()) == spent
+    for option, most, before in (("requests", 3, 3), ("tokens", 3600, 3600)):
+        result = label(f"--max-{option}", most)
+        assert result.exit_code == 3
+        assert f"the budget of {most} {option}, {before} of them in earlier runs" in result.output
+        assert len(server.of("generate")) == 3
+    assert label("--max-requests", 4).exit_code == 3
+    assert label("--max-requests", 5).exit_code == 0
+    assert label("--max-requests", 5, "--retry-failed").exit_code == 3
+    assert label("--retry-failed").exit_code == 0
+    assert max(answer["requests"] for answer in kept(out)) == 3  # what had failed before counts too
+
+
+def test_what_was_spent_and_does_not_read_is_one_sentence(server, label, out):
+    out.mkdir()
+    (out / "spent.json").write_text("much")
+    assert "expected what was spent so far, found none that reads" in str(label().exception)
+    assert server.asked == []
 
 
 def test_a_budget_of_tokens_stops_before_it_is_passed(server, label, out):
@@ -306,7 +390,10 @@ def test_a_dry_run_sends_nothing_and_needs_no_key(server, label, out, monkeypatc
     result = label("--dry-run", "--fps", 8, "--price-in", 2, "--price-out", 10, yes=False)
     assert result.exit_code == 0
     assert "4 videos, 0 without a request\n4 requests, about " in result.output
-    assert "MB to 127.0.0.1" in result.output
+    assert re.search(r"up to [1-9][\d.]+ kB to 127\.0\.0\.1\n", result.output)
+    tokens_in, tokens_out = map(int, re.search(r"about (\d+) tokens in.* (\d+) out", result.output).groups())
+    assert tokens_out == 4 * 4000
+    assert f"cost about {(2 * tokens_in + 10 * tokens_out) / 1e6:.2f}, answers included" in result.output
     assert (server.asked, out.exists()) == ([], False)
 
 
@@ -316,15 +403,17 @@ def test_a_dry_run_counts_pictures_and_prompt(server, label, tmp_path):
     said = [label("--dry-run", "--prompt", prompt, "--resolution", r).output for r in ("low", "medium")]
     each = [4 * 64 + 1000, 4 * 256 + 1000]
     for text, tokens in zip(said, each, strict=True):
-        assert f"4 requests, about {4 * tokens} tokens in, the largest about {tokens};" in text
+        assert f"4 requests, about {4 * tokens} tokens in, the largest about {tokens}, and 6000 out" in text
 
 
 def test_a_dry_run_knows_what_is_kept(server, label):
     label("--max-requests", 3)
-    assert "4 videos, 3 without a request\n1 requests" in label("--dry-run").output
+    said = label("--dry-run").output
+    assert "4 videos, 3 without a request\n1 requests" in said
+    assert "and 200 out (200 an answer, as in 3 kept ones)" in said
 
 
-def test_without_leave_nothing_is_sent(server, label, monkeypatch):
+def test_without_leave_nothing_is_sent(server, label, out, monkeypatch):
     result = label(yes=False)
     assert isinstance(result.exception, UsageError)
     assert "add --yes" in str(result.exception)
@@ -334,9 +423,11 @@ def test_without_leave_nothing_is_sent(server, label, monkeypatch):
     result = label(yes=False)
     assert result.exit_code == 1
     assert "nothing was sent" in result.output
-    assert server.asked == []
-    assert asked[0].startswith(
-        "4 videos, up to 0.0 MB, go to Google's Gemini (127.0.0.1), without their sound"
+    assert (server.asked, out.exists()) == ([], False)
+    assert re.match(
+        r"4 videos, up to [1-9][\d.]+ kB, go to Google's Gemini \(127\.0\.0\.1\), without their sound; .* "
+        r"About \d+ tokens in and 16000 out\. Go on\?$",
+        asked[0],
     )
 
 
@@ -412,6 +503,13 @@ def test_answers_made_elsewhere(server, label, out, tmp_path, monkeypatch):
     assert result.exit_code == 0
     assert [line["win"] for line in lines(out).values()] == [0.25, 0.25, None, None]
     assert "2 answered, 2 failed" in result.output
+    assert "found none; add a line" in sheet(out)[2]["failed"]
+    others = [{"id": "0017", "raw": GOOD}, {"sha256": "ab" * 32, "raw": GOOD}]
+    answers.write_text("\n".join(map(json.dumps, told + others)))
+    dry = label("--provider", answers, "--dry-run").output
+    assert dry == "4 videos, 0 without a request\n4 to be read from the file of answers; nothing is sent\n"
+    said = label("--provider", answers, yes=False).output
+    assert f"warning: 2 answers are of no video here (0017, {'ab' * 32})" in said
     told += [{"id": id, "raw": GOOD} for id in IDS[2:]]
     answers.write_text("\n".join(map(json.dumps, told)))
     label("--provider", answers, yes=False)
@@ -437,9 +535,20 @@ def test_what_cannot_be_meant_is_one_sentence(server, label, options, words):
     assert server.asked == []
 
 
-def test_no_key_is_one_sentence(server, label, monkeypatch):
+def test_no_key_is_one_sentence_and_nobody_is_asked_for_leave(server, label, out, monkeypatch):
     monkeypatch.delenv("GOOGLE_API_KEY")
-    assert "expected a key in GOOGLE_API_KEY" in str(label().exception)
+    monkeypatch.setattr(commands, "_ask", lambda question: pytest.fail("asked in vain"))
+    for yes in (True, False):
+        assert "expected a key in GOOGLE_API_KEY" in str(label(yes=yes).exception)
+    assert not out.exists()
+
+
+def test_a_folder_without_videos_leaves_nothing_behind(server, label, out, tmp_path):
+    for folder in (tmp_path / "nowhere", tmp_path):
+        assert isinstance(label(folder=folder).exception, UsageError)
+    assert not out.exists()
+    out.write_text("a file")
+    assert "expected a folder, found a file; choose another --out" in str(label().exception)
 
 
 def test_without_the_extra_it_is_one_sentence(films, out):

@@ -1,0 +1,48 @@
+"""What a folder's answers have cost so far, on disk: a budget holds over every run, a killed one too."""
+
+from pathlib import Path
+
+import msgspec
+
+from stream.errors import UsageError
+from training.corpus.files import replace_with
+
+
+class Spent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Requests that were made, and the tokens that the service counted for them."""
+
+    requests: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+    @property
+    def tokens(self) -> int:
+        return self.tokens_in + self.tokens_out
+
+    def __add__(self, other: "Spent") -> "Spent":
+        return Spent(
+            self.requests + other.requests,
+            self.tokens_in + other.tokens_in,
+            self.tokens_out + other.tokens_out,
+        )
+
+
+class Ledger:
+    """One small file; what is added is on disk before ``add`` returns. For one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """UsageError where it does not read."""
+        self._path, self.spent = path, Spent()
+        try:
+            self.spent = msgspec.json.decode(path.read_bytes(), type=Spent)
+        except FileNotFoundError:
+            pass
+        except (OSError, msgspec.MsgspecError) as error:
+            raise UsageError(
+                f"{path}: expected what was spent so far, found none that reads ({error}); remove it "
+                "to begin a budget anew."
+            ) from error
+
+    def add(self, spent: Spent) -> None:
+        self.spent += spent
+        replace_with(self._path, msgspec.json.encode(self.spent) + b"\n")

@@ -4,6 +4,7 @@ Host arrays are locked in their pages where that can be had, so that the GPU cop
 Since nothing moves and shapes are fixed, the graph's launches can be recorded and replayed (a CUDA graph).
 """
 
+import math
 import weakref
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -71,6 +72,61 @@ class Binding:
         """An output as the caller's own: the buffer will be written to again."""
         found: NDArray[Any] = value.numpy()  # a copy, except on the CPU
         return found.copy() if self._device == "cpu" else found
+
+
+class Place:
+    """One tensor that never moves: ``array`` on the host, and on a device what was sent of it."""
+
+    def __init__(self, array: NDArray[Any], device: str = "cpu") -> None:
+        self.array, self.device = array, device
+        self.value = _value(array, device)
+
+    def send(self) -> None:
+        """Host to device; on the CPU they are the same memory."""
+        if self.device != "cpu":
+            self.value.update_inplace(self.array)
+
+    def fetch(self) -> NDArray[Any]:
+        """Device to host; on the CPU they are the same memory."""
+        if self.device != "cpu":
+            np.copyto(self.array, self.value.numpy())
+        return self.array
+
+    def put(self, rows: "Place", first: int, axis: int) -> None:
+        """Write ``rows`` from place ``first`` of ``axis`` on, where they are: nothing else is moved."""
+        shape = self.array.shape
+        count = rows.array.shape[axis]
+        if self.device == "cpu":
+            self.array[(*(slice(None),) * axis, slice(first, first + count))] = rows.array
+            return
+        unit = self.array.itemsize * math.prod(shape[axis + 1 :])
+        nvidia.copy(
+            self.value.data_ptr() + first * unit,
+            shape[axis] * unit,
+            rows.value.data_ptr(),
+            count * unit,
+            math.prod(shape[:axis]),
+        )
+
+
+class Bound:
+    """A session over places that its caller owns and may share among sessions. One thread at a time."""
+
+    def __init__(self, session: ort.InferenceSession, graph: Graph, places: Mapping[str, Place]) -> None:
+        self._session, self._places = session, places  # kept alive: the session only knows addresses
+        self._run = ort.RunOptions()
+        self._binding = session.io_binding()
+        for tensor in graph.inputs:
+            self._binding.bind_ortvalue_input(tensor.name, places[tensor.name].value)
+        for tensor in graph.outputs:
+            self._binding.bind_ortvalue_output(tensor.name, places[tensor.name].value)
+
+    def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any], ...]:
+        """Run once on what lies in the places; no ``inputs`` are taken, and the outputs stay in theirs."""
+        if inputs:
+            raise ValueError(f"expected the inputs in their places, found {sorted(inputs)} beside them")
+        self._session.run_with_iobinding(self._binding, self._run)
+        return ()
 
 
 def _unpin(addresses: Iterable[int]) -> None:

@@ -20,6 +20,7 @@ _TENSORRT_REST = ("libnvinfer_plugin.so.10", "libnvonnxparser.so.10")
 _RELEASE = Path("/proc/driver/nvidia/version")
 _MAJOR, _MINOR = 75, 76  # cuDeviceGetAttribute: compute capability
 _PORTABLE = 1  # cudaHostRegister: for every context
+_ON_DEVICE = 3  # cudaMemcpy2D: from the device to the device
 
 Load = Callable[[str], Any]
 
@@ -130,6 +131,37 @@ def pin(address: int, size: int, load: Load = _load) -> bool:
 def unpin(address: int, load: Load = _load) -> None:
     """Give locked memory back, before it is freed."""
     load(RUNTIME).cudaHostUnregister(ctypes.c_void_p(address))
+
+
+def copy(to: int, to_pitch: int, source: int, size: int, count: int, load: Load = _load) -> None:
+    """Copy ``count`` rows of ``size`` bytes that lie behind each other on the GPU to ones ``to_pitch`` apart.
+
+    Raises ProviderError when the GPU does not.
+    """
+    runtime = load(RUNTIME)
+    code = runtime.cudaMemcpy2D(
+        ctypes.c_void_p(to),
+        ctypes.c_size_t(to_pitch),
+        ctypes.c_void_p(source),
+        ctypes.c_size_t(size),
+        ctypes.c_size_t(size),
+        ctypes.c_size_t(count),
+        ctypes.c_int(_ON_DEVICE),
+    )
+    _done(code)
+
+
+def settle(load: Load = _load) -> None:
+    """Wait until the GPU has done what was asked of it. Raises ProviderError when it did not."""
+    _done(load(RUNTIME).cudaDeviceSynchronize())
+
+
+def _done(code: int) -> None:
+    if code:
+        raise ProviderError(
+            f"provider cuda or tensorrt: expected the GPU to copy its own memory, found CUDA error {code}; "
+            "look at nvidia-smi, or use --provider cpu."
+        )
 
 
 def packages() -> dict[str, str]:

@@ -1,0 +1,105 @@
+"""Small rings with random weights, exported once, and what their banded batch form says of a whole clip."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from export.ring import Ring, bands_of
+from export.ring_graphs import RingBranch, write_branch
+from stream.contract import Graph, Steps
+from stream.records import Floats, Mask
+from stream.temporal.ring import RingHost
+
+WIDTHS = {"body": 6, "face": 5, "hands": 4}
+DIM, HEADS, SPAN, LAYERS, READOUT = 16, 2, 101, 3, 25
+
+
+@dataclass(frozen=True, eq=False)
+class Small:
+    """A branch as module and as graphs."""
+
+    branch: RingBranch
+    steps: Steps
+    readout: Graph
+    folder: Path
+
+    def host(self) -> RingHost:
+        return RingHost(self.steps, lambda name: self.folder / name)
+
+    def batch(self, values: list[Floats], mask: Mask) -> tuple[Floats, Mask]:
+        """What is read after every row, computed at once: means [T, S, D] and whether there is one [T, S]."""
+        kept: dict[str, torch.Tensor] = {}
+
+        def read(mean: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+            kept.update(mean=mean, present=present)
+            return mean
+
+        branch = self.branch
+        branch.read = read  # type: ignore[method-assign]
+        try:
+            with torch.no_grad():
+                masks = [torch.from_numpy(m)[None] for m in mask]
+                rows = branch.rows([torch.from_numpy(v)[None] for v in values], masks)[-1]
+                branch.vectors(rows, masks)
+        finally:
+            del branch.read
+        return kept["mean"][0].numpy(), kept["present"][0].numpy()
+
+
+def make(
+    folder: Path,
+    *,
+    local: int = 0,
+    widths: dict[str, int] | None = None,
+    span: int = SPAN,
+    step_s: float = 0.04,
+) -> Small:
+    widths = widths or WIDTHS
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        embed = {name: nn.Sequential(nn.Linear(width, DIM), nn.GELU()) for name, width in widths.items()}
+        ring = Ring(
+            len(widths), DIM, HEADS, 2 * DIM, bands_of(span, LAYERS, local), step_s=step_s, local=local
+        )
+        branch = RingBranch(embed, ring, DIM, DIM, READOUT).eval()
+    name = "keypoints" if len(widths) > 1 else "image"
+    graphs, readout, _ = write_branch(name, branch, widths, local, folder)
+    steps = Steps(graphs={graph.inputs[0].shape[0]: graph for graph in graphs}, ring=branch.spec(local))
+    return Small(branch, steps, readout, folder)
+
+
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Small:
+    return make(tmp_path_factory.mktemp("plain"))
+
+
+@pytest.fixture(scope="session")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Small:
+    return make(tmp_path_factory.mktemp("local"), local=5)
+
+
+@pytest.fixture(params=["plain", "local"])
+def small(request: pytest.FixtureRequest) -> Small:
+    """Without and with a mix of neighbouring ticks before the layers."""
+    found: Small = request.getfixturevalue(request.param)
+    return found
+
+
+Clip = Callable[..., tuple[list[Floats], Mask]]
+
+
+@pytest.fixture
+def clip() -> Clip:
+    """Random rows of each stream and which of them are there."""
+
+    def made(rows: int, seed: int = 0, share: float = 0.8) -> tuple[list[Floats], Mask]:
+        rng = np.random.default_rng(seed)
+        values = [rng.normal(size=(rows, width)).astype(np.float32) for width in WIDTHS.values()]
+        return values, rng.random((len(WIDTHS), rows)) < share
+
+    return made

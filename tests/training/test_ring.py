@@ -1,0 +1,245 @@
+"""The ring mode's course: targets at every tick, what it takes over, resuming, delivery beside full mode."""
+
+import dataclasses
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from msgspec import structs
+
+from stream import contract
+from stream.errors import ModelError, UsageError
+from training import loop, runs
+from training.checkpoint import RING, build, build_ring
+from training.config import Model, Recipe, Ring, Stage, Target, Temporal
+from training.deliver import deliver
+from training.judging import Panel
+from training.materials import from_simulator
+from training.model.ring import RingFused
+from training.ring import DELAY, course_loss
+from training.sampling import Cut, assemble, course_of, target_of
+
+COURSE = Stage(steps=8, batch=4, warmup=2, seconds=(2.0, 4.0))
+
+
+@pytest.fixture(scope="module")
+def recipe(tiny_recipe):
+    model = structs.replace(tiny_recipe.model, local=3)
+    return structs.replace(
+        tiny_recipe,
+        model=model,
+        data=structs.replace(tiny_recipe.data, mixed=0.25),
+        ring=Ring(layers=2, readout=5, course=COURSE, together=COURSE, distil=0.5),
+    )
+
+
+@pytest.fixture(scope="module")
+def materials(recipe):
+    """Image features that nobody encoded, so that the image ring learns, too."""
+    found = from_simulator(recipe)
+    generator = torch.Generator().manual_seed(0)
+
+    def shown(source):
+        slots = len(source.feature_mask)
+        features = torch.randn(slots, recipe.model.image_features, generator=generator).half()
+        there = torch.rand(slots, generator=generator) < 0.9
+        return dataclasses.replace(source, features=features, feature_mask=there)
+
+    pools = dataclasses.replace(
+        found.pools,
+        labelled=[shown(s) for s in found.pools.labelled],
+        held_out=[shown(s) for s in found.pools.held_out],
+    )
+    return dataclasses.replace(found, pools=pools)
+
+
+@pytest.fixture(scope="module")
+def folder(recipe, materials, tmp_path_factory):
+    out = tmp_path_factory.mktemp("run")
+    runs.run(recipe, out, materials)
+    return out
+
+
+@pytest.fixture(scope="module")
+def ring(folder):
+    return runs.ring_of(folder)
+
+
+def test_a_run_teaches_both_modes_and_each_is_calibrated_for_itself(folder, ring):
+    full = runs.resume(folder)
+    assert full.about["stage"] == runs.FINETUNED
+    assert ring.about["stage"] == RING
+    assert ring.about["calibration"]["knots_s"] == full.about["calibration"]["knots_s"]
+    assert ring.about["calibration"]["slope"] != full.about["calibration"]["slope"]
+    assert (folder / RING / runs.CURVES).stat().st_size > 1000
+
+
+def test_the_text_branch_stays_the_full_mode_s(folder, ring):
+    full = runs.resume(folder)
+    for name, value in full.model.text.state_dict().items():
+        assert torch.equal(value, ring.model.text.state_dict()[name])
+
+
+def test_a_run_without_a_ring_has_none(tmp_path):
+    assert runs.ring_of(tmp_path) is None
+
+
+def test_a_recipe_without_a_course_is_refused(folder, materials, recipe):
+    full = dataclasses.replace(runs.resume(folder), recipe=structs.replace(recipe, ring=Ring()))
+    with pytest.raises(UsageError, match=r"ring\.course\.steps.*--recipe"):
+        runs.run_ring(full, folder, materials)
+
+
+def test_a_sparse_sampler_is_refused():
+    with pytest.raises(ValueError, match="tick after tick"):
+        Recipe(name="x", ring=Ring(course=structs.replace(COURSE, sampler="paper")))
+
+
+@pytest.mark.parametrize("target", [Target(), Target(kind="evidence", temper=0.7, limit=2.0)])
+def test_the_target_at_every_tick_is_that_of_the_window_up_to_it(materials, target):
+    for source in materials.pools.labelled:
+        cut = Cut(source, 20, 110)
+        course = course_of(cut, target)
+        ends = [20, 21, 57, 109]
+        expected = [target_of(Cut(source, 20, end + 1), target) for end in ends]
+        np.testing.assert_allclose(course[[e - 20 for e in ends]], expected, atol=2e-4)
+
+
+def test_a_slot_s_target_is_that_of_its_last_tick(materials, recipe):
+    source = materials.pools.labelled[0]
+    cut = Cut(source, 10, 62)
+    batch = assemble([cut], recipe.window, recipe.target)
+    course = course_of(cut, recipe.target)
+    assert batch.course[0].tolist() == course.tolist()
+    assert batch.slot_course[0, -1] == course[-1]  # of a slot that goes on
+    assert batch.slot_course[0, -2] == course[59 - 10]
+
+
+def test_what_is_taken_over_computes_what_it_did(recipe, materials):
+    """Without positions and bands a first layer of either form says the same of whole windows."""
+    sizes = Temporal(dim=16, feedforward=32, dropout=0.0)
+    small = structs.replace(recipe, model=structs.replace(recipe.model, keypoints=sizes, image=sizes))
+    full, other = build(small, materials.tokenizer), build_ring(small, materials.tokenizer)
+    for p in full.parameters():
+        torch.nn.init.normal_(p, std=0.3)
+    other.begin(full.eval())
+    batch = assemble([Cut(materials.pools.labelled[0], 0, 40)], small.window, small.target)
+    x, masks = torch.randn(3, 1, 40, 16), list(batch.masks.values())
+    still = torch.ones(40, 16), torch.zeros(40, 16)
+    layer = other.keypoints.ring.layers[0]
+    everything = torch.stack(masks)
+    with torch.no_grad():
+        found = layer(x, (~everything).float() * -1e4, *still)[:, 0, -1]  # the last row sees all others
+        for i, name in enumerate(full.keypoints.temporal):
+            theirs = full.keypoints.temporal[name].layers[0](x[i], masks[i])[0, -1]
+            torch.testing.assert_close(found[i], theirs, rtol=1e-4, atol=1e-4)
+            values = batch.groups[name]
+            mine = other.keypoints.streams[name](values)
+            assert torch.equal(mine, full.keypoints.spatial[name](values))
+
+
+def test_positions_before_anybody_was_seen_do_not_count(recipe):
+    rows = 30
+    batch = assemble_like(rows)
+    seen = torch.arange(rows)[None] >= 12
+    said, moments = torch.zeros(1, rows), torch.zeros(1, rows)
+
+    def loss(said):
+        return float(course_loss("keypoints", said, moments, seen, batch, COURSE, recipe))
+
+    base = loss(said)
+    early, late = said.clone(), said.clone()
+    early[0, 3], late[0, 20] = 4.0, 4.0
+    assert loss(early) == base
+    assert loss(late) != base
+
+
+def test_moments_are_asked_for_once_they_are_past(recipe):
+    rows = 40
+    batch = assemble_like(rows)
+    batch.moments[0, 20] = 1.0
+    seen, said = torch.ones(1, rows, dtype=torch.bool), torch.zeros(1, rows)
+    right = torch.zeros(1, rows)
+    right[0, 20 + DELAY["keypoints"]] = 1.0
+    losses = [
+        float(course_loss("keypoints", said, m, seen, batch, COURSE, recipe)) for m in (right, batch.moments)
+    ]
+    assert losses[0] < losses[1]
+
+
+def assemble_like(rows):
+    return SimpleNamespace(course=torch.ones(1, rows), moments=torch.zeros(1, rows), weight=torch.ones(1))
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("at", [3, 11, 21])
+def test_a_killed_course_ends_as_an_uninterrupted_one(folder, ring, materials, tmp_path, monkeypatch, at):
+    steps, real = [], loop._Phase.train_step
+
+    def counted(self, *arguments):
+        steps.append(self.name)
+        if len(steps) == at:
+            raise Killed
+        return real(self, *arguments)
+
+    full = runs.resume(folder)
+    monkeypatch.setattr(loop._Phase, "train_step", counted)
+    with pytest.raises(Killed):
+        runs.run_ring(full, tmp_path, materials)
+    monkeypatch.undo()
+    again = runs.run_ring(runs.resume(folder), tmp_path, materials)
+    for name, value in ring.model.state_dict().items():
+        assert torch.equal(value, again.model.state_dict()[name]), name
+
+
+def test_a_ring_judges_like_any_run(folder, ring, materials):
+    people = materials.pools.held_out
+    said = Panel([ring]).moments(people, [2.0, 4.0])
+    assert len(said) == 2 * len(people)
+    assert all(0 < p.win < 1 for p in said)
+    full = Panel([runs.resume(folder)]).moments(people, [2.0, 4.0])
+    assert [p.win for p in said] != [p.win for p in full]
+
+
+@pytest.fixture(scope="module")
+def keypoints_alone(recipe, tmp_path_factory):
+    """A run without images, which deliver can do without an encoder."""
+    alone = structs.replace(
+        recipe,
+        data=structs.replace(recipe.data, branches=("keypoints", "text")),
+        ring=structs.replace(recipe.ring, distil=0.0),
+    )
+    out = tmp_path_factory.mktemp("alone")
+    runs.run(alone, out, from_simulator(alone))
+    return out
+
+
+def test_a_bundle_ships_both_modes(keypoints_alone):
+    checkpoint, ring = runs.resume(keypoints_alone), runs.ring_of(keypoints_alone)
+    bundle, reports = deliver(checkpoint, keypoints_alone / "bundle", ring=ring)
+    modes = contract.load(bundle.folder).manifest.modes
+    assert set(modes) == {"full", "ring"}
+    steps = modes["ring"].steps["keypoints"]
+    assert set(steps.graphs) == {1, 5, 25}
+    assert steps.ring.reach == checkpoint.recipe.window.poses
+    assert (steps.ring.readout, steps.ring.local) == (5, 3)
+    assert modes["ring"].branches["text"] == modes["full"].branches["text"]
+    assert modes["ring"].hop == ring.recipe.ring.hop
+    assert all(r.worst < 1e-4 for r in reports)
+
+
+def test_a_ring_of_another_window_is_refused(keypoints_alone, tmp_path):
+    checkpoint, ring = runs.resume(keypoints_alone), runs.ring_of(keypoints_alone)
+    longer = structs.replace(ring.recipe, delivery=structs.replace(ring.recipe.delivery, poses=300))
+    with pytest.raises(ModelError, match=r"150 poses, found one of 300.*delivery\.poses = 150"):
+        deliver(checkpoint, tmp_path / "b", ring=dataclasses.replace(ring, recipe=longer))
+
+
+def test_default_sizes_are_the_window_s():
+    ring = RingFused(Model(), Ring(), contract.Window(), 50)
+    assert [layer.band for layer in ring.keypoints.ring.layers] == [1334] * 3
+    assert [layer.band for layer in ring.image.ring.layers] == [267, 267, 268]

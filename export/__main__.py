@@ -19,6 +19,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+TargetArgument = Annotated[
+    Path, typer.Argument(help="A bundle, or front-end models: an ONNX file with its card, or their folder.")
+]
 BundleArgument = Annotated[Path, typer.Argument(help="Directory of a bundle.")]
 ThreadsOption = Annotated[int, typer.Option(min=1, help="Threads of each network.")]
 
@@ -53,7 +56,7 @@ def untrained(
 
 @app.command()
 def check(
-    bundle: BundleArgument,
+    target: TargetArgument,
     provider: Annotated[str, typer.Option(help="cpu, cuda or tensorrt.")] = "cpu",
     report: Annotated[
         Path | None,
@@ -61,20 +64,24 @@ def check(
     ] = None,
     threads: ThreadsOption = 2,
 ) -> None:
-    """Prove a bundle on this machine: hashes, shapes, numbers, and the golden answers on the provider.
+    """Prove a bundle or front-end models on this machine: hashes, shapes, numbers, and the golden answers on
+    the provider.
 
-    The report is kept in the user's cache, where `undertone watch --provider` looks for it. A bundle that
-    fails ends with exit code 1.
+    The report is kept in the user's cache, where `undertone watch --provider` looks for it. What fails ends
+    with exit code 1.
 
     Examples:
 
       undertone-export check stream/assets/demo
 
       undertone-export check stream/assets/demo --provider cuda --report gate.md
+
+      undertone-export check models/yolo11x-640x384-fp16.onnx --provider cuda
     """
     from export.checking import check as run
+    from export.checking import subjects
 
-    for line in run(load(bundle), provider, report, threads=threads):
+    for line in run(subjects(target), provider, report, threads=threads):
         typer.echo(line)
 
 
@@ -137,7 +144,7 @@ def quantize(
 
 @app.command()
 def engines(
-    target: Annotated[Path, typer.Argument(help="Directory of a bundle, or one ONNX file of fixed shapes.")],
+    target: TargetArgument,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -146,7 +153,7 @@ def engines(
         ),
     ] = None,
 ) -> None:
-    """Build TensorRT engines on this machine, for `--provider tensorrt`, and prove a bundle's on it.
+    """Build TensorRT engines on this machine, for `--provider tensorrt`, and prove them on it.
 
     An engine belongs to this GPU, driver, CUDA and TensorRT, and to this user: it lies in the user's cache,
     is never part of a bundle, and is refused where anything of that differs.
@@ -157,9 +164,10 @@ def engines(
 
       undertone-export engines models/yolo11x-640x384-fp16.onnx
     """
+    from export.checking import subjects
     from export.engines import build
 
-    for line in build(target, out):
+    for line in build(subjects(target), out):
         typer.echo(line)
 
 

@@ -1,39 +1,77 @@
-"""``undertone-export check``: a bundle's files, graphs and answers on one provider."""
+"""``undertone-export check``: files, graphs and answers of a bundle or front-end models on one provider."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
 from export.inspection import inspect
-from stream import gate
-from stream.contract import Bundle
+from export.operators import unsupported
+from stream import fronts, gate
+from stream.cards import card_file
+from stream.contract import MANIFEST, Bundle, load
 from stream.engine import provider_name
 from stream.errors import ProviderError, UsageError
+from stream.fronts import Model
+from stream.gate import Subject
+from stream.parity import Report
 
 
-def check(bundle: Bundle, provider: str, out: Path | None = None, *, threads: int = 2) -> Iterator[str]:
-    """Inspect the graphs, run the gate, keep its report (and write it to ``out``); what was found, in lines.
+def subjects(target: Path) -> list[Subject]:
+    """What is to be proven: a bundle, a front-end model by its ONNX file, or a folder's models with cards.
+
+    Raises BundleError or ModelError for what is damaged or none of these.
+    """
+    if target.is_file():
+        return [fronts.opened(target)]
+    if not (target / MANIFEST).exists():
+        models = [path for path in sorted(target.glob("*.onnx")) if card_file(path).is_file()]
+        if models:
+            return [fronts.opened(path) for path in models]
+    return [load(target)]
+
+
+def check(
+    found: Sequence[Subject], provider: str, out: Path | None = None, *, threads: int = 2
+) -> Iterator[str]:
+    """Inspect the graphs, run the gate, keep its reports (and write them to ``out``); tell it in lines.
 
     Raises BundleError for a damaged bundle or, but on the CPU in float32, one without golden tensors;
-    ProviderError for a provider that does not load or gave other answers.
+    ModelError for such a model; ProviderError for a provider that does not load or gave other answers.
     """
     provider_name(provider)
-    yield from inspect(bundle)
-    if bundle.manifest.golden is None and gate.is_reference(bundle, provider):
-        yield "golden tensors: none, so this bundle cannot be proven on another provider"
-        return
-    report, path = gate.prove(bundle, provider, threads=threads)
-    text = gate.markdown(report)
-    if out is not None:
-        _write(out, text.encode() if out.suffix == ".md" else msgspec.json.encode(report))
-    yield text
-    yield f"report: {path}"
-    if not report.passed:
-        raise ProviderError(gate.refusal(report, path))
+    reports: list[tuple[Report, Path]] = []
+    for subject in found:
+        yield from _looked(subject)
+        if _unprovable(subject) and gate.is_reference(subject, provider):
+            yield "golden tensors: none, so this bundle cannot be proven on another provider"
+            continue
+        reports.append(gate.prove(subject, provider, threads=threads))
+        yield gate.markdown(reports[-1][0])
+        yield f"report: {reports[-1][1]}"
+    if out is not None and reports:
+        _write(out, [report for report, _ in reports])
+    for report, path in reports:
+        if not report.passed:
+            raise ProviderError(gate.refusal(report, path))
 
 
-def _write(out: Path, raw: bytes) -> None:
+def _looked(subject: Subject) -> Iterator[str]:
+    if isinstance(subject, Model):
+        yield f"{subject.path.name}: as its card says"
+        for found in unsupported(subject.path):
+            yield f"{subject.path.name}: not for --provider tensorrt: {found}"
+    else:
+        yield from inspect(subject)
+
+
+def _unprovable(subject: Subject) -> bool:
+    return isinstance(subject, Bundle) and subject.manifest.golden is None
+
+
+def _write(out: Path, reports: Sequence[Report]) -> None:
+    told = "\n".join(map(gate.markdown, reports)).encode()
+    raw = told if out.suffix == ".md" else msgspec.json.encode(reports if len(reports) > 1 else reports[0])
     try:
         out.write_bytes(raw)
     except OSError as error:

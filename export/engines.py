@@ -1,12 +1,12 @@
-"""``undertone-export engines``: TensorRT engines of a bundle or of one ONNX file, built and proven here.
+"""``undertone-export engines``: TensorRT engines of a bundle or of front-end models, built and proven here.
 
 What runs a graph on a GPU through TensorRT belongs to that GPU, driver and TensorRT, see `stream.engines`. So
-nothing of it is ever shipped: whoever has the machine builds, and a bundle must then pass the parity gate.
+nothing of it is ever shipped: whoever has the machine builds, and what was built must then pass the gate.
 """
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,18 +14,21 @@ import onnx
 
 from export.operators import unsupported
 from stream import engines, gate
-from stream.contract import Bundle, graphs_of, load
+from stream.contract import graphs_of
 from stream.engine import compile_engine, machine
 from stream.engines import Machine
 from stream.errors import BundleError, ModelError, ProviderError
+from stream.fronts import Model
+from stream.gate import Subject
 from stream.parity import Report
 
-Compile = Callable[[Path, Path, Path], None]  # graph, engine to write, folder of timings
-Prove = Callable[[Bundle, str], tuple[Report, Path]]
+# Graph, engine to write, folder of timings, names of open dimensions that are one.
+Compile = Callable[[Path, Path, Path, Sequence[str]], None]
+Prove = Callable[[Subject, str], tuple[Report, Path]]
 
 
 def build(
-    target: Path,
+    found: Sequence[Subject],
     out: Path | None = None,
     *,
     about: Callable[[], Machine] = machine,
@@ -35,35 +38,29 @@ def build(
     """Build what is not there yet and run the gate; a line for each.
 
     ``out`` is a cache folder in place of the user's. Raises ModelError for a graph that TensorRT's parser
-    does not take, BundleError for a bundle without golden tensors, ProviderError without a GPU or TensorRT
-    10, for a cache that others may reach, and where the gate fails.
+    does not take, BundleError or ModelError for what has no golden answers, ProviderError without a GPU or
+    TensorRT 10, for a cache that others may reach, and where the gate fails.
     """
     if out is not None:
         os.environ["UNDERTONE_CACHE"] = str(out)
-    bundle = None if target.is_file() else load(target)
-    paths = [bundle.path(g.file) for g in graphs_of(bundle.manifest)] if bundle else [target]
-    for path in paths:
-        check(path)
-    if bundle is not None and bundle.manifest.golden is None:
-        raise BundleError(
-            f"{bundle.folder}: expected golden tensors to prove its engines with, found none; "
-            f"run `undertone-export golden {bundle.folder}` first."
-        )
+    for subject in found:
+        for path in _graphs(subject):
+            check(path)
+        _check_provable(subject)
     here = about()
     yield f"{here.gpu}, compute capability {here.sm}, TensorRT {here.tensorrt}, CUDA {here.cuda}"
-    if bundle is not None:
-        gate.report_path(bundle, "tensorrt").unlink(missing_ok=True)  # it may be on engines that are gone
+    for subject in found:
+        gate.report_path(subject, "tensorrt").unlink(missing_ok=True)  # it may be on engines that are gone
     timings = engines.own_folder(engines.own_folder(engines.folder()) / "timings")
-    for path in paths:
-        began = time.monotonic()
-        engine = engines.put(path, here, partial(_one, path, timings, compiled))
-        yield f"{path.name}: {engine} ({time.monotonic() - began:.0f} s)"
-    if bundle is None:
-        return
-    report, where = proven(bundle, "tensorrt")
-    if not report.passed:
-        raise ProviderError(gate.refusal(report, where))
-    yield f"{bundle.manifest.name}: passed the gate on tensorrt in {report.seconds:.0f} s, see {where}"
+    for subject in found:
+        for path in _graphs(subject):
+            began = time.monotonic()
+            engine = engines.put(path, here, partial(_one, path, timings, compiled))
+            yield f"{path.name}: {engine} ({time.monotonic() - began:.0f} s)"
+        report, where = proven(subject, "tensorrt")
+        if not report.passed:
+            raise ProviderError(gate.refusal(report, where))
+        yield f"{report.bundle}: passed the gate on tensorrt in {report.seconds:.0f} s, see {where}"
 
 
 def check(path: Path) -> None:
@@ -76,11 +73,31 @@ def check(path: Path) -> None:
         )
 
 
+def _graphs(subject: Subject) -> list[Path]:
+    if isinstance(subject, Model):
+        return [subject.path]
+    return [subject.path(graph.file) for graph in graphs_of(subject.manifest)]
+
+
+def _check_provable(subject: Subject) -> None:
+    if isinstance(subject, Model):
+        if subject.card.golden is None:
+            raise ModelError(
+                f"{subject.path}: expected golden answers to prove its engine with, found none; "
+                "export it again with `undertone-export frontends`."
+            )
+    elif subject.manifest.golden is None:
+        raise BundleError(
+            f"{subject.folder}: expected golden tensors to prove its engines with, found none; "
+            f"run `undertone-export golden {subject.folder}` first."
+        )
+
+
 def _one(graph: Path, timings: Path, compiled: Compile, place: Path) -> None:
     """An engine and nothing beside it; what was timed on the way is for this user alone, too."""
     for path in timings.iterdir():
         engines.check_own(path)
-    compiled(graph, place, timings)
+    compiled(graph, place, timings, open_batches(graph))
     for path in timings.iterdir():
         path.chmod(0o600)
     nodes = [(node.domain, node.op_type) for node in onnx.load(place).graph.node]
@@ -89,3 +106,10 @@ def _one(graph: Path, timings: Path, compiled: Compile, place: Path) -> None:
             f"{graph}: expected TensorRT to make one engine of the whole graph, found {len(nodes)} parts; "
             "use --provider cuda."
         )
+
+
+def open_batches(graph: Path) -> list[str]:
+    """Names of first dimensions that a published file leaves open; an engine is built for one picture."""
+    inputs = onnx.load(graph, load_external_data=False).graph.input
+    dims = [value.type.tensor_type.shape.dim[0] for value in inputs if value.type.tensor_type.shape.dim]
+    return sorted({dim.dim_param for dim in dims if dim.HasField("dim_param")})

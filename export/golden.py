@@ -1,4 +1,4 @@
-"""Golden tensors of a bundle: clips, a text and portraits, and what its networks say of them in float32."""
+"""Golden tensors of a bundle: clips, texts and portraits, and what its networks say of them in float32."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +25,12 @@ from stream.window import Grid
 
 FOLDER = "golden"
 MOMENTS, PORTRAITS = 12, 3  # of a clip
-TEXT = "nods, brows raise, smile; lips press; hand at the face; win: likely, loss: less likely"
+TEXTS = (
+    "nods, brows raise, smile; lips press; hand at the face; win: likely, loss: less likely",
+    "head lower, frowns, lips press; turns away; win: unlikely, loss: likely",
+    "still",
+    "smiles and nods. " * 40,  # longer than a text branch reads
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,7 +120,7 @@ def watch(bundle: Bundle, source: str, *, threads: int = 2) -> Watched:
         cuts=cuts,
         features=np.zeros((slots, image.dim if image else 0), np.float32),
         feature_mask=np.zeros(slots, np.bool_),
-        text=TextReader(bundle, manifest.text)(TEXT) if manifest.text else None,
+        text=golden.together([*map(TextReader(bundle, manifest.text), TEXTS)]) if manifest.text else None,
         portraits=some(crops, image.size if image else 0),
         moments=moments(ticks, window.poses),
     )

@@ -78,7 +78,9 @@ def _complaints(model: ModelProto) -> Iterator[str]:
         if used.domain in ("", "ai.onnx") and used.version not in OPSETS:
             yield f"opset {used.version}: TensorRT's parser knows {OPSETS.start} to {OPSETS.stop - 1}"
     for tensor in model.graph.input:
-        if not all(d.HasField("dim_value") for d in tensor.type.tensor_type.shape.dim):
+        batch, *sizes = tensor.type.tensor_type.shape.dim or [None]
+        named = batch is None or batch.HasField("dim_value") or batch.dim_param  # one, when it is built
+        if not (named and all(d.HasField("dim_value") for d in sizes)):
             yield f"input {tensor.name}: an open shape, where engines here are built for one"
     yield from _graph(model.graph, {})
 

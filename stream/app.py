@@ -37,6 +37,10 @@ ModelOption = Annotated[
     Path | None,
     typer.Option(help="Its ONNX file; see `undertone-export frontends`.", show_default=False),
 ]
+DetectorOption = Annotated[str, typer.Option(help="Who finds people: pose (embedded) or yolo.")]
+KeypointsOption = Annotated[
+    str, typer.Option(help="Who finds their points: holistic (embedded) or wholebody.")
+]
 TimeoutOption = Annotated[
     float, typer.Option(min=0.1, help="Seconds of silence after which a source is given up.")
 ]
@@ -109,11 +113,9 @@ def watch(
             show_default=False,
         ),
     ] = None,
-    detector: Annotated[str, typer.Option(help="Who finds people: pose (embedded) or yolo.")] = "pose",
+    detector: DetectorOption = "pose",
     detector_model: ModelOption = None,
-    keypoints: Annotated[
-        str, typer.Option(help="Who finds their points: holistic (embedded) or wholebody.")
-    ] = "holistic",
+    keypoints: KeypointsOption = "holistic",
     keypoints_model: ModelOption = None,
     image: Annotated[
         Path | None,
@@ -212,6 +214,14 @@ def inspect(
     out: Annotated[
         Path | None, typer.Option(help="Draw portrait and points into this PNG.", show_default=False)
     ] = None,
+    detector: DetectorOption = "pose",
+    detector_model: ModelOption = None,
+    keypoints: KeypointsOption = "holistic",
+    keypoints_model: ModelOption = None,
+    image: Annotated[
+        Path | None,
+        typer.Option(help="Image encoder (ONNX with its card): its vector too.", show_default=False),
+    ] = None,
     threads: ThreadsOption = 2,
     timeout: TimeoutOption = 10.0,
 ) -> None:
@@ -222,10 +232,14 @@ def inspect(
       undertone inspect press.mp4 --at 12.5 --out frame.png
 
       undertone inspect portrait.jpg --json
+
+      undertone inspect press.mp4 --keypoints wholebody --keypoints-model models/rtmw-x.onnx --out seen.png
     """
+    from stream.choosing import Choice
     from stream.inspecting import run
 
-    run(source, at_s=at, as_json=json, out=out, threads=threads, timeout_s=timeout)
+    choice = Choice(detector, keypoints, detector_model, keypoints_model, image)
+    run(source, choice, at_s=at, as_json=json, out=out, threads=threads, timeout_s=timeout)
 
 
 @app.command()

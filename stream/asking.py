@@ -9,6 +9,7 @@ from stream.contract import Bundle
 from stream.golden import Answers, Inputs, views
 from stream.records import Floats, Image
 from stream.temporal.full import FullMode
+from stream.text import Pieces
 
 Encode = Callable[[Image], Floats]  # uint8 [S, S, 3] → float32 [D]
 
@@ -26,7 +27,8 @@ def ask(bundle: Bundle, temporal: FullMode, encode: Encode | None, inputs: Input
         valid_s.append(view.figures.valid_s)
     found = {name: np.array(rows, np.float32) for name, rows in said.items()}
     if inputs.text is not None and "text" in temporal.engines:
-        found["text"] = temporal.text(inputs.text)
+        rows = zip(inputs.text.ids, inputs.text.mask, strict=True)
+        found["text"] = np.concatenate([temporal.text(Pieces(ids[None], mask[None])) for ids, mask in rows])
     logits = fused(temporal, found, len(valid_s))
     wins = np.full_like(logits, np.nan)
     for i, row in enumerate(logits):
@@ -55,4 +57,6 @@ def _at(vectors: dict[str, Floats], moment: int, told: bool) -> dict[str, Floats
     """The vectors [1, E] of the branches that had something to read at a moment."""
     rows = {name: v[moment][None] for name, v in vectors.items() if name != "text"}
     present = {name: row for name, row in rows.items() if np.isfinite(row).all()}
-    return present | ({"text": vectors["text"]} if told and "text" in vectors else {})
+    if told and "text" in vectors:
+        present["text"] = vectors["text"][moment % len(vectors["text"])][None]
+    return present

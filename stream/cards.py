@@ -1,7 +1,7 @@
 """Model cards: what must be known of an exported front-end model, in JSON beside its ONNX file.
 
 `undertone-export frontends` writes them; whoever uses the model reads what to feed it, and is refused a file
-that is not the one the card speaks of.
+that is not the one the card speaks of. Beside both lie golden answers for the parity gate: `stream.fronts`.
 """
 
 from pathlib import Path
@@ -9,8 +9,9 @@ from typing import Literal
 
 import msgspec
 
+from stream import confined
 from stream.contract import Extractor, Graph, Record, sha256_of
-from stream.errors import ModelError
+from stream.errors import BundleError, ModelError
 
 SCHEMA = 1
 Kind = Literal["detector", "image", "text", "keypoints"]
@@ -36,6 +37,14 @@ class Parity(Record, frozen=True, kw_only=True):
     provider: str = "cpu"
 
 
+class Answered(Record, frozen=True, kw_only=True):
+    """A file of golden inputs and answers beside the card."""
+
+    file: str
+    sha256: str
+    outputs: str  # what said the answers
+
+
 class Card(Record, frozen=True, kw_only=True):
     """``NAME.json`` beside ``NAME.onnx``."""
 
@@ -44,6 +53,7 @@ class Card(Record, frozen=True, kw_only=True):
     file: str  # beside the card
     sha256: str
     size: int  # bytes
+    weights: dict[str, str] = msgspec.field(default_factory=dict)  # file beside it with weights → sha256
     source: str  # the name or file that it was made from
     extractor: Extractor  # what is compared with the one that a bundle was trained on: the source's weights
     licence: str
@@ -55,6 +65,7 @@ class Card(Record, frozen=True, kw_only=True):
     opset: int
     precision: Literal["fp32", "fp16"]
     parity: Parity | None = None  # none for a file that was taken as it is
+    golden: Answered | None = None
     tools: dict[str, str]  # versions
     created: str  # ISO date
 
@@ -83,14 +94,18 @@ def read(path: Path) -> Card:
         ) from error
 
 
-def card_of(path: Path, kind: Kind) -> Card:
-    """The card beside a model file, held against it. Raises ModelError when they do not belong together."""
+def card_of(path: Path, kind: Kind | None = None) -> Card:
+    """The card beside a model file, held against it; ``kind`` None takes any.
+
+    Raises ModelError when they do not belong together, or where the file keeps weights that its card does not
+    know or that lie elsewhere.
+    """
     if not path.is_file():
         raise ModelError(
             f"{path}: expected an ONNX file, found none; export one with `undertone-export frontends`."
         )
     card = read(card_file(path))
-    if card.kind != kind:
+    if kind is not None and card.kind != kind:
         raise ModelError(
             f"{path}: expected a model for {kind}, found one for {card.kind}; "
             "give one that `undertone-export frontends` made for it."
@@ -101,4 +116,22 @@ def card_of(path: Path, kind: Kind) -> Card:
             f"{path}: expected {card.file} of {card.size} bytes and sha256 {card.sha256[:12]}…, as its card "
             f"says, found another file ({size} bytes); copy both again."
         )
+    try:
+        beside = confined.check(path, path.parent)
+    except BundleError as error:
+        raise ModelError(str(error)) from error
+    for name in sorted(beside | card.weights.keys()):
+        check_beside(path, name, card.weights.get(name, ""))
     return card
+
+
+def check_beside(path: Path, name: str, sha256: str) -> Path:
+    """A file beside the model's that its card names. Raises ModelError for any other."""
+    file = path.parent / name
+    found = sha256_of(file) if Path(name).name == name and file.is_file() else "none"
+    if found != sha256:
+        raise ModelError(
+            f"{path}: expected {name} beside it with sha256 {sha256[:12] or 'in its card'}…, "
+            f"found {found[:12]}; copy all files of the model again."
+        )
+    return file

@@ -1,11 +1,15 @@
 """Which networks the front end runs: the embedded ones, or models that `undertone-export frontends` wrote."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from stream import fronts, gate
+from stream.cards import Kind, card_file, card_of
 from stream.contract import Extractor
 from stream.detector.yolo import YoloDetector
 from stream.errors import UsageError
+from stream.features import ImageEncoder, input_of
 from stream.frontend import EXTRACTOR, FrontEnd
 from stream.keypoints.wholebody import WholeBody, extractor_of
 
@@ -18,6 +22,7 @@ class Choice:
     keypoints: str = "holistic"
     detector_model: Path | None = None
     keypoints_model: Path | None = None
+    image: Path | None = None
 
     def __post_init__(self) -> None:
         _check("detector", self.detector, "pose", "yolo", self.detector_model)
@@ -28,6 +33,21 @@ class Choice:
         """Whose points these are. Raises ModelError when their file is missing."""
         return EXTRACTOR if self.keypoints_model is None else extractor_of(self.keypoints_model)
 
+    def prove(self, provider: str, say: Callable[[str], None], *, threads: int = 2) -> None:
+        """Let no model pass that did not give its golden answers on the provider here, see `stream.gate`.
+
+        Whole-body points of a file without a card are taken as they are on the CPU, and nowhere else.
+        """
+        given: tuple[tuple[Path | None, Kind], ...] = (
+            (self.detector_model, "detector"),
+            (self.keypoints_model, "keypoints"),
+            (self.image, "image"),
+        )
+        for path, kind in given:
+            bare = kind == "keypoints" and path is not None and not card_file(path).is_file()
+            if path is not None and not (bare and provider == "cpu"):
+                gate.require(fronts.opened(path, kind), provider, say, threads=threads)
+
     def build(self, *, provider: str = "cpu", threads: int = 2) -> FrontEnd:
         """The front end; the embedded networks run on the CPU whatever the provider. Raises ModelError."""
         found = self.detector_model
@@ -35,6 +55,13 @@ class Choice:
         points = self.keypoints_model
         keypoints = WholeBody(points, provider=provider, threads=threads) if points else None
         return FrontEnd.from_cache(threads, detector=detector, keypoints=keypoints)
+
+    def encoder(self, *, provider: str = "cpu", threads: int = 1) -> ImageEncoder | None:
+        """The image encoder, if one was given, as its card says. Raises ModelError for another model."""
+        if self.image is None:
+            return None
+        spec = input_of(self.image, card_of(self.image, "image"))
+        return ImageEncoder(self.image.parent, spec, provider=provider, threads=threads)
 
 
 def _check(option: str, chosen: str, embedded: str, other: str, model: Path | None) -> None:

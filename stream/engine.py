@@ -8,7 +8,7 @@ import contextlib
 import io
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from stream import engines, nvidia
-from stream.binding import Binding
+from stream.binding import Binding, Bound, Place
 from stream.contract import Graph
 from stream.errors import BundleError, ProviderError
 from stream.shapes import compare, described
@@ -76,7 +76,10 @@ class Engine:
             compare(self.path, graph.inputs, self.session.get_inputs(), "input")
             compare(self.path, graph.outputs, self.session.get_outputs(), "output")
         self._outputs = [tensor.name for tensor in self.graph.outputs]
-        self._binding = None if provider == "cpu" else Binding(self.session, self.graph)
+        self._binding = self._bound(provider)
+
+    def _bound(self, provider: str) -> Binding | Bound | None:
+        return None if provider == "cpu" else Binding(self.session, self.graph)
 
     def _capture(self, file: Path, graph: Graph, threads: int) -> None:
         self._open(file, graph, "cuda", threads, {**CUDA_OPTIONS, "enable_cuda_graph": "1"})
@@ -96,6 +99,29 @@ class Engine:
     def warm_up(self) -> None:
         """Run on zeros, so that the first real call costs what every call costs."""
         self(**{t.name: np.zeros(t.shape, t.dtype) for t in self.graph.inputs})
+
+
+class PlacedEngine(Engine):
+    """A graph that reads and writes places which its caller owns: called without inputs, it moves nothing."""
+
+    def __init__(
+        self,
+        path: Path,
+        graph: Graph,
+        places: Mapping[str, Place],
+        *,
+        provider: str = "cpu",
+        threads: int = 1,
+    ) -> None:
+        self._places = places
+        super().__init__(path, graph, provider=provider, threads=threads)
+
+    def _bound(self, provider: str) -> Binding | Bound | None:
+        return Bound(self.session, self.graph, self._places)
+
+    def warm_up(self) -> None:
+        """Run on what lies in the places."""
+        self()
 
 
 class _NoCapture(Exception):
@@ -130,10 +156,11 @@ def machine() -> engines.Machine:
     )
 
 
-def compile_engine(path: Path, out: Path, timing: Path) -> None:
+def compile_engine(path: Path, out: Path, timing: Path, one: Sequence[str] = ()) -> None:
     """Build the TensorRT engine of an ONNX file into ``out``, with what was timed before from ``timing``.
 
-    Raises ProviderError when TensorRT does not take the whole graph.
+    Open dimensions that ``one`` names are 1 in it. Raises ProviderError when TensorRT does not take the whole
+    graph.
     """
     wish = {
         **engines.OPTIONS,
@@ -143,7 +170,7 @@ def compile_engine(path: Path, out: Path, timing: Path) -> None:
         "trt_timing_cache_enable": "1",
         "trt_timing_cache_path": str(timing),
     }
-    _session(path, "tensorrt", 1, wish)
+    _session(path, "tensorrt", 1, wish, one)
     if not out.is_file():
         raise ProviderError(
             f"{path}: expected TensorRT to take the whole graph, found that it left an engine out; "
@@ -152,7 +179,11 @@ def compile_engine(path: Path, out: Path, timing: Path) -> None:
 
 
 def _session(
-    path: Path | bytes, provider: str, threads: int, wish: Mapping[str, str] | None = None
+    path: Path | bytes,
+    provider: str,
+    threads: int,
+    wish: Mapping[str, str] | None = None,
+    one: Sequence[str] = (),
 ) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -161,6 +192,8 @@ def _session(
     options.log_severity_level = 4
     # Spinning threads take the cores from the decoder: 150 against 95 decoded frames a second.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    for dimension in one:
+        options.add_free_dimension_override_by_name(dimension, 1)
     name = provider_name(provider)
     if provider != "cpu":
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")

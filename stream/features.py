@@ -39,19 +39,13 @@ def normalised(crop: Image, spec: ImageInput) -> NDArray[np.float32]:
 
 
 class ImageEncoder:
-    """An image encoder: the bundle's, or the one of ``folder`` that ``spec`` speaks of."""
+    """The image encoder that ``spec`` speaks of, in a bundle or a folder."""
 
     def __init__(
-        self,
-        bundle: Bundle,
-        spec: ImageInput,
-        *,
-        folder: Path | None = None,
-        provider: str = "cpu",
-        threads: int = 1,
+        self, home: Bundle | Path, spec: ImageInput, *, provider: str = "cpu", threads: int = 1
     ) -> None:
         self.spec = spec
-        path = (folder or bundle.folder) / spec.encoder.file
+        path = (home.folder if isinstance(home, Bundle) else home) / spec.encoder.file
         self._engine = Engine(path, spec.encoder, provider=provider, threads=threads)
         self._engine.warm_up()
 
@@ -76,7 +70,7 @@ def encoder_from(
             f"{bundle.folder}: expected a bundle with an image branch for --image, found one without; "
             "leave the option out."
         )
-    found = _input_of(path, card)
+    found = input_of(path, card)
     for what, expected, got in (
         ("vectors of width", learnt.dim, found.dim),
         ("portraits of side", learnt.size, found.size),
@@ -94,11 +88,11 @@ def encoder_from(
             f"which it was trained on, found {card.extractor.name} (sha256 {card.extractor.sha256[:12]}); "
             "export that encoder or pass --any-extractor."
         )
-    return ImageEncoder(bundle, found, folder=path.parent, provider=provider, threads=threads)
+    return ImageEncoder(path.parent, found, provider=provider, threads=threads)
 
 
-def _input_of(path: Path, card: Card) -> ImageInput:
-    """The card in the manifest's terms."""
+def input_of(path: Path, card: Card) -> ImageInput:
+    """An encoder's card in the manifest's terms. Raises ModelError for another network's."""
     outputs, before = card.graph.outputs, card.preprocessing
     if len(outputs) != 1 or len(outputs[0].shape) != 2 or before is None or card.token is None:
         raise ModelError(

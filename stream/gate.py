@@ -1,8 +1,9 @@
 """The parity gate: no provider and no reduced precision is used before it gave the golden answers here.
 
-Engines can be wrong in silence: for one vision Transformer a cosine of 0.02 has been reported. So what a
-bundle's networks said in float32 where it was made is compared with what they say on this machine. The report
-lies in the user's cache, by bundle, provider and machine; `watch` reads it, or makes it, before it starts.
+Engines can be wrong in silence: for one vision Transformer a cosine of 0.02 has been reported. So what the
+networks of a bundle, or a model in front of it, said in float32 where they were made is compared with what
+they say on this machine. The report lies in the user's cache, by bundle or model, provider and machine;
+`watch` reads it, or makes it, before it starts.
 
 The CPU in float32 is the reference and needs no report.
 """
@@ -14,61 +15,71 @@ from pathlib import Path
 
 import msgspec
 
-from stream import parity
+from stream import fronts, parity
 from stream.contract import Bundle
 from stream.engine import Engine
 from stream.errors import ProviderError
+from stream.fronts import Model
 from stream.machine import about_machine, fingerprint
 from stream.models import cache_dir
 from stream.parity import SCHEMA, named_graphs
 from stream.parity import Report as Report
 
+Subject = Bundle | Model
 
-def is_reference(bundle: Bundle, provider: str) -> bool:
+
+def is_reference(subject: Subject, provider: str) -> bool:
     """Whether nothing has to be proven."""
-    return provider == "cpu" and all(graph.precision == "fp32" for graph in named_graphs(bundle).values())
+    if isinstance(subject, Model):
+        return provider == "cpu" and subject.card.precision == "fp32"
+    return provider == "cpu" and all(graph.precision == "fp32" for graph in named_graphs(subject).values())
 
 
-def report_path(bundle: Bundle, provider: str) -> Path:
-    """Where this machine's report on a bundle and provider lies, or will."""
+def report_path(subject: Subject, provider: str) -> Path:
+    """Where this machine's report on a bundle or model and a provider lies, or will."""
     machine = fingerprint(about_machine())
-    return cache_dir() / "gate" / f"{bundle.sha256[:16]}-{provider}-{machine[:12]}.json"
+    return cache_dir() / "gate" / f"{subject.sha256[:16]}-{provider}-{machine[:12]}.json"
 
 
-def prove(bundle: Bundle, provider: str, *, threads: int = 2) -> tuple[Report, Path]:
+def prove(subject: Subject, provider: str, *, threads: int = 2) -> tuple[Report, Path]:
     """Run the gate and keep its report, as JSON and, beside it, in words."""
-    report = parity.check(bundle, provider, threads=threads)
-    path = report_path(bundle, provider)
+    if isinstance(subject, Model):
+        report = fronts.check(subject, provider, threads=threads)
+    else:
+        report = parity.check(subject, provider, threads=threads)
+    path = report_path(subject, provider)
     path.parent.mkdir(parents=True, exist_ok=True)
     _replace(path, msgspec.json.format(msgspec.json.encode(report), indent=2))
     _replace(path.with_suffix(".md"), markdown(report).encode())
     return report, path
 
 
-def read(bundle: Bundle, provider: str) -> Report | None:
-    """This machine's report, if there is one that is about this very bundle and reads."""
+def read(subject: Subject, provider: str) -> Report | None:
+    """This machine's report, if there is one that is about this very bundle or model and reads."""
     try:
-        report = msgspec.json.decode(report_path(bundle, provider).read_bytes(), type=Report)
+        report = msgspec.json.decode(report_path(subject, provider).read_bytes(), type=Report)
     except (OSError, msgspec.MsgspecError):
         return None
-    same = (report.schema, report.sha256, report.provider) == (SCHEMA, bundle.sha256, provider)
+    same = (report.schema, report.sha256, report.provider) == (SCHEMA, subject.sha256, provider)
     return report if same else None
 
 
-def require(bundle: Bundle, provider: str, say: Callable[[str], None], *, threads: int = 2) -> None:
-    """Let a bundle and provider pass that gave the golden answers on this machine.
+def require(subject: Subject, provider: str, say: Callable[[str], None], *, threads: int = 2) -> None:
+    """Let a bundle or model and a provider pass that gave the golden answers on this machine.
 
     Without a report the gate runs now, which ``say`` is told. Raises ProviderError for one that failed,
-    BundleError where there is nothing to prove it with.
+    BundleError or ModelError where there is nothing to prove it with.
     """
-    if is_reference(bundle, provider):
+    if is_reference(subject, provider):
         return
-    report, path = read(bundle, provider), report_path(bundle, provider)
+    report, path = read(subject, provider), report_path(subject, provider)
     if report is None:
-        fusion = bundle.manifest.modes["full"].fusion
-        Engine(bundle.path(fusion.file), fusion, provider=provider)  # what does not load proves nothing
-        say(f"{bundle.manifest.name} is not yet proven on {provider} here: comparing with its golden answers")
-        report, path = prove(bundle, provider, threads=threads)
+        if isinstance(subject, Bundle):
+            fusion = subject.manifest.modes["full"].fusion
+            Engine(subject.path(fusion.file), fusion, provider=provider)  # what does not load proves nothing
+        name = subject.name if isinstance(subject, Model) else subject.manifest.name
+        say(f"{name} is not yet proven on {provider} here: comparing with its golden answers")
+        report, path = prove(subject, provider, threads=threads)
         say(f"{'passed' if report.passed else 'failed'} in {report.seconds:.0f} s, see {path}")
     if not report.passed:
         raise ProviderError(refusal(report, path))
@@ -76,9 +87,10 @@ def require(bundle: Bundle, provider: str, say: Callable[[str], None], *, thread
 
 def refusal(report: Report, path: Path) -> str:
     """Why a provider is not used, in one sentence."""
+    kind = "bundle" if report.unit == "confidence" else "model"
     return (
-        f"provider {report.provider}: expected the golden answers of bundle {report.bundle}, found others "
-        f"from {report.worst}; use --provider cpu with a float32 bundle, the report is {path}."
+        f"provider {report.provider}: expected the golden answers of {kind} {report.bundle}, found others "
+        f"from {report.worst}; use --provider cpu with a float32 {kind}, the report is {path}."
     )
 
 
@@ -88,7 +100,7 @@ def markdown(report: Report) -> str:
     lines = [
         f"# {report.bundle} on {report.provider}: {verdict}",
         "",
-        f"Bundle `{report.sha256}`, {report.created}, {report.seconds:g} s.",
+        f"`{report.sha256}`, {report.created}, {report.seconds:g} s.",
         *(f"{name}: {value}." for name, value in report.about.items()),
         "",
         "| graph | precision | cases | max abs | relative | cosine | |",
@@ -98,10 +110,19 @@ def markdown(report: Report) -> str:
             f"| {'passed' if d.passed else '**failed**'} |"
             for d in report.graphs
         ),
-        "",
-        f"Final confidence over whole clips: off by {report.drift:.2e} at most in {report.estimates} "
-        f"estimates ({report.allowed:g} allowed).",
     ]
+    if report.unit == "confidence":
+        lines += [
+            "",
+            f"Final confidence over whole clips: off by {report.drift:.2e} at most in {report.estimates} "
+            f"estimates ({report.allowed:g} allowed).",
+        ]
+    elif report.estimates:
+        lines += [
+            "",
+            f"Places: off by {report.drift:.2g} pixels at most in {report.estimates} "
+            f"({report.allowed:g} allowed).",
+        ]
     return "\n".join(lines) + "\n"
 
 

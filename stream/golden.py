@@ -1,13 +1,13 @@
 """Golden tensors: inputs of a bundle's networks and what those said of them in float32.
 
-A golden file is one NumPy archive: a clip (points, boxes, image features), a text, some portraits and the
+A golden file is one NumPy archive: a clip (points, boxes, image features), texts, some portraits and the
 answers. The clip is kept as points, not as windows of 4000 × 1096 numbers: the live side's own code makes
 windows of it. Points are rounded to 1/16 pixel and features to float16 before anything is asked of them, so
 nothing is lost by keeping them.
 """
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ STEPS = 16.0  # of a pixel
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inputs:
-    """A clip of T ticks and S feature slots, a text and n portraits."""
+    """A clip of T ticks and S feature slots, texts and n portraits."""
 
     points: Floats  # float32 [T, 137, 2], pixels
     valid: Mask  # bool [T, 137]
@@ -36,7 +36,7 @@ class Inputs:
     cuts: Mask  # bool [T], what came before does not belong to this person or shot
     features: Floats  # float32 [S, D]
     feature_mask: Mask  # bool [S]
-    text: Pieces | None
+    text: Pieces | None  # of k texts, [k, L]; at a moment one of them in turn is told
     portraits: Image  # uint8 [n, size, size, 3]
     moments: NDArray[np.int64]  # [m] ticks to answer at; beyond T the clip is played again, behind a cut
 
@@ -45,7 +45,7 @@ class Inputs:
 class Answers:
     """What was said, a row a moment; NaN where a branch had nothing to read."""
 
-    vectors: dict[str, Floats]  # branch → float32 [m, E]; of the text [1, E]
+    vectors: dict[str, Floats]  # branch → float32 [m, E]; of the texts [k, E]
     logits: Floats  # float32 [m, 2]: without the text, and with it
     wins: Floats  # float32 [m, 2], calibrated
     features: Floats  # float32 [n, D], of the portraits
@@ -55,6 +55,11 @@ class Answers:
 class GoldenClip:
     inputs: Inputs
     answers: Answers
+
+
+def together(texts: Sequence[Pieces]) -> Pieces:
+    """Several texts as one."""
+    return Pieces(np.concatenate([t.ids for t in texts]), np.concatenate([t.mask for t in texts]))
 
 
 def views(inputs: Inputs, spec: WindowSpec, dim: int) -> Iterator[WindowView]:

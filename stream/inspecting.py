@@ -1,6 +1,7 @@
 """``undertone inspect``: one frame through the front end."""
 
 import sys
+import time
 from pathlib import Path
 from typing import Literal
 
@@ -9,20 +10,42 @@ import msgspec
 
 from stream.capture.capture import Capture
 from stream.capture.source import Source
+from stream.choosing import Choice
 from stream.errors import SourceError, UsageError
-from stream.frontend import FrontEnd
+from stream.features import crop_portrait
 from stream.overlay import draw_inspection
 from stream.records import Frame, Portrait, Pose
 from stream.skeleton import COUNT, GROUPS
+from stream.view import say
 
 
-def run(source: str, *, at_s: float, as_json: bool, out: Path | None, threads: int, timeout_s: float) -> None:
-    """Inspect the first frame at or after ``at_s`` seconds of the source; print, and draw if asked."""
+def run(
+    source: str,
+    choice: Choice,
+    *,
+    at_s: float,
+    as_json: bool,
+    out: Path | None,
+    threads: int,
+    timeout_s: float,
+) -> None:
+    """Inspect the first frame at or after ``at_s`` seconds of the source; print, and draw if asked.
+
+    Raises UndertoneError for a source or models that cannot be used.
+    """
     parsed = Source.parse(source)
-    front_end = FrontEnd.from_cache(threads)
+    choice.prove("cpu", say, threads=threads)
+    front_end, encode = choice.build(threads=threads), choice.encoder(threads=threads)
     frame = _frame(parsed, at_s, timeout_s)
     portrait, pose = front_end.push(frame)
-    found = report(frame, portrait, pose, front_end.timings_ms)
+    timings, vector = front_end.timings_ms, None
+    if encode is not None and portrait is not None:
+        began = time.perf_counter()
+        vector = encode(crop_portrait(frame.image, portrait, encode.spec.size))
+        timings["image"] = 1e3 * (time.perf_counter() - began)
+    found = report(frame, portrait, pose, timings)
+    if encode is not None:
+        found["image"] = None if vector is None else [round(float(value), 5) for value in vector]
     if out is not None:
         write_png(out, draw_inspection(frame.image, portrait, pose))
     if as_json:

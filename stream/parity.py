@@ -1,7 +1,9 @@
 """How far a bundle's networks on some provider are from what they said in float32 where it was made."""
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Literal
 
 import numpy as np
 
@@ -38,19 +40,20 @@ class Difference(Record, frozen=True, kw_only=True):
 
 
 class Report(Record, frozen=True, kw_only=True):
-    """What the gate found for one bundle and provider on one machine."""
+    """What the gate found for one bundle or front-end model and provider on one machine."""
 
     schema: int = SCHEMA
-    bundle: str  # name
-    sha256: str  # of its manifest
+    bundle: str  # name of it or of the model
+    sha256: str  # of its manifest or card
     provider: str
     machine: str  # fingerprint
     about: dict[str, str]  # of the machine
     created: str  # ISO time
     seconds: float  # that it took
     graphs: tuple[Difference, ...]
-    estimates: int  # moments of the clips, without and with text
-    drift: float  # largest |win found − win expected| of them
+    estimates: int  # moments of the clips, without and with text; points or box sides of a front-end model
+    unit: Literal["confidence", "pixels"] = "confidence"
+    drift: float  # largest |found − expected| of them
     allowed: float  # drift
     passed: bool
 
@@ -63,7 +66,11 @@ class Report(Record, frozen=True, kw_only=True):
             if not d.passed
         ]
         if self.drift > self.allowed:
-            failed.append(f"a confidence off by {self.drift:.2g}")
+            failed.append(
+                f"places off by {self.drift:.2g} pixels"
+                if self.unit == "pixels"
+                else f"a confidence off by {self.drift:.2g}"
+            )
         return ", ".join(failed)
 
 
@@ -97,7 +104,12 @@ def check(bundle: Bundle, provider: str = "cpu", *, threads: int = 2) -> Report:
     found = [ask(bundle, temporal, encode, clip.inputs) for clip in clips]
     alone = [fused(temporal, c.answers.vectors, len(c.answers.logits)) for c in clips]
     graphs = tuple(
-        _difference(bundle, name, graph, *_pairs(name, clips, found, alone))
+        difference(
+            name,
+            graph.precision,
+            tolerance_of(bundle, graph.precision),
+            *_pairs(name, clips, found, alone),
+        )
         for name, graph in named_graphs(bundle).items()
     )
     drift = max(_largest(c.answers.wins, f.wins) for c, f in zip(clips, found, strict=True))
@@ -138,10 +150,14 @@ def _pairs(
 _NONE: Floats = np.zeros((0, 0), np.float32)
 
 
-def _difference(
-    bundle: Bundle, name: str, graph: Graph, expected: list[Floats], found: list[Floats]
+def difference(
+    name: str,
+    precision: Precision,
+    allowed: Tolerance,
+    expected: Sequence[Floats],
+    found: Sequence[Floats],
 ) -> Difference:
-    allowed = tolerance_of(bundle, graph.precision)
+    """How far answers are from the golden ones, each an array; expected NaN is nothing to be compared."""
     absolute, relative, cosine, cases = 0.0, 0.0, 1.0, 0
     for want, have in zip(expected, found, strict=True):
         there = np.isfinite(want)
@@ -159,7 +175,7 @@ def _difference(
         cases += 1
     return Difference(
         graph=name,
-        precision=graph.precision,
+        precision=precision,
         cases=cases,
         absolute=absolute,
         relative=relative,

@@ -65,11 +65,12 @@ def run(options: Options) -> None:
     provider_name(options.provider)
     if options.mode not in ("full", "ring"):
         raise UsageError(f"--mode: expected full or ring, found {options.mode!r}; choose one of these.")
-    choice = Choice(options.detector, options.keypoints, options.detector_model, options.keypoints_model)
+    choice = _choice(options)
     bundle = contract.load(options.bundle or contract.demo_bundle())
     if not options.any_extractor:
         contract.check_extractor(bundle, choice.extractor)
     gate.require(bundle, options.provider, say, threads=options.threads)
+    choice.prove(options.provider, say, threads=options.threads)
     wishes = Wishes(options.describe, options.describe_model, options.every_s, options.notes)
     text = live_text(wishes, bundle, pace)
     with ExitStack() as stack:
@@ -122,6 +123,12 @@ def run(options: Options) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: session.stop())
         session.run()
+
+
+def _choice(options: Options) -> Choice:
+    return Choice(
+        options.detector, options.keypoints, options.detector_model, options.keypoints_model, options.image
+    )
 
 
 def _encoder(bundle: Bundle, options: Options) -> ImageEncoder | None:

@@ -70,7 +70,7 @@ def test_ultralytics_has_one_importer() -> None:
     """It is under another licence, and what it does on import is settled there."""
     every = [path for package in FORBIDDEN for path in modules(package)]
     users = {str(p.relative_to(ROOT)) for p in every if "ultralytics" in imported(p)}
-    assert users == {"export/frontends/detector.py"}
+    assert users == {"export/frontends/checkpoint.py"}
 
 
 def test_every_stream_module_imports_without_what_trains() -> None:

@@ -38,6 +38,9 @@ EncoderOption = Annotated[
         show_default=False,
     ),
 ]
+ModelOption = Annotated[
+    Path | None, typer.Option(help="Its ONNX file; see `undertone-export frontends`.", show_default=False)
+]
 CorpusOption = Annotated[
     Path | None,
     typer.Option("--corpus", help="A corpus on disk in place of simulated people.", show_default=False),
@@ -132,6 +135,33 @@ def finetune(
     _say(runs.run_finetune(first, folder, materials).about["figures"])
 
 
+@app.command()
+def ring(
+    folder: Annotated[Path, typer.Argument(help="Directory of a run after stage 2.")],
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            "--recipe", help="Another recipe of the same network to go on with.", show_default=False
+        ),
+    ] = None,
+    corpus: CorpusOption = None,
+    setting: SettingOption = "inductive",
+    labels: LabelsOption = None,
+    films: FilmsOption = None,
+    encoder: EncoderOption = None,
+) -> None:
+    """The ring mode beside the full one: causal branches whose update costs the same for any window.
+
+    Example: undertone-training ring runs/small --recipe small-ring
+    """
+    from training import checkpoint, runs
+
+    chosen = _recipe(recipe, None) if recipe else None
+    full = checkpoint.load(folder / runs.FINETUNED, chosen)
+    materials = _materials(full.recipe, folder, corpus, setting, labels, films, encoder)
+    _say(runs.run_ring(full, folder, materials).about["figures"])
+
+
 app.command()(measuring.evaluate)
 app.command()(measuring.crossval)
 app.command()(measuring.ablate)
@@ -157,7 +187,8 @@ def deliver(
 
     checkpoint = runs.resume(folder)
     command = f"undertone-training run {checkpoint.recipe.name}; undertone-training deliver"
-    typer.echo(deliver_run(checkpoint, out, encoder or folder / materials.ENCODER, command))
+    encoder = encoder or folder / materials.ENCODER
+    typer.echo(deliver_run(checkpoint, out, encoder, command, runs.ring_of(folder)))
 
 
 @app.command()
@@ -185,15 +216,27 @@ def extract(
         bool,
         typer.Option("--imigue", help="Videos of iMiGUE, named 0001.mp4 and so on: its published splits."),
     ] = False,
+    detector: Annotated[str, typer.Option("--detector", help="pose (embedded) or yolo.")] = "pose",
+    detector_model: ModelOption = None,
+    keypoints: Annotated[
+        str, typer.Option("--keypoints", help="holistic (embedded) or wholebody.")
+    ] = "holistic",
+    keypoints_model: ModelOption = None,
+    image: Annotated[
+        Path | None,
+        typer.Option("--image", help="An exported encoder in place of --encoder.", show_default=False),
+    ] = None,
 ) -> None:
     """A folder of videos into a corpus, by the live side's own front end. One that was stopped continues.
 
     Example: undertone-training extract videos --labels labels.csv --out corpora/mine
     """
+    from stream.choosing import Choice
     from training.corpus import extracting
 
+    choice = Choice(detector, keypoints, detector_model, keypoints_model, image)
     options = extracting.Options(
-        videos, labels, out, workers, encoder, frames, partial, licence, seed, imigue
+        videos, labels, out, workers, encoder, frames, partial, licence, seed, imigue, choice
     )
     typer.echo(extracting.summary(extracting.run(options)))
 

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from export.golden import PORTRAITS, moments
 from stream.contract import Window
-from stream.golden import Inputs
+from stream.golden import Inputs, together
 from stream.records import Image
 from stream.text import Pieces
 from training.checkpoint import Checkpoint
@@ -16,21 +16,26 @@ from training.corpus.recording import Recording
 from training.crops import crops_of
 from training.dataset import encode
 from training.films import Encode
-from training.simulated import HELD_OUT, simulated
+from training.simulated import HELD_OUT, described, simulated
 from training.warp import Performer
 
 CLIPS, SECONDS = 2, 30.0
+OTHERS = 3  # texts beside a person's own
 HOLD = 5  # feature slots that show the same portrait
 
 
 def made_up(checkpoint: Checkpoint, size: int = 0, see: Encode | None = None) -> list[Inputs]:
-    """A clip of each class with a text, and portraits of ``size`` pixels that ``see`` turns into features."""
+    """A clip of each class with its text and others', and portraits of ``size`` pixels for ``see``."""
     recipe = checkpoint.recipe
-    data = structs.replace(recipe.data, seconds=min(SECONDS, recipe.data.seconds), mixed=0.0)
+    data = structs.replace(recipe.data, seconds=min(SECONDS, recipe.data.seconds), mixed=0.0, texts=OTHERS)
+    others = [other.text for other in described(data, data.profile, HELD_OUT)]
     clips = []
     for n, person in enumerate(simulated(data, data.profile, CLIPS, HELD_OUT)):
-        ids, mask = encode(checkpoint.tokenizer, person.text, recipe.model.text.length)
-        clip = clip_of(person, recipe.window, Pieces(ids.numpy()[None], mask.numpy()[None]))
+        found = [
+            encode(checkpoint.tokenizer, text, recipe.model.text.length) for text in (person.text, *others)
+        ]
+        texts = together([Pieces(ids.numpy()[None], mask.numpy()[None]) for ids, mask in found])
+        clip = clip_of(person, recipe.window, texts)
         clips.append(clip if see is None else _with_portraits(clip, _portraits(n, size), see))
     return clips
 

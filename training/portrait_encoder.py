@@ -6,10 +6,9 @@ Paper: DINOv2-Base at 518×518, the CLS token after the final LayerNorm.
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors import SafetensorError
 from transformers import Dinov2Model
 
-from export.frontends.published import dinov2
+from export.frontends.published import READING, dinov2, reason
 from stream.contract import Extractor, sha256_of
 from stream.errors import ModelError
 from stream.records import Floats, Image
@@ -50,11 +49,10 @@ def load(source: str | Path) -> PortraitEncoder:
             weights = Path(source) / WEIGHTS
         else:
             (model, weights), name = dinov2(str(source)), Path(source).name
-    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
-        found = str(error).strip().split("\n")[0].split(". ")[0].rstrip(".:")
+    except READING as error:
         raise ModelError(
             f"{source}: expected a portrait encoder, a folder or hub name of DINOv2 weights, found none that "
-            f"reads ({found}); train one or download the weights first."
+            f"reads ({reason(error)}); train one or download the weights first."
         ) from error
     return PortraitEncoder(
         dinov2=model,

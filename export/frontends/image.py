@@ -12,13 +12,14 @@ import torch
 from torch import Tensor, nn
 from transformers import Dinov2Model
 
-from export.frontends.published import READING, dinov2, licence_of, unreadable
-from export.frontends.writing import Precision, versions, write
+from export.frontends.pictures import pictures
+from export.frontends.published import READING, about, dinov2, unreadable
+from export.frontends.writing import Precision, draft, write
 from export.graphs import Portrait
 from export.to_onnx import OPSET
 from export.untrained import MEAN, STD, freeze_positions
 from stream.cards import Card, Preprocessing
-from stream.contract import Extractor, Graph, sha256_of
+from stream.contract import Graph
 from stream.errors import UsageError
 
 SOURCE = "facebook/dinov2-base"
@@ -55,34 +56,30 @@ def export_image(
             f"--size: expected a multiple of the patches' {patch} pixels, found {size}; choose e.g. "
             f"{37 * patch}."
         )
-    name = Path(source).name
+    name, said = Path(source).name, about(source, weights)
+    before = Preprocessing(
+        resize="stretch",
+        width=size,
+        height=size,
+        mean=MEAN,
+        std=STD,
+        note="RGB in 0..1, minus mean, over std; the portrait resized to the square, nothing cut off",
+    )
     rng = np.random.default_rng(0)
     shape = (1, 3, size, size)
     module = MeanPortrait(placed(model, size)) if token == "mean" else Portrait(placed(model, size))
 
     def card(graph: Graph) -> Card:
-        return Card(
+        return draft(
+            "transformers",
+            "torch",
             kind="image",
-            file="",
-            sha256="",
-            size=0,
-            source=source if "/" in source and not Path(source).exists() else name,
-            extractor=Extractor(name=name, sha256=sha256_of(weights)),
-            licence=licence_of(source),
             graph=graph,
-            preprocessing=Preprocessing(
-                resize="stretch",
-                width=size,
-                height=size,
-                mean=MEAN,
-                std=STD,
-                note="RGB in 0..1, minus mean, over std; the portrait resized to the square, nothing cut off",
-            ),
+            preprocessing=before,
             token=token,
             opset=OPSET,
             precision=precision,
-            tools=versions("transformers", "torch", "onnx", "onnxruntime-gpu"),
-            created="",
+            **said,
         )
 
     return write(
@@ -93,6 +90,7 @@ def export_image(
         card,
         precision=precision,
         cases=[{"portrait": rng.normal(0, 1, shape).astype(np.float32)} for _ in range(2)],
+        golden={"pictures": pictures(before)},
     )
 
 

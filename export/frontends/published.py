@@ -4,14 +4,16 @@ A name at the hub is asked for over the network where it was not before.
 """
 
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
 from transformers import AutoConfig, BertConfig, BertModel, Dinov2Config, Dinov2Model
 from transformers.utils import cached_file
 
+from stream.contract import Extractor, sha256_of
 from stream.errors import ModelError
 
-WEIGHTS, TOKENIZER = "model.safetensors", "tokenizer.json"
+CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
 KNOWN = {  # who publishes what under which licence
     "facebook/dinov2-": "Apache-2.0 (facebookresearch/dinov2)",
     "bert-base-": "Apache-2.0 (google-research/bert)",
@@ -41,9 +43,7 @@ def bert(source: str) -> tuple[BertModel, Path, Path]:
 
     Raises as `dinov2` does.
     """
-    config = AutoConfig.from_pretrained(source)
-    if not isinstance(config, BertConfig):
-        raise ValueError(f"it is of type {config.model_type}")
+    bert_config(source)
     weights, tokenizer = file_of(source, WEIGHTS), file_of(source, TOKENIZER)
     model, report = BertModel.from_pretrained(
         source,
@@ -57,6 +57,14 @@ def bert(source: str) -> tuple[BertModel, Path, Path]:
     return found, weights, tokenizer
 
 
+def bert_config(source: str) -> BertConfig:
+    """The sizes of a BERT. Raises as `dinov2` does."""
+    config = AutoConfig.from_pretrained(file_of(source, CONFIG).parent)
+    if not isinstance(config, BertConfig):
+        raise ValueError(f"it is of type {config.model_type}")
+    return config
+
+
 def file_of(source: str, name: str) -> Path:
     """A file of a folder or a hub's repository. Raises OSError when there is none."""
     found = cached_file(source, name)
@@ -65,19 +73,28 @@ def file_of(source: str, name: str) -> Path:
     return Path(found)
 
 
-def licence_of(source: str) -> str:
-    """As its publisher says, for the names that we know."""
-    known = [licence for name, licence in KNOWN.items() if source.startswith(name)]
-    return known[0] if known else "not known here: ask who published the weights"
+def about(source: str, weights: Path) -> dict[str, Any]:
+    """What a card says of a source: its name, whose vectors these are, the licence as far as we know it."""
+    name = Path(source).name
+    known = [licence for start, licence in KNOWN.items() if source.startswith(start)]
+    return {
+        "source": source if "/" in source and not Path(source).exists() else name,
+        "extractor": Extractor(name=name, sha256=sha256_of(weights)),
+        "licence": known[0] if known else "not known here: ask who published the weights",
+    }
 
 
 def unreadable(source: str, kind: str, error: Exception) -> ModelError:
     """The error of a source that does not read, in one sentence."""
-    found = str(error).strip().split("\n")[0].split(". ")[0].rstrip(".:")
     return ModelError(
         f"{source}: expected {kind} weights, a folder or hub name with config.json and {WEIGHTS}, found none "
-        f"that reads ({found}); give the place of a downloaded folder."
+        f"that reads ({reason(error)}); give the place of a downloaded folder."
     )
+
+
+def reason(error: Exception) -> str:
+    """The first sentence of what a library says, without its end."""
+    return str(error).strip().split("\n")[0].split(". ")[0].rstrip(".:")
 
 
 READING = (OSError, ValueError, RuntimeError, ImportError, SafetensorError)

@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from export.frontends.published import READING, bert, licence_of, unreadable
-from export.frontends.writing import Precision, versions, write
+from export.frontends.published import READING, about, bert, unreadable
+from export.frontends.writing import Precision, draft, write
 from export.graphs import Text
 from export.parity import random_cases
 from export.to_onnx import OPSET
 from stream.cards import Card
-from stream.contract import Extractor, Graph, sha256_of
+from stream.contract import Graph
 from stream.contract import Tensor as Spec
 from stream.errors import UsageError
 
@@ -53,27 +53,22 @@ def export_text(
             f"--length: expected 1 to {config.max_position_embeddings} word pieces, which BERT has positions "
             f"for, found {length}; choose one of these."
         )
-    name = Path(source).name
+    name, said = Path(source).name, about(source, weights)
     place = out / f"{name}-{length}-{token}-{precision}.onnx"
     pieces = f"{place.stem}.tokenizer.json"
     module = (FirstText if token == "cls" else MeanText)(model, config.hidden_size)
 
     def card(graph: Graph) -> Card:
-        return Card(
+        return draft(
+            "transformers",
+            "torch",
             kind="text",
-            file="",
-            sha256="",
-            size=0,
-            source=source if "/" in source and not Path(source).exists() else name,
-            extractor=Extractor(name=name, sha256=sha256_of(weights)),
-            licence=licence_of(source),
             graph=graph,
             token=token,
             tokenizer=pieces,
             opset=OPSET,
             precision=precision,
-            tools=versions("transformers", "torch", "onnx", "onnxruntime-gpu"),
-            created="",
+            **said,
         )
 
     inputs = {"ids": torch.zeros(1, length, dtype=torch.int64), "ids_mask": torch.ones(1, length).bool()}
@@ -83,8 +78,11 @@ def export_text(
     )
     cases = random_cases(Graph(file="", inputs=specs, outputs=()), vocabulary=config.vocab_size)
     rng = np.random.default_rng(1)
-    ids = rng.integers(0, config.vocab_size, (1, length))
-    half = {"ids": ids, "ids_mask": np.arange(length)[None] <= length // 2}  # the way a text fills it
+    filled = np.array((length, length // 2, max(length // 8, 1)))  # as texts of several lengths fill it
+    golden = {
+        "ids": rng.integers(0, config.vocab_size, (len(filled), length)),
+        "ids_mask": np.arange(length) < filled[:, None],
+    }
     return write(
         module,
         inputs,
@@ -92,6 +90,7 @@ def export_text(
         place,
         card,
         precision=precision,
-        cases=[cases[0], half],
+        cases=cases[:1],
+        golden=golden,
         beside={pieces: tokenizer},
     )

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import onnx
 
-from export.frontends.writing import Staging, finish, versions
+from export.frontends.pictures import pictures
+from export.frontends.writing import Staging, answer, draft, finish
+from stream import confined, fronts
 from stream.cards import Card, Preprocessing
 from stream.engine import Engine
 from stream.errors import BundleError, ModelError
@@ -22,36 +24,43 @@ def export_wholebody(source: str, out: Path) -> Card:
     path = Path(source)
     extractor = extractor_of(path)
     try:
-        engine = Engine(path)
+        outside = sorted(confined.check(path, path.parent))
+        if outside:
+            raise BundleError(
+                f"{path}: expected a file that holds its weights, found some in {outside[0]}; "
+                "save it as one file."
+            )
+        engine = Engine(path, threads=2)
     except BundleError as error:
         raise ModelError(str(error)) from error
     width, height = size_of(engine)
     model = onnx.load(path)
     half = any(w.data_type == onnx.TensorProto.FLOAT16 for w in model.graph.initializer)
-    card = Card(
+    before = Preprocessing(
+        resize="affine",
+        width=width,
+        height=height,
+        mean=(MEAN[0] / 255, MEAN[1] / 255, MEAN[2] / 255),
+        std=(STD[0] / 255, STD[1] / 255, STD[2] / 255),
+        note="RGB; an upright crop of the input's aspect around the box grown by 1.25, bilinear, black "
+        f"beyond the frame; SimCC, {SPLIT:g} bins a pixel",
+    )
+    card = draft(
         kind="keypoints",
-        file="",
-        sha256="",
-        size=0,
         source=path.name,
         extractor=extractor,
         licence=LICENCE,
         graph=engine.graph,
-        preprocessing=Preprocessing(
-            resize="affine",
-            width=width,
-            height=height,
-            mean=(MEAN[0] / 255, MEAN[1] / 255, MEAN[2] / 255),
-            std=(STD[0] / 255, STD[1] / 255, STD[2] / 255),
-            note="RGB; an upright crop of the input's aspect around the box grown by 1.25, bilinear, black "
-            f"beyond the frame; SimCC, {SPLIT:g} bins a pixel",
-        ),
+        preprocessing=before,
         opset=max(entry.version for entry in model.opset_import),
         precision="fp16" if half else "fp32",
-        tools=versions("onnx", "onnxruntime-gpu"),
-        created="",
     )
+    golden = {"pictures": pictures(before)}
+    said = [engine(**case) for case in fronts.feeds(card, golden)]
     place = out / path.name
     with Staging(place) as work:
         shutil.copyfile(path, work / place.name)
-        return finish(work, place, card, None)
+        answer(work, place, card, golden, said)
+        return finish(
+            work, place, card, None, "the file itself, ONNX Runtime on a CPU, which sums in float32"
+        )

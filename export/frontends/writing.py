@@ -1,4 +1,4 @@
-"""A network → ONNX and card in a folder, held against the network on pictures that were not traced."""
+"""A network → ONNX, card and golden answers, held against the network on inputs that were not traced."""
 
 import datetime
 import shutil
@@ -17,10 +17,12 @@ from torch import Tensor, nn
 
 from export.half import halved
 from export.parity import Case, session
-from export.to_onnx import export
-from stream.cards import Card, Parity, card_file
+from export.to_onnx import LARGEST, export
+from stream import confined, fronts
+from stream.cards import Answered, Card, Parity, card_file
 from stream.contract import Graph, sha256_of
 from stream.errors import ModelError, UsageError
+from stream.fronts import Arrays
 
 TOLERANCE = 1e-4  # ‖found − expected‖ / ‖expected‖, float32
 COSINE = 0.9999  # float16
@@ -44,24 +46,38 @@ def write(
     *,
     precision: Precision,
     cases: Iterable[Case],
+    golden: Arrays,
     parts: Parts = whole,
     tail: bool = False,
     beside: Mapping[str, Path] | None = None,
 ) -> Card:
-    """Write ``place`` (an ``.onnx``) and its card, or nothing at all; returns the card.
+    """Write ``place`` (an ``.onnx``), its card and its golden answers, or nothing at all; returns the card.
 
-    ``card`` gets the graph and says what is known; hashes, versions and parity are added here. ``parts`` are
-    what of an output is compared on its own; ``beside`` are files that are copied along, by their new names.
-    Raises ModelError when the graph differs from the module.
+    ``card`` gets the graph and says what is known; hashes and parity are added here. The module answers the
+    ``golden`` inputs (see `stream.fronts.feeds`), and the graph is held against it on those and on ``cases``.
+    ``parts`` are what of an output is compared on its own; ``beside`` are files that are copied along, by
+    their new names. Raises ModelError when the graph differs from the module.
     """
+    weights = sum(p.nbytes for p in (*module.parameters(), *module.buffers()))
+    if precision == "fp16" and weights > LARGEST:
+        raise ModelError(
+            f"{place.name}: expected at most {LARGEST / 1e9:.1f} GB of weights for fp16, found "
+            f"{weights / 1e9:.1f} GB; export it in fp32."
+        )
     with Staging(place) as work:
         graph = export(module, inputs, output, work / place.name)
         if precision == "fp16":
             onnx.save(halved(onnx.load(work / place.name), tail=tail), work / place.name)
-        parity = prove(module, graph, work / place.name, cases, precision, parts)
+        built = card(graph)
+        feeds = list(fronts.feeds(built, golden))
+        parity = prove(module, graph, work / place.name, [*cases, *feeds], precision, parts)
+        said = [(_said(module, graph, case),) for case in feeds]
+        answer(work, place, built, golden, said)
         for name, file in (beside or {}).items():
             shutil.copyfile(file, work / name)
-        return finish(work, place, card(graph), parity)
+        return finish(
+            work, place, built, parity, f"the network in float32, torch {torch.__version__} on a CPU"
+        )
 
 
 def prove(
@@ -71,8 +87,7 @@ def prove(
     runner = session(path)
     relative, cosine, count = 0.0, 1.0, 0
     for case in cases:
-        with torch.inference_mode():
-            expected = module(*(torch.from_numpy(np.array(case[t.name])) for t in graph.inputs)).numpy()
+        expected = _said(module, graph, case)
         (found,) = runner.run(None, {t.name: case[t.name] for t in graph.inputs})
         for a, b in zip(parts(expected), parts(found), strict=True):
             far, alike = apart(a, b)
@@ -87,6 +102,12 @@ def prove(
             "look for an operator that exports differently."
         )
     return Parity(cases=count, relative=relative, cosine=cosine)
+
+
+def _said(module: nn.Module, graph: Graph, case: Case) -> Array:
+    with torch.inference_mode():
+        said: Array = module(*(torch.from_numpy(np.array(case[t.name])) for t in graph.inputs)).numpy()
+    return said
 
 
 def apart(expected: Array, found: Array) -> tuple[float, float]:
@@ -119,16 +140,37 @@ class Staging:
         shutil.rmtree(self._work, ignore_errors=True)
 
 
-def finish(work: Path, place: Path, card: Card, parity: Parity | None) -> Card:
-    """Complete the card of the staged model and move all files to their place, the card last."""
-    staged = work / place.name
+def draft(*tools: str, **known: Any) -> Card:
+    """A card of what is known before the file is there; ``tools`` are the packages that make it."""
+    versions = {name: version(name) for name in ("undertone", *tools, "onnx", "onnxruntime-gpu")}
+    return Card(file="", sha256="", size=0, tools=versions, created="", **known)
+
+
+def answer(work: Path, place: Path, card: Card, inputs: Arrays, said: Sequence[Sequence[Array]]) -> None:
+    """Stage the golden answers of a model: what was said, a tuple of outputs for each input."""
+    fronts.save(work / golden_file(place), inputs, fronts.answered(card, said))
+
+
+def golden_file(place: Path) -> str:
+    """Name of a model's golden answers, beside it."""
+    return f"{place.stem}.golden.npz"
+
+
+def finish(work: Path, place: Path, card: Card, parity: Parity | None, answers: str) -> Card:
+    """Complete the card of the staged model and move all files to their place, the card last.
+
+    ``answers`` says what gave the golden ones.
+    """
+    staged, golden = work / place.name, work / golden_file(place)
     done = msgspec.structs.replace(
         card,
         file=place.name,
         sha256=sha256_of(staged),
         size=staged.stat().st_size,
+        weights={name: sha256_of(work / name) for name in confined.check(staged, work)},
         graph=msgspec.structs.replace(card.graph, file=place.name),
         parity=parity,
+        golden=Answered(file=golden.name, sha256=sha256_of(golden), outputs=answers),
         created=datetime.date.today().isoformat(),
     )
     note = work / card_file(place).name
@@ -136,8 +178,3 @@ def finish(work: Path, place: Path, card: Card, parity: Parity | None) -> Card:
     for file in sorted(work.iterdir(), key=lambda file: file == note):
         file.replace(place.parent / file.name)
     return done
-
-
-def versions(*names: str) -> dict[str, str]:
-    """Of the tools that made a model."""
-    return {name: version(name) for name in ("undertone", *names)}

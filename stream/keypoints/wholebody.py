@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stream import confined
 from stream.cards import card_file, card_of
 from stream.contract import Extractor, sha256_of
 from stream.engine import Engine
@@ -49,13 +50,16 @@ class Landmarks:
 class WholeBody:
     """Tracks one person from frame to frame; a region restarts it. One thread at a time.
 
-    Raises ModelError for a file with other inputs and outputs, or one that its card does not know.
+    Raises ModelError for a file with other inputs and outputs, or one that its card does not know, and
+    BundleError for one that does not load.
     """
 
     def __init__(self, path: Path, *, provider: str = "cpu", threads: int = 2) -> None:
         extractor_of(path)
         if card_file(path).is_file():
             card_of(path, "keypoints")
+        else:
+            confined.check(path, path.parent)
         self._engine = Engine(path, provider=provider, threads=threads)
         self.size = size_of(self._engine)
         self._input = self._engine.graph.inputs[0].name

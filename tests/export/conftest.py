@@ -6,10 +6,11 @@ from msgspec import structs
 
 from stream import contract
 from stream.contract import Golden, Window
-from stream.golden import Inputs
+from stream.golden import Inputs, together
 from stream.text import TextReader
 
 SMALL = Window(poses=60, features=12)
+TEXTS = ("nods, smiles and frowns", "lips press", "turns away and lower head, still")
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +32,7 @@ def made_up(bundle, ticks=50):
         cuts=np.zeros(ticks, np.bool_),
         features=rng.normal(0, 1, (slots, manifest.image.dim)).astype(np.float32),
         feature_mask=rng.random(slots) < 0.8,
-        text=TextReader(bundle, manifest.text)("nods, smiles and frowns"),
+        text=together([*map(TextReader(bundle, manifest.text), TEXTS)]),
         portraits=rng.integers(0, 256, (3, manifest.image.size, manifest.image.size, 3)).astype(np.uint8),
         moments=np.array([9, 29, 49, 79]),
     )

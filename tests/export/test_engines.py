@@ -3,7 +3,7 @@
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,13 +12,15 @@ import pytest
 from onnx import helper
 from typer.testing import CliRunner
 
-from export import engines, inspection
+from export import checking, engines, inspection
+from export.checking import subjects
 from export.engines import build
 from export.inspection import inspect
 from stream import contract, gate, nvidia
 from stream import engines as cache
 from stream.engines import Machine
 from stream.errors import BundleError, ModelError, ProviderError
+from stream.gate import Subject
 from stream.parity import Report
 
 MACHINE = Machine(
@@ -39,7 +41,7 @@ class TensorRT:
         self.built: list[str] = []
         self.parts = parts
 
-    def __call__(self, graph: Path, place: Path, timings: Path) -> None:
+    def __call__(self, graph: Path, place: Path, timings: Path, one: Sequence[str] = ()) -> None:
         self.built.append(graph.name)
         (timings / "sm90.timing").write_bytes(b"timings")
         nodes = [
@@ -52,12 +54,13 @@ class TensorRT:
 
 
 def verdict(passed: bool, asked: list[str] | None = None) -> engines.Prove:
-    def prove(bundle: contract.Bundle, provider: str) -> tuple[Report, Path]:
+    def prove(subject: Subject, provider: str) -> tuple[Report, Path]:
+        assert isinstance(subject, contract.Bundle)
         if asked is not None:
             asked.append(provider)
         report = Report(
-            bundle=bundle.manifest.name,
-            sha256=bundle.sha256,
+            bundle=subject.manifest.name,
+            sha256=subject.sha256,
             provider=provider,
             machine="",
             about={},
@@ -75,7 +78,7 @@ def verdict(passed: bool, asked: list[str] | None = None) -> engines.Prove:
 
 
 def lines(target: Path, tensorrt: TensorRT, prove: engines.Prove, out: Path | None = None) -> Iterator[str]:
-    return build(target, out, about=lambda: MACHINE, compiled=tensorrt, proven=prove)
+    return build(subjects(target), out, about=lambda: MACHINE, compiled=tensorrt, proven=prove)
 
 
 def test_every_graph_gets_an_engine_and_then_the_gate_runs(home: Path) -> None:
@@ -113,7 +116,7 @@ def test_a_bundle_that_could_not_be_proven_is_not_built_for(
 ) -> None:
     bundle = contract.load(contract.demo_bundle())
     bare = msgspec.structs.replace(bundle, manifest=msgspec.structs.replace(bundle.manifest, golden=None))
-    monkeypatch.setattr(engines, "load", lambda folder: bare)
+    monkeypatch.setattr(checking, "load", lambda folder: bare)
     tensorrt = TensorRT()
     with pytest.raises(BundleError, match=r"expected golden tensors .* run `undertone-export golden"):
         list(lines(contract.demo_bundle(), tensorrt, verdict(True)))
@@ -142,14 +145,6 @@ def test_the_check_of_a_bundle_says_what_tensorrt_does_not_take(
     assert said[0].endswith(".onnx: not for --provider tensorrt: Det: not an operator of TensorRT's parser")
 
 
-def test_one_file_has_no_golden_answers(home: Path, tmp_path: Path) -> None:
-    graph = Path(shutil.copy(contract.demo_bundle() / "fusion.onnx", tmp_path / "detector.onnx"))
-    asked: list[str] = []
-    list(lines(graph, TensorRT(), verdict(True, asked)))
-    assert asked == []
-    assert cache.find(graph, MACHINE).is_file()
-
-
 def test_another_cache(home: Path, tmp_path: Path) -> None:
     list(lines(contract.demo_bundle(), TensorRT(), verdict(True), tmp_path / "other"))
     assert len(list((tmp_path / "other" / "engines").iterdir())) == 6
@@ -176,10 +171,8 @@ def test_a_graph_that_brings_its_own_engine_is_refused(home: Path, tmp_path: Pat
     """An EP context is an engine from elsewhere in an ordinary file's clothes."""
     foreign = tmp_path / "keypoints.onnx"
     TensorRT()(Path("x.onnx"), foreign, tmp_path)
-    tensorrt = TensorRT()
     with pytest.raises(ModelError, match=r"found com\.microsoft\.EPContext: not an operator of ONNX itself"):
-        list(lines(foreign, tensorrt, verdict(True)))
-    assert tensorrt.built == []
+        engines.check(foreign)
 
 
 @pytest.mark.parametrize("problem", ["no driver", "TensorRT 11"])

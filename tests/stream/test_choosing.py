@@ -53,7 +53,7 @@ def test_a_bundle_trained_on_holistic_refuses_whole_body_points(tmp_path) -> Non
     arguments += ["--keypoints", "wholebody", "--keypoints-model", str(path)]
     with pytest.raises(UndertoneError, match=r"expected points of mediapipe.*found rtmw-x"):
         CliRunner().invoke(app, arguments, catch_exceptions=False)
-    with pytest.raises(UndertoneError, match="expected a loadable ONNX graph"):
+    with pytest.raises(UndertoneError, match="expected a whole ONNX graph"):
         CliRunner().invoke(
             app, [*arguments, "--any-extractor", "--publish", "tcp://127.0.0.1:0"], catch_exceptions=False
         )

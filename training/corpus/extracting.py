@@ -3,17 +3,22 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from stream import models
+from stream.cards import card_of
+from stream.choosing import Choice
 from stream.errors import SourceError, UsageError
-from stream.frontend import EXTRACTOR, FrontEnd
-from stream.records import Image
+from stream.features import ImageEncoder
+from stream.records import Floats, Image
+from stream.view import say
 from training.corpus import files, frames, labels, protocols, published, videos
 from training.corpus.imigue import video_id
 from training.corpus.index import RECORDINGS, About, listed
@@ -21,6 +26,9 @@ from training.corpus.labels import Label
 from training.corpus.store import Store, Writer
 from training.corpus.workers import Failed, Say, spread
 from training.performance import RATE
+
+if TYPE_CHECKING:  # it loads torch
+    from training.portrait_encoder import PortraitEncoder
 
 TASK = TaskID(0)
 
@@ -39,6 +47,15 @@ class Options:
     licence: str = "not stated"
     seed: int = 0
     imigue: bool = False  # the videos are iMiGUE's, by number: its published splits as well
+    choice: Choice = field(
+        default_factory=Choice
+    )  # networks of the front end; its image encoder or ``encoder``
+
+    def __post_init__(self) -> None:
+        if self.encoder and self.choice.image:
+            raise UsageError(
+                "--encoder: expected it or --image, found both; give the weights or the exported model."
+            )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,12 +85,15 @@ def run(options: Options) -> Store:
         named = {video_id(id): label for id, label in named.items()}
     if not options.partial_release:
         labels.check_known(named, found, options.labels)
-    models.locate(models.HOLISTIC.name)
+    choice = options.choice
+    if choice.detector_model is None or choice.keypoints_model is None:
+        models.locate(models.HOLISTIC.name)
+    choice.prove("cpu", say)
     writer = Writer(options.out, _about(options))
     jobs = [job for id, path in found.items() if (job := _job(writer, options, id, path, named))]
     failed: list[str] = []
     workers = options.workers or max(1, _cores() // 2)  # each also has a decoder
-    setup = partial(_Work, options.encoder, max(1, _cores() // workers))
+    setup = partial(_Work, options.encoder, options.choice, max(1, _cores() // workers))
     seconds: dict[str, float] = {}
     with _bar(len(found), len(found) - len(jobs)) as progress:
 
@@ -110,15 +130,19 @@ def summary(store: Store) -> str:
 
 
 def _about(options: Options) -> About:
-    extractors = {"keypoints": EXTRACTOR}
-    if options.encoder:
+    choice = options.choice
+    extractors = {"keypoints": choice.extractor}
+    if choice.image:
+        extractors["image"] = card_of(choice.image, "image").extractor
+    elif options.encoder:
         from training import portrait_encoder
 
         extractors["image"] = portrait_encoder.load(options.encoder).extractor
     name = options.videos.resolve().name
+    found_by = f", people found by {choice.detector_model.name}" if choice.detector_model else ""
     return About(
         name=name,
-        provenance=f"videos of {name}, through undertone's own front end",
+        provenance=f"videos of {name}, through undertone's own front end{found_by}",
         licence=options.licence,
         simulated=False,
         extractors=extractors,
@@ -163,23 +187,36 @@ def _bar(total: int, completed: int) -> Iterator[Progress]:
         yield progress
 
 
+class _Exported:
+    """An exported image encoder, picture by picture, as it runs live."""
+
+    def __init__(self, encoder: ImageEncoder) -> None:
+        self._encoder, self.size = encoder, encoder.spec.size
+
+    def __call__(self, images: Image) -> Floats:
+        """Portraits uint8 [N, S, S, 3] → float32 [N, D]."""
+        return np.array([self._encoder(image) for image in images], np.float32).reshape(len(images), -1)
+
+
 class _Work:
     """What a worker does, with a front end of its own."""
 
-    def __init__(self, encoder: str | None, threads: int) -> None:
+    def __init__(self, encoder: str | None, choice: Choice, threads: int) -> None:
         import cv2
 
         cv2.setNumThreads(threads)
-        self._front_end = FrontEnd.from_cache(threads)
-        self._encoder = None
+        self._front_end = choice.build(threads=threads)
+        exported = choice.encoder(threads=threads)
+        self._encoder: PortraitEncoder | _Exported | None = _Exported(exported) if exported else None
         if encoder:
             import torch
 
             from training import portrait_encoder
 
             torch.set_num_threads(threads)
-            self._encoder = portrait_encoder.load(encoder)
-            self._encoder.dinov2.to("cuda" if torch.cuda.is_available() else "cpu")
+            loaded = portrait_encoder.load(encoder)
+            loaded.dinov2.to("cuda" if torch.cuda.is_available() else "cpu")
+            self._encoder = loaded
 
     def __call__(self, job: _Job, say: Say) -> _Made:
         seen = None if job.made else self._see(job, say)

@@ -8,17 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec import structs
-from safetensors import SafetensorError
 from tokenizers import Tokenizer
 from torch import nn
-from transformers import AutoConfig, BertConfig, BertModel
-from transformers.utils import cached_file
+from transformers import BertConfig, BertModel
 
+from export.frontends.published import CONFIG, READING, TOKENIZER, WEIGHTS, bert_config, file_of, reason
 from stream.contract import sha256_of
 from stream.errors import ModelError
 from training.config import Bert, Recipe
 
-CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
 SAME = ("hidden_act", "layer_norm_eps", "type_vocab_size", "is_decoder")  # in every BERT that we build
 
 
@@ -46,7 +44,7 @@ class Pretrained:
             )
             if wrong := len(report["missing_keys"]) + len(report["mismatched_keys"]):
                 raise ValueError(f"{wrong} weights are missing or of another shape")
-        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        except READING as error:
             raise _unreadable(self.text.source, error) from error
         weights = source.float().state_dict()
         # Of positions and pieces the first rows are all that is ever read.
@@ -64,15 +62,13 @@ def open_bert(text: Bert) -> Pretrained:
     """
     source = text.source
     try:
-        config = AutoConfig.from_pretrained(_file(source, CONFIG).parent)
-        if not isinstance(config, BertConfig):
-            raise ValueError(f"it is of type {config.model_type}")
+        config = bert_config(source)
         plain = BertConfig()
         if other := [name for name in SAME if getattr(config, name) != getattr(plain, name)]:
             raise ValueError(f"its {other[0]} is {getattr(config, other[0])}")
-        weights = _file(source, WEIGHTS)
-        tokenizer = _tokenizer(_file(source, TOKENIZER), config.vocab_size)
-    except (OSError, ValueError, RuntimeError, ImportError) as error:
+        weights = file_of(source, WEIGHTS)
+        tokenizer = _tokenizer(file_of(source, TOKENIZER), config.vocab_size)
+    except READING as error:
         raise _unreadable(source, error) from error
     if text.length > config.max_position_embeddings:
         raise ModelError(
@@ -97,13 +93,6 @@ def open_bert(text: Bert) -> Pretrained:
     return Pretrained(sized, tokenizer, weights.parent)
 
 
-def _file(source: str, name: str) -> Path:
-    found = cached_file(source, name)
-    if found is None:
-        raise OSError(f"no {name}")
-    return Path(found)
-
-
 def _tokenizer(path: Path, pieces: int) -> Tokenizer:
     """The tokenizer as it is stored, with nothing padded and nothing cut: that is done here as it is live."""
     try:
@@ -118,9 +107,8 @@ def _tokenizer(path: Path, pieces: int) -> Tokenizer:
 
 
 def _unreadable(source: str, error: Exception) -> ModelError:
-    found = str(error).strip().split("\n")[0].split(". ")[0].rstrip(".:")
     return ModelError(
         f"{source}: expected BERT weights, the name of some at the hub or a folder with {CONFIG}, {WEIGHTS} "
-        f"and {TOKENIZER}, found none that reads ({found}); download them where there is a network and set "
-        "model.text.source to their folder, or leave it empty to train one from nothing."
+        f"and {TOKENIZER}, found none that reads ({reason(error)}); download them where there is a network "
+        "and set model.text.source to their folder, or leave it empty to train one from nothing."
     )

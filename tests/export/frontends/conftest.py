@@ -10,7 +10,7 @@ import pytest
 @pytest.fixture(scope="session")
 def ultralytics(tmp_path_factory):
     """Its own post-processing and letterbox; imported without network, installs or analytics."""
-    from export.frontends.detector import settle
+    from export.frontends.checkpoint import settle
 
     patch = pytest.MonkeyPatch()
     patch.setenv("YOLO_CONFIG_DIR", str(tmp_path_factory.mktemp("ultralytics")))

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from export.frontends import detector
-from export.frontends.detector import export_detector, load, picture
+from export.frontends.checkpoint import load
+from export.frontends.detector import export_detector
+from export.frontends.pictures import patches
 from export.frontends.writing import apart
 from export.half import halved
 from export.parity import session
@@ -26,7 +28,7 @@ pytestmark = pytest.mark.timeout(1800)  # half a minute of work for YOLO11x; a b
 def unseen():
     """Pictures that were not traced, and what the network says of them."""
     rng = np.random.default_rng(77)
-    pictures = [picture(rng, SHAPE) for _ in range(2)]
+    pictures = [patches(rng, SHAPE) for _ in range(2)]
     network, _, _ = load("yolo11x.yaml")
     with torch.inference_mode():
         return [(each, network(torch.from_numpy(each)).numpy()) for each in pictures]

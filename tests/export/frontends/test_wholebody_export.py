@@ -74,10 +74,10 @@ def test_other_files_are_one_sentence(rtmw, tmp_path, rtmw_of):
         assert "\n" not in str(raised.value)
     cut = tmp_path / "cut.onnx"
     cut.write_bytes(rtmw.read_bytes()[:5000])
-    with pytest.raises(ModelError, match="expected a loadable ONNX graph") as raised:
+    with pytest.raises(ModelError, match="expected a whole ONNX graph") as raised:
         export_wholebody(str(cut), tmp_path / "out")
     assert "\n" not in str(raised.value)
-    with pytest.raises(BundleError, match="expected a loadable ONNX graph"):
+    with pytest.raises(BundleError, match="expected a whole ONNX graph"):
         WholeBody(cut)
     assert not (tmp_path / "out").exists()
 

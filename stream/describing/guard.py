@@ -16,16 +16,61 @@ WITHHELD = "…"
 WIN = r"""
     win wins won(?!['’]t) winner winners winning winnings winnable victor victors victory victories
     victorious\w* beat beats beating triumph\w* prevail\w* conquer\w* overcame outplay\w* champion\w*
-    celebrat\w* congratulat\w* trophy trophies title titles unbeaten undefeated
+    celebrat\w* congratulat\w* trophy trophies title titles unbeaten unbeatable undefeated invincib\w*
+    outlast\w* outfought outmuscl\w* overpower\w* trounc\w* thrash\w* routed demolish\w* dethron\w* bested
+    clinch\w*(?!\s+(?:jaw|teeth|fist|hand)) surviv\w* comebacks? medals? medall?ists? crowned cruised breezed
+    finalists? semi-?finalists? knockouts? knock-outs? domination
 """
 LOSS = r"""
     lose loses lost loser losers losing loss losses defeat defeats defeated defeating defeatis[mt]
-    beaten vanquish\w* outclass\w* commiserat\w* eliminat\w* oust\w* runner-up runners-up winless
-    (?:knocked|crashed|bowed|dumped)[\s-]out
+    beaten vanquish\w* outclass\w* commiserat\w* eliminat\w* oust\w* runners?[\s-]up winless
+    (?:knock|crash|bow|dump|boot)(?:ed|s|ing)?[\s-]out surrender\w* capitulat\w* conced\w* drubbing
+    whitewash\w* squander\w*
 """
 EITHER = r"succe(?:ss|ed)\w* unsuccess\w* fail fails failed failing failure failures"
 ROUND = r"(?:next|second|third|fourth|last)\s+round|(?:quarter|semi)?-?finals?"
-ONWARD = rf"(?:advanc|progress|through|mov|reach)\w*\s+(?:(?:in)?to\s+)?(?:the\s+)?(?:{ROUND})"
+ROUNDS = rf"(?:(?:first|opening|\w+th)\s+round|round\s+of\s+\w+|{ROUND})"
+ONWARD = rf"(?:advanc|progress|through|mov|reach)\w*\s+(?:on\s+)?(?:(?:in)?to\s+)?(?:the\s+)?(?:{ROUND})"
+EVENT = r"(?:tournament|competition|championships?|event|draw|cup|slam|open)"
+HIS = r"(?:his|her|their|the|an?|this)"
+RIVALS = r"(?:opponent|rival|favou?rite|seed|number)s?"
+RIVAL = rf"(?:{HIS}\s+)?(?:(?!(?:at|to|by|for|of|with)\b)[\w-]+\s+){{0,2}}{RIVALS}"
+PHRASES = rf"""
+    (?:c[ao]m|end|finish|emerg)\w*\s+(?:out\s+|up\s+|away\s+)?(?:on\s+top|ahead|second[\s-]best)
+    (?:g[eo]t|made|mak\w+)\s+(?:it\s+)?(?:past|over\s+the\s+line)|(?:made|mak\w+)\s+it\s+through
+    g[eo]t\w*\s+the\s+(?:better\s+of|job\s+done)|(?:job|mission)\s+(?:done|accomplished)
+    (?:sail|cruis|scrap|squeez|breez|coast|storm|battl)\w*\s+(?:past|through)
+    (?:edg|squeak)(?:e[ds]|ing)?\s+(?:out|past|by)|(?:saw|see[sn]?|seeing)\s+off
+    (?:sent|send\w*)\s+(?:home|packing)|(?:go|goes|going|went|gone|head\w*)\s+home(?:\s+early)?
+    (?:took|tak\w+|dropp\w*|seal\w*|secur\w*|book\w*)\s+(?:{HIS}\s+)?(?:\w+\s+)?(?:match|place|spot|ticket)
+    (?:threw|throw\w*|g[ai]v\w*)\s+(?:it|{HIS}\s+\w+)\s+away|qualif\w+\s+for|next\s+round
+    (?:early|shock|round|tournament)[\s-]+exit|exit\w*\s+(?:from\s+|in\s+)?(?:{HIS}\s+)?(?:{EVENT}|{ROUNDS})
+    (?:went|go|goes|gone|going)\s+out\s+(?:in|of|at|to)\s+(?:{HIS}\s+)?(?:{EVENT}|{ROUNDS})
+    (?:still\s+in|out\s+of)\s+(?:{HIS}\s+)?{EVENT}|(?:end|over)\s+(?:of|for)\s+{HIS}\s+(?:run|campaign|streak)
+    (?:wrong|receiving)\s+(?:side|end)\s+of|right\s+side\s+of\s+(?:{HIS}\s+)?(?:result|score\w*|match)
+    (?:went|go|goes|going|gone)\s+(?:his|her|their)\s+way
+    (?:upset|stunn|shock|crush|toppl|top|swe[ep]|edg|humbl|dispatch|downe)\w*\s+{RIVAL}
+    (?:pull\w*\s+off|caus\w*|complet\w*|suffer\w*|scor\w*|after|victim\s+of)\s+(?:an?|the)\s+(?:\w+\s+)?upset
+    (?:big|bigger|biggest|major|huge|massive|giant|tournament)\s+upset|upset\s+(?:result|specialist|over|against)
+    an\s+upset(?=\s*(?:[.,;:!?)]|$|(?:at|in|of|for|by)\b))|dominant\s+(?:performance|display|match|play|form)
+"""
+# What may as well be said of a face is withheld only of a person ("lip corners went down", "she went down").
+DOUBTFUL = r"""
+    (?:went|go|goes|gone|going)\s+(?:down(?:\s+(?:to|against|in|fighting|early)(?!\w))?|through|under|further)
+    (?:fell|falls?|fallen|falling)\s+(?:just\s+)?(?:short|to|at|against|in)|c[ao]m\w*\s+up\s+(?:just\s+)?short
+    (?:g[eo]t|gets|getting|came|comes|coming|pull(?:ed|s|ing))\s+through
+    (?<!in\s)advanc(?:e[ds]?|ing)|dominat(?:e[ds]?|ing)
+"""
+PERSONS = r"s?he|players?|athlete|competitor|favou?rite|man|woman|person|who|having|being|I|we|you"
+SHOWN = r"""
+    eye eyebrow brow lid eyelid lash gaze glance lip mouth corner smile grin chin jaw tooth teeth tongue head
+    face cheek nose nostril forehead neck throat shoulder chest torso body posture arm elbow hand wrist finger fist
+    palm thumb knee leg hair breath blink nod shrug frown wince sigh tear expression gesture movement motion
+    twitch tension intensity tone mood energy signal emotion feeling joy relief pride happiness satisfaction
+    contempt warmth sadness anger fear disgust surprise disappointment frustration annoyance fatigue tiredness
+    unease shame doubt interview answer clip video question
+"""
+BACK = 160  # characters that are looked back for whose doing it is
 KIND = r"positive|negative|favou?rable|unfavou?rable|good|bad|poor|great|desired|undesired|disappointing"
 RESULT = rf"(?:{KIND})\s+(?:outcome|result|score)s?"
 NOT = r"(?:(?:did|does|do|has|have|had|is|was|were)(?:\s+not|n['’]t)|not|never|no)\s+(?:an?\s+|the\s+)?"
@@ -50,6 +95,9 @@ SCORE = (
     r"(?<!AU)(?<!AU )(?<![\d.:])\d{1,2}\s?[-–—−]\s?\d{1,2}(?:\s?\(\d+\))?" rf"(?!\d|[:.]\d|{SECONDS})",
     r"(?<!AU)(?<!AU )(?<![\d.:/])[0-7]\s?[:/]\s?[0-7](?:\s?\(\d+\))?(?!\d|[:./]\d)",
     rf"(?<!\w){COUNT}[\s-]+(?:sets?|games?)[\s-]+(?:to|all|love|nil)(?:[\s-]+{COUNT})?(?!\w)",
+    rf"(?<!\w)(?:in\s+)(?:\d|{ONES})\s+sets(?!\w)",
+    r"(?<!AU)(?<!AU )(?<!AUs )(?<![\d.:])[0-7]\s[0-7](?:,\s?[0-7]\s[0-7])+(?!\d|[:.]\d)",
+    rf"(?<!\w)(?:six|seven)\s(?:love|zero|{ONES})(?=[,.;)]|$|\s(?:six|seven|and|in)(?!\w))",
     rf"(?<!\w)(?:love|nil|zero|{ONES})(?:\s+to\s+|-)(?:love|nil|zero|{ONES})(?:[\s-]+(?:sets?|games?))?(?!\w)",
     r"(?<!\w)straight[\s-]sets?(?!\w)",
 )
@@ -57,7 +105,7 @@ SCORE = (
 
 def _words(*patterns: str) -> str:
     """Any of them between anything but letters and digits: ``evidence_win`` counts too."""
-    return rf"(?<![^\W_])(?:{'|'.join(patterns)})(?![^\W_])"
+    return rf"(?<![^\W_])(?:{'|'.join(map(str.strip, patterns))})(?![^\W_])"
 
 
 def _compiled(*patterns: str) -> re.Pattern[str]:
@@ -67,9 +115,15 @@ def _compiled(*patterns: str) -> re.Pattern[str]:
 BEFORE = rf"(?:(?<!\w){NUMBER}\s+(?:for|on|in\s+favou?r\s+of)\s+(?:an?\s+|the\s+)?|(?<![^\W_]){NOT})?"
 AFTER = rf"(?:{CLINGING}|[\s:=(\[]{{1,3}}{NUMBER}(?!\w))?"
 VERDICT = _compiled(
-    BEFORE + _words(*WIN.split(), *LOSS.split()) + AFTER,
+    BEFORE + _words(*PHRASES.strip().splitlines(), *WIN.split(), *LOSS.split()) + AFTER,
     BEFORE + _words(*EITHER.split(), ONWARD, RESULT),
 )
+DOUBT = _compiled(BEFORE + _words(*DOUBTFUL.strip().splitlines()) + AFTER)
+OF_A_FACE = rf"(?:{'|'.join(SHOWN.split())})s?"
+MENTION = re.compile(
+    rf"(?<!\w)(?:{PERSONS}|{WITHHELD}|(?P<face>AU\s?\d+|{OF_A_FACE}))(?!\w)|[.:;!?]", re.IGNORECASE
+)
+OBJECT = re.compile(rf"\s+(?:his|her|their|the)\s+{OF_A_FACE}(?!\w)", re.IGNORECASE)
 FIGURES = _compiled(*CONFIDENCE, *SCORE)
 RUN = re.compile(rf"{WITHHELD}(?:[\s,;:/&+_-]*(?:and|or)?[\s,;:/&+_-]*{WITHHELD})+")
 
@@ -90,7 +144,15 @@ def guarded(text: str, names: Collection[str] = ()) -> str:
     plain = unicodedata.normalize("NFC", plain)
     # The figures first: what they are said of may be a word of the verdict.
     plain = VERDICT.sub(WITHHELD, FIGURES.sub(WITHHELD, plain))
+    plain = DOUBT.sub(_unless_of_a_face, plain)
     return " ".join(RUN.sub(WITHHELD, plain).split())
+
+
+def _unless_of_a_face(found: re.Match[str]) -> str:
+    """Who or what was named last in the same sentence is what it is said of; an object of a face will do."""
+    *_, last = (None, *MENTION.finditer(found.string, max(0, found.start() - BACK), found.start()))
+    of_a_face = (last is not None and last["face"]) or OBJECT.match(found.string, found.end())
+    return found[0] if of_a_face else WITHHELD
 
 
 def _capital(found: re.Match[str]) -> str:

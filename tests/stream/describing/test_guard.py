@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stream.describing import prompts
 from stream.describing.guard import WITHHELD, guarded
 
 # Written down apart from the guard's own lists.
@@ -107,7 +108,135 @@ SIDES = [
     ("confidence of win is about eighty", "confidence of win is about 20"),
     ("WIN", "LOSS"),
     ("victory over them", "defeat by them"),
+    ("he came out on top", "he fell short"),
+    ("she prevailed against her rival", "she bowed out against her rival"),
+    ("the player advanced", "the player went down"),
+    ("she pulled off an upset", "she fell short"),
 ]
+
+
+# What tells a result without a word of winning or losing, and what of it must not be left.
+TOLD = """
+came out on top
+he got through
+pulled off an upset
+upset the top seed
+dominated the match
+she dominated
+she prevailed in the end
+he bowed out early
+he went down in straight sets
+she went down fighting
+she was knocked out
+the player advanced
+advanced to the next round
+moves on to the semi-finals
+was eliminated
+beaten by a rival
+a triumph for her
+he fell short
+came up short
+she fell to a lower-ranked opponent
+fell at the first hurdle
+stunned her opponent
+topped his opponent
+edged out the favourite
+crashed out of the tournament
+out of the tournament
+going home early
+on the wrong end of the result
+got the better of the seed
+secured a place in the final
+survived a scare
+in three sets
+6 4, 6 3
+six four, six three
+qualified for the quarter-final
+came through in three
+he sailed through
+dropped the match
+sent packing
+an early exit
+the end of her run
+clinched it
+her lips tightened and she went down
+his smile shows that he got through
+looking ahead to the next round
+conceded
+a dominant performance
+an upset.
+it did not go her way
+""".strip().split("\n")
+TELLS = re.compile(
+    r"on top|through\b|upset|dominat|dominant|prevail|bowed out|went down|knocked|advance|next round|semi|"
+    r"eliminat|beaten|triumph|short\b|fell\b|stunned|topped|edged|crashed|home|wrong|better of|"
+    r"secured|surviv|sets|\b6\b|\bsix\b|qualif|dropped|packing|exit|\brun\b|clinch|conceded|her way"
+)
+
+
+@pytest.mark.parametrize("text", TOLD)
+def test_a_result_in_other_words_does_not_survive(text):
+    found = guarded(f"With pressed lips it is clear: {text}.")
+    assert WITHHELD in found
+    assert not TELLS.search(found.removeprefix("With pressed lips it is clear"))
+    assert guarded(found) == found
+
+
+def test_every_name_that_the_prompt_teaches_stays():
+    (taught,) = re.findall(r"FACS: (.*)", prompts.load("cot_reflection").text)
+    names = [re.sub(r"^[\d/ ]+", "", name).strip(". ") for name in re.split("[,;.:]", taught)]
+    assert len(names) > 80
+    assert [name for name in names if guarded(name) != name] == []
+    assert guarded(f"AU{names[0]}") == f"AU{names[0]}"
+
+
+def test_a_person_who_goes_down_is_told_from_the_corners_of_a_mouth():
+    assert guarded("Her lips tightened and she went down") == "Her lips tightened and she …"
+    assert guarded("His smile shows that Nadal went down", NAMES) == "His smile shows that …"
+    assert guarded("He smiles. Went down fighting") == "He smiles. …"
+    assert guarded("Then the lip corners, as far as one can see, went down") == (
+        "Then the lip corners, as far as one can see, went down"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    """
+lip corners went down
+The lip corners went down and the brows fell
+eyebrows fell
+eyebrows rose and fell to rest
+her gaze went down to the table
+the smile fell short of the eyes
+a smile came through
+relief came through at 12 s
+his head went down in his hands
+the right side of the mouth rises
+the upper lip advanced
+he advanced his chin
+AU4 dominates the clip
+an upset look
+upset, then calm
+she looks crushed and stunned
+the jaw dropped; the head drops
+hands on top of the table
+a smile came first
+his shoulders went down, then they went further down
+tears got through
+the hand fell to the table
+as the interview progressed, the smile faded
+she went through her hair
+he looks down at his opponent
+the corners of the mouth were knocked askew
+in advance of the question
+He shakes his head, eyes close, gaze falls to the floor
+open mouth, even brow, set jaw; second smile ends
+bowed head
+takes a seat, moves on the chair
+""".strip().split("\n"),
+)
+def test_what_a_face_does_in_such_words_stays(text):
+    assert guarded(text) == text
 
 
 @pytest.mark.parametrize(("one", "other"), SIDES)
@@ -150,3 +279,4 @@ def test_names_with_accents_and_possessives(text, left):
 def test_a_long_text_is_no_trap():
     """Patterns that look back would take minutes."""
     guarded("confidence of of a the in win 6 - not a " * 4000, NAMES)
+    guarded("went down edged the the lip 6 6 6 6 took her her came through " * 4000, NAMES)

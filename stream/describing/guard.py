@@ -63,12 +63,12 @@ DOUBTFUL = r"""
 """
 PERSONS = r"s?he|players?|athlete|competitor|favou?rite|man|woman|person|who|having|being|I|we|you"
 SHOWN = r"""
-    eye eyebrow brow lid eyelid lash gaze glance lip mouth corner smile grin chin jaw tooth teeth tongue head
-    face cheek nose nostril forehead neck throat shoulder chest torso body posture arm elbow hand wrist finger fist
-    palm thumb knee leg hair breath blink nod shrug frown wince sigh tear expression gesture movement motion
-    twitch tension intensity tone mood energy signal emotion feeling joy relief pride happiness satisfaction
-    contempt warmth sadness anger fear disgust surprise disappointment frustration annoyance fatigue tiredness
-    unease shame doubt interview answer clip video question
+    eye eyebrow brow lid eyelid lash gaze glance lip mouth corner smile grin chin jaw tooth teeth tongue
+    head face cheek nose nostril forehead neck throat shoulder chest torso body posture arm elbow hand wrist
+    finger fist palm thumb knee leg hair breath blink nod shrug frown wince sigh tear expression gesture
+    movement motion twitch tension intensity tone mood energy signal emotion feeling joy relief pride
+    happiness satisfaction contempt warmth sadness anger fear disgust surprise disappointment frustration
+    annoyance fatigue tiredness unease shame doubt interview answer clip video question
 """
 BACK = 160  # characters that are looked back for whose doing it is
 KIND = r"positive|negative|favou?rable|unfavou?rable|good|bad|poor|great|desired|undesired|disappointing"

@@ -109,8 +109,14 @@ def label(
         question = whole.question(plan)
         if not yes:
             _ask(question)
-    with alone(out):
-        result = whole.carry_out(plan, options, budget)
+    try:
+        with alone(out):
+            result = whole.carry_out(plan, options, budget)
+    except OSError as error:  # a full disk, mostly; what was kept before is whole
+        raise UsageError(
+            f"{out}: expected to write there, found {error.strerror or error}; make room and run the same "
+            "command again."
+        ) from error
     typer.echo(result.summary)
     _end(result, budget, videos, out)
 

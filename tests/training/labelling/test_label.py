@@ -1,6 +1,7 @@
 """``undertone-training label`` against a stand-in of the service."""
 
 import csv
+import errno
 import io
 import json
 import logging
@@ -20,7 +21,8 @@ from stream.describing.answer import Answer
 from stream.describing.rendering import render
 from stream.errors import DescriptionDenied, DescriptionError, DescriptionUnavailable, UsageError
 from training.__main__ import app
-from training.labelling import commands, labels
+from training.corpus.files import replace_with
+from training.labelling import cache, commands, labels
 from training.labelling.budget import Budget
 from training.labelling.run import alone
 
@@ -486,6 +488,24 @@ def test_a_sheet_that_does_not_read_is_found_before_anything_is_asked(server, la
     (out / "audit.csv").write_text("nonsense\n")
     assert isinstance(label().exception, UsageError)
     assert server.asked == []
+
+
+def test_a_full_disk_is_one_sentence_and_nothing_is_asked_twice(server, label, out, monkeypatch):
+    def full(path, content):
+        if len(list((out / "answers").glob("*.json"))) == 2 and path.parent.name == "answers":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace_with(path, content)
+
+    monkeypatch.setattr(cache, "replace_with", full)
+    result = label()
+    assert isinstance(result.exception, UsageError)
+    assert "expected to write there, found No space left on device; make room" in str(result.exception)
+    assert (len(server.of("generate")), server.files) == (3, {})
+    monkeypatch.undo()
+    monkeypatch.setenv("GOOGLE_API_KEY", server.key)
+    monkeypatch.setenv("UNDERTONE_GEMINI_URL", server.url)
+    assert label().exit_code == 0
+    assert len(server.of("generate")) == 3 + 2
 
 
 def test_only_one_run_at_a_time(server, label, out):

@@ -103,7 +103,7 @@ def test_a_malformed_line_is_named(tmp_path, line, found):
 
 
 def test_labels_that_are_not_there(tmp_path):
-    with pytest.raises(UsageError, match="expected a labeller's folder, its .*, found nothing there"):
+    with pytest.raises(UsageError, match=r"expected a labeller.s folder, its .*, found nothing there"):
         read(tmp_path / "none.jsonl")
     with pytest.raises(UsageError, match=r"expected an audit sheet, found none that reads"):
         read(tmp_path / "audit.csv")

@@ -27,8 +27,8 @@ def ask(bundle: Bundle, temporal: FullMode, encode: Encode | None, inputs: Input
         valid_s.append(view.figures.valid_s)
     found = {name: np.array(rows, np.float32) for name, rows in said.items()}
     if inputs.text is not None and "text" in temporal.engines:
-        rows = zip(inputs.text.ids, inputs.text.mask, strict=True)
-        found["text"] = np.concatenate([temporal.text(Pieces(ids[None], mask[None])) for ids, mask in rows])
+        texts = zip(inputs.text.ids, inputs.text.mask, strict=True)
+        found["text"] = np.concatenate([temporal.text(Pieces(ids[None], mask[None])) for ids, mask in texts])
     logits = fused(temporal, found, len(valid_s))
     wins = np.full_like(logits, np.nan)
     for i, row in enumerate(logits):

@@ -2,14 +2,18 @@ import onnx
 import pytest
 from msgspec import structs
 from onnx import numpy_helper
+from typer.testing import CliRunner
 
 from export.__main__ import main
 from export.bundle import copied
 from export.golden import moments
 from export.networks import Trained
-from stream import golden, parity
+from export.quantize import quantize
+from stream import gate, golden, parity
+from stream.app import app
 from stream.asking import ask
 from stream.contract import load
+from stream.errors import ProviderError
 from stream.features import ImageEncoder
 from stream.temporal.full import FullMode
 
@@ -28,21 +32,25 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("UNDERTONE_CACHE", str(tmp_path / "cache"))
 
 
-@pytest.fixture
-def tampered(golden_bundle, tmp_path):
-    """The same bundle, hashes and all, with other weights in one branch."""
-    bundle = load(golden_bundle)
+def tampered_with(bundle, out):
+    """A bundle, hashes and all, with other weights in one branch."""
 
     def change(folder):
         path = folder / "keypoints.onnx"
         model = onnx.load(path)
-        weights = max(model.graph.initializer, key=lambda w: len(w.raw_data))
-        values = numpy_helper.to_array(weights) * 1.2
-        weights.CopyFrom(numpy_helper.from_array(values.astype("float32"), weights.name))
+        for weights in model.graph.initializer:
+            values = numpy_helper.to_array(weights)
+            if values.ndim == 2 and values.dtype.kind == "f":
+                weights.CopyFrom(numpy_helper.from_array(values[::-1].copy(), weights.name))
         onnx.save(model, path)
         return bundle.manifest
 
-    return copied(bundle, tmp_path / "tampered", change).folder
+    return copied(bundle, out, change).folder
+
+
+@pytest.fixture
+def tampered(golden_bundle, tmp_path):
+    return tampered_with(load(golden_bundle), tmp_path / "tampered")
 
 
 def test_a_bundle_that_gives_its_golden_answers_passes(golden_bundle, tmp_path, monkeypatch, capsys):
@@ -108,6 +116,53 @@ def test_the_modules_answer_as_their_graphs_do(golden_bundle):
 def test_moments_are_spread_and_the_last_has_a_full_window():
     assert moments(120, 4000).tolist() == [*range(9, 120, 10), 3999]
     assert moments(6000, 4000).tolist()[-1] == 5999
+
+
+def test_watch_refuses_a_branch_that_is_wrong_and_says_where_the_report_is(golden_bundle, tmp_path):
+    """Nothing is stood in for: float16 graphs, one of them with other weights, on the CPU's own provider."""
+    list(quantize(load(golden_bundle), tmp_path / "half", "fp16", ["keypoints", "text"]))
+    wrong = tampered_with(load(tmp_path / "half"), tmp_path / "wrong")
+    reports = tmp_path / "cache" / "gate"
+    for _ in range(2):  # found out, then read
+        error = (
+            CliRunner()
+            .invoke(app, ["watch", "demo", "--bundle", str(wrong), "--publish", "tcp://127.0.0.1:0"])
+            .exception
+        )
+        assert isinstance(error, ProviderError)
+        (report,) = reports.glob("*.json")
+        assert str(report) in str(error)
+        assert "found others from keypoints (relative" in str(error)
+        assert "**failed**" in report.with_suffix(".md").read_text()
+    found = gate.read(load(wrong), "cpu")
+    assert [d.graph for d in found.graphs if not d.passed] == ["keypoints"]
+    gate.require(load(tmp_path / "half"), "cpu", lambda _: None)
+    assert len(list(reports.glob("*.json"))) == 2
+
+
+def test_a_drift_of_one_text_alone_fails(golden_bundle, monkeypatch):
+    bundle = load(golden_bundle)
+    assert next(d for d in parity.check(bundle).graphs if d.graph == "text").cases == 3
+    real = parity.ask
+
+    def off(*arguments):
+        answers = real(*arguments)
+        answers.vectors["text"][1] *= 1.01
+        return answers
+
+    monkeypatch.setattr(parity, "ask", off)
+    assert [d.graph for d in parity.check(bundle).graphs if not d.passed] == ["text"]
+
+
+def test_each_moment_is_told_a_text_in_turn(golden_bundle):
+    bundle = load(golden_bundle)
+    (clip,) = golden.load(bundle)
+    answers, temporal = clip.answers, FullMode(bundle)
+    for i in range(len(answers.logits)):
+        vectors = {name: v[i][None] for name, v in answers.vectors.items() if name != "text"}
+        vectors["text"] = answers.vectors["text"][i % 3][None]
+        assert temporal.fuse(vectors) == pytest.approx(answers.logits[i, 1], abs=1e-6)
+    assert len(set(answers.logits[:, 1].tolist())) == len(answers.logits)
 
 
 def test_a_branch_that_gives_no_number_fails(golden_bundle, monkeypatch):

@@ -65,7 +65,7 @@ def test_the_demo_bundle_gives_its_golden_answers_on_the_cpu(bundle: Bundle) -> 
     assert {d.graph: d.cases for d in found.graphs} == {
         "keypoints": 13,
         "image": 13,
-        "text": 1,
+        "text": 4,
         "fusion": 1,
         "image_encoder": 3,
     }

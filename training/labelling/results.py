@@ -87,7 +87,7 @@ def summary(
     if unmatched:
         told.append(f"warning: {len(unmatched)} answers are of no video here ({listed(unmatched)})")
     if left:
-        told.append(f"warning: {left} uploaded files could not be deleted; the next run tries again")
+        told.append(f"warning: {left} uploads may still lie with the service; the next run deletes them")
     return Result("\n".join(told), len(answered), tuple(failed))
 
 

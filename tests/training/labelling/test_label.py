@@ -298,6 +298,7 @@ def test_a_wrong_key_stops_the_run_and_a_right_one_goes_on(server, label, out, m
     result = label()
     assert isinstance(result.exception, DescriptionDenied)
     assert len(server.of("start")) == 1
+    assert "warning: 1 uploads may still lie with the service" in result.output
     assert {line["win"] for line in lines(out).values()} == {None}
     assert not (out / "answers").exists()
     monkeypatch.setenv("GOOGLE_API_KEY", KEY)

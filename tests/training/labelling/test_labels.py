@@ -105,7 +105,9 @@ def test_a_malformed_line_is_named(tmp_path, line, found):
 def test_labels_that_are_not_there(tmp_path):
     with pytest.raises(UsageError, match=r"expected a labeller.s folder, its .*, found nothing there"):
         read(tmp_path / "none.jsonl")
-    with pytest.raises(UsageError, match=r"expected an audit sheet, found none that reads"):
+    with pytest.raises(
+        UsageError, match=r"audit.csv: expected a labeller.s folder, its .*, found nothing there"
+    ):
         read(tmp_path / "audit.csv")
     with pytest.raises(
         UsageError, match=r"expected labels\.jsonl or audit\.csv, found neither; give another f"

@@ -13,11 +13,10 @@ import numpy as np
 
 from stream.calibrate import calibrated
 from stream.contract import BRANCHES, Bundle
-from stream.errors import BundleError
 from stream.features import ImageEncoder, crop_portrait
 from stream.frontend import FrontEnd
 from stream.records import Estimate, Floats, Frame, Image, Observation, State
-from stream.temporal.full import FullMode
+from stream.temporal import modes
 from stream.text import TextReader
 from stream.window import Grid, Ring, Window, WindowView
 
@@ -48,19 +47,21 @@ class Analyzer:
         bundle: Bundle,
         front_end: FrontEnd,
         *,
-        mode: str = "full",
+        mode: modes.Name = "full",
+        on_cut: modes.OnCut = "keep",
         provider: str = "cpu",
         threads: int = 1,
         prior: float | None = None,
         encoder: ImageEncoder | None = None,
     ) -> None:
-        """``encoder`` takes the place of the bundle's image encoder."""
+        """``on_cut`` says what becomes of what was seen before a cut or a switch of subject: it stays, counts
+        for less (ring mode), or is forgotten. ``encoder`` takes the place of the bundle's image encoder.
+
+        Raises UsageError for a mode that the bundle does not have or that cannot do what ``on_cut`` says.
+        """
         manifest = bundle.manifest
-        if mode != "full" or "full" not in manifest.modes:
-            raise BundleError(
-                f"{bundle.folder}: expected mode {mode}, found only "
-                f"{', '.join(manifest.modes)}; choose one of these."
-            )
+        self.mode = modes.chosen(bundle, mode)
+        self.on_cut = modes.policy(on_cut, self.mode)
         self.bundle = bundle
         self.spec = manifest.window
         self.prior = manifest.prior if prior is None else prior
@@ -68,7 +69,7 @@ class Analyzer:
         self.window = Window(self.spec, manifest.image.dim if manifest.image else 0)
         self.shed = 0  # portraits given up because the encoder did not keep up
         self._front_end = front_end
-        self._temporal = FullMode(bundle, provider=provider, threads=threads)
+        self._temporal = modes.load(bundle, self.mode, self.on_cut, provider=provider, threads=threads)
         self._image = manifest.image
         if encoder is None and self._image is not None:
             encoder = ImageEncoder(bundle, self._image, provider=provider, threads=threads)
@@ -87,6 +88,7 @@ class Analyzer:
         """Forget everything seen; the next frame starts a new window."""
         self.grid = Grid(self.spec.rate)
         self.window.reset()
+        self._temporal.reset()
         self._front_end.reset()
         self._text = None
         self._scene += 1  # whoever is still writing writes about what was forgotten
@@ -149,21 +151,30 @@ class Analyzer:
         """Encode the portraits of ticks ≤ ``tick`` that still wait; returns how many."""
         done = 0
         while (waiting := self._next_waiting(tick)) is not None and self._encoder is not None:
-            self.window.put_feature(waiting.slot, self._encoder(waiting.crop))
+            self.window.put_feature(waiting.slot, self._encoder(waiting.crop), waiting.tick)
             done += 1
         return done
+
+    def keep_up(self, tick: int) -> None:
+        """Do what ticks ≤ ``tick`` have brought to do, so that the next estimate has less of it."""
+        self.encode_waiting(tick)
+        self._temporal.follow(self.window, tick)
 
     def _next_waiting(self, tick: int) -> _Waiting | None:
         with self._waiting_lock:
             return self._waiting.popleft() if self._waiting and self._waiting[0].tick <= tick else None
 
     def estimate(self, tick: int | None = None) -> Estimate:
-        """What all ticks ≤ ``tick`` (default: the newest) say. At least one frame must have been observed."""
+        """What all ticks ≤ ``tick`` (default: the newest) say. At least one frame must have been observed.
+
+        In ring mode ``tick`` must not go back, here and in ``keep_up``: ValueError.
+        """
         tick = self.window.newest if tick is None else tick
         started = perf_counter()
         self.encode_waiting(tick)
         encoded = perf_counter()
-        view = self.window.read(tick)
+        self._temporal.follow(self.window, tick)
+        view = self.window.read(tick, since_cut=self.on_cut == "reset")
         pts = float(self._pts.get(tick))
         text = self._text_at(tick, pts)
         vectors = self._temporal.vectors(view, text.vector if text else None)
@@ -214,13 +225,15 @@ class Analyzer:
             return "warming", None
         if figures.coverage < COVERAGE_FLOOR:
             return "degraded", f"a person in only {figures.coverage:.0%} of the window"
+        if self._temporal.missed(tick - self.spec.poses):
+            return "degraded", "part of the window was never read: the machine did not keep up"
         return "ok", None
 
     def update_cost_s(self) -> float:
-        """Seconds of one temporal update on a full window, measured now on zeros (masks do not change it)."""
+        """Seconds of one temporal update at the mode's own hop, measured now on whatever lies there."""
         self._temporal.warm_up()
         started = perf_counter()
-        self._temporal.warm_up()
+        self._temporal.rehearse()
         return perf_counter() - started
 
     def flush(self) -> Estimate | None:

@@ -61,7 +61,20 @@ def watch(
     source: SourceArgument,
     bundle: BundleOption = None,
     publish: Annotated[str, typer.Option(help="ZeroMQ endpoint to bind.")] = DEFAULT_ENDPOINT,
-    mode: Annotated[str, typer.Option(help="full or ring, as far as the bundle has it.")] = "full",
+    mode: Annotated[
+        str,
+        typer.Option(
+            help="ring (an update costs what is new), full (the whole window anew), or auto: ring where the "
+            "bundle has it."
+        ),
+    ] = "auto",
+    on_cut: Annotated[
+        str,
+        typer.Option(
+            help="What becomes of what was seen before a cut or another person: keep, decay (ring only: it "
+            "counts a quarter) or reset."
+        ),
+    ] = "keep",
     pace: Annotated[
         str | None,
         typer.Option(
@@ -152,6 +165,7 @@ def watch(
             bundle=bundle,
             publish=publish,
             mode=mode,
+            on_cut=on_cut,
             pace=pace,
             hop=hop,
             for_s=for_s,

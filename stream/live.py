@@ -184,7 +184,7 @@ class Session:
                 continue
             self._listen()
             if newest.tick < due:
-                self._analyzer.encode_waiting(newest.tick)  # spread the encoder's work between estimates
+                self._analyzer.keep_up(newest.tick)  # spread the work between estimates
                 continue
             self._emit(self._timed_estimate(newest.tick))
             due = _next_due(newest.tick, self.settings.hop)
@@ -336,8 +336,8 @@ def _next_due(tick: int, hop: int) -> int:
 
 def live_hop(hop: int, estimate_s: float, rate: float) -> int:
     """The manifest's hop, or the smallest multiple of 5 ticks at which estimates leave room for the rest."""
-    needed = math.ceil(estimate_s / DUTY * rate / 5) * 5
-    return max(hop, needed)
+    needed = estimate_s / DUTY * rate
+    return hop if needed <= hop else math.ceil(needed / 5) * 5
 
 
 def _be_nice() -> None:

@@ -19,6 +19,7 @@ from stream.features import ImageEncoder, encoder_from
 from stream.live import Session, Settings, live_hop
 from stream.publisher import Publisher
 from stream.recorder import Recorder
+from stream.temporal import modes
 from stream.view import LineView, say
 
 Pace = Literal["live", "fast"]
@@ -31,7 +32,8 @@ class Options:
     source: str
     bundle: Path | None = None
     publish: str = "tcp://127.0.0.1:5556"
-    mode: str = "full"
+    mode: str = "auto"
+    on_cut: str = "keep"
     pace: str | None = None
     hop: int | None = None
     for_s: float | None = None
@@ -63,10 +65,10 @@ def run(options: Options) -> None:
     if options.wire not in ("json", "msgpack"):
         raise UsageError(f"--wire: expected json or msgpack, found {options.wire!r}; choose one of these.")
     provider_name(options.provider)
-    if options.mode not in ("full", "ring"):
-        raise UsageError(f"--mode: expected full or ring, found {options.mode!r}; choose one of these.")
     choice = _choice(options)
     bundle = contract.load(options.bundle or contract.demo_bundle())
+    mode = modes.chosen(bundle, options.mode)
+    on_cut = modes.policy(options.on_cut, mode)
     if not options.any_extractor:
         contract.check_extractor(bundle, choice.extractor)
     gate.require(bundle, options.provider, say, threads=options.threads)
@@ -86,7 +88,8 @@ def run(options: Options) -> None:
         analyzer = Analyzer(
             bundle,
             choice.build(provider=options.provider, threads=options.threads),
-            mode=options.mode,
+            mode=mode,
+            on_cut=on_cut,
             provider=options.provider,
             prior=options.prior,
             encoder=_encoder(bundle, options),
@@ -102,7 +105,7 @@ def run(options: Options) -> None:
                 source=source.name,
                 pace=pace,
                 hop=_hop(analyzer, bundle, pace, options),
-                mode="ring" if options.mode == "ring" else "full",
+                mode=mode,
                 provider=options.provider.upper(),
                 for_s=options.for_s,
                 wait=options.wait,
@@ -154,5 +157,5 @@ def _hop(analyzer: Analyzer, bundle: Bundle, pace: Pace, options: Options) -> in
     """What was asked for; else the manifest's, at live pace raised to what this machine keeps up with."""
     if options.hop is not None:
         return options.hop
-    hop = bundle.manifest.modes["full"].hop
+    hop = bundle.manifest.modes[analyzer.mode].hop
     return hop if pace == "fast" else live_hop(hop, analyzer.update_cost_s(), bundle.manifest.window.rate)

@@ -119,19 +119,22 @@ class Window:
         self._segment = Ring(rows, (), np.int64)
         self._features = Ring(slots, (feature_dim,), np.float32)
         self._feature_mask = Ring(slots, (), np.bool_)
+        self._feature_segment = Ring(slots, (), np.int64)
+        self._slots = slots
         self._newest_slot = -1
         self.newest = -1
-        self._first = 0
+        self.first = 0  # oldest tick ever pushed
+        self.void = -1  # newest tick before a gap so long that nothing older is left
         self._cuts = 1
 
     def reset(self) -> None:
         """Forget everything; the next push may be any tick."""
         for ring in (*self._groups.values(), *self._masks.values(), self._present, self._points, self._valid):
             ring.reset()
-        for ring in (self._segment, self._features, self._feature_mask):
+        for ring in (self._segment, self._features, self._feature_mask, self._feature_segment):
             ring.reset()
-        self.newest = self._newest_slot = -1
-        self._first = 0
+        self.newest = self._newest_slot = self.void = -1
+        self.first = 0
         self._cuts = 1
 
     def push(self, tick: int, portrait: Portrait | None, pose: Pose | None, *, cut: bool = False) -> None:
@@ -139,15 +142,18 @@ class Window:
         if tick <= self.newest:
             raise ValueError(f"ticks must increase: expected more than {self.newest}, found {tick}")
         if self.newest < 0:
-            self._first = tick
+            self.first = tick
         else:
             self._clear(self.newest + 1, tick - 1)
+            if tick - self.newest >= self.rows:
+                self.void = tick - 1
         if cut or (portrait is not None and portrait.cut):
             self._cuts += 1
         if portrait is None or pose is None or not pose.valid.any():
             self._clear(tick, tick)
         else:
             self._write(tick, portrait, pose)
+        self._segment.put(tick, self._cuts)
         self.newest = tick
 
     def _write(self, tick: int, portrait: Portrait, pose: Pose) -> None:
@@ -163,57 +169,109 @@ class Window:
         self._present.put(tick, True)
         self._points.put(tick, pose.points)
         self._valid.put(tick, pose.valid)
-        self._segment.put(tick, self._cuts)
 
     def _partner(self, tick: int, back: int) -> tuple[Floats, Mask] | None:
         other = tick - back
-        if other < self._first or not self._present.get(other) or self._segment.get(other) != self._cuts:
+        if other < self.first or not self._present.get(other) or self._segment.get(other) != self._cuts:
             return None
         return self._points.get(other), self._valid.get(other)
 
     def _clear(self, first: int, last: int) -> None:
         if last < first:
             return
-        for ring in (
-            *self._groups.values(),
-            *self._masks.values(),
-            self._present,
-            self._valid,
-            self._segment,
-        ):
+        for ring in (*self._groups.values(), *self._masks.values(), self._present, self._valid):
             ring.clear(first, last)
+        for tick in range(max(first, last - self.rows + 1), last + 1):
+            self._segment.put(tick, self._cuts)
 
     def slot_of(self, tick: int) -> int:
         """Feature slot of a tick."""
         return tick // self.spec.stride
 
-    def put_feature(self, slot: int, feature: Floats | None) -> None:
-        """Write one feature slot; the first feature has it, None leaves it open, skipped slots are gaps."""
+    def put_feature(self, slot: int, feature: Floats | None, tick: int | None = None) -> None:
+        """Write one feature slot; the first feature has it, None leaves it open, skipped slots are gaps.
+
+        ``tick`` is the feature's own (default: the slot's first): it says which side of a cut it is of.
+        """
         if slot < self._newest_slot:
             raise ValueError(
                 f"feature slots must not go back: expected {self._newest_slot} or more, found {slot}"
             )
-        for ring in (self._features, self._feature_mask):
+        for ring in (self._features, self._feature_mask, self._feature_segment):
             ring.clear(self._newest_slot + 1, slot)
         self._newest_slot = slot
         if feature is not None and not self._feature_mask.get(slot):
             self._features.put(slot, feature)
             self._feature_mask.put(slot, True)
+            first = slot * self.spec.stride if tick is None else tick
+            self._feature_segment.put(slot, self._segment.get(first))
 
-    def read(self, tick: int) -> WindowView:
-        """All that ticks ≤ ``tick`` say; unseen ticks are zeros and masked."""
+    def read(self, tick: int, *, since_cut: bool = False) -> WindowView:
+        """All that ticks ≤ ``tick`` say; unseen ticks are zeros and masked.
+
+        With ``since_cut`` what came before the newest cut is masked too, and does not count in the figures.
+        """
         spec = self.spec
         newest_slot = self.slot_of(tick)
-        if self._newest_slot < newest_slot:
-            self.put_feature(newest_slot, None)
+        self._open(newest_slot)
+        masks = {name: ring.view(tick, spec.poses) for name, ring in self._masks.items()}
+        feature_mask = self._feature_mask.view(newest_slot, spec.features)
+        if since_cut:
+            now = self.segment(tick)
+            same = self._segment.view(tick, spec.poses) == now
+            masks = {name: mask & same for name, mask in masks.items()}
+            feature_mask = feature_mask & (self._feature_segment.view(newest_slot, spec.features) == now)
         return WindowView(
             tick=tick,
             groups={name: ring.view(tick, spec.poses) for name, ring in self._groups.items()},
-            masks={name: ring.view(tick, spec.poses) for name, ring in self._masks.items()},
+            masks=masks,
             features=self._features.view(newest_slot, spec.features),
-            feature_mask=self._feature_mask.view(newest_slot, spec.features),
-            figures=self.figures(tick),
+            feature_mask=feature_mask,
+            figures=self.figures(tick, since_cut=since_cut),
         )
+
+    def _open(self, slot: int) -> None:
+        """Let the slots up to ``slot`` be gaps until a feature comes."""
+        if self._newest_slot < slot:
+            self.put_feature(slot, None)
+
+    # -- row by row --------------------------------------------------------------------------------
+
+    @property
+    def oldest(self) -> int:
+        """Oldest tick whose row can be taken while the fast lane goes on for half its reserve."""
+        return max(self.first, self.newest - self.rows + 1 + self._reserve // 2)
+
+    def segment(self, tick: int) -> int:
+        """Cuts up to a tick."""
+        return int(self._segment.get(tick))
+
+    def rows_of(self, first: int, last: int) -> tuple[list[Floats], Mask, NDArray[np.int64]]:
+        """Ticks first..last: views [n, width] of each group, bool [groups, n], and the segments [n]."""
+        n = last - first + 1
+        mask = np.stack([ring.view(last, n) for ring in self._masks.values()])
+        return [ring.view(last, n) for ring in self._groups.values()], mask, self._segment.view(last, n)
+
+    def settled(self, tick: int) -> int:
+        """Newest slot that ticks after ``tick`` cannot change: it has its feature, or is past."""
+        slot = self.slot_of(tick)
+        self._open(slot)
+        past = (slot + 1) * self.spec.stride - 1 <= tick
+        return slot if past or self._feature_mask.get(slot) else slot - 1
+
+    def slots_of(self, first: int, last: int) -> tuple[Floats, Mask, NDArray[np.int64]]:
+        """Slots first..last: a view [n, D], bool [n], and segments [n], 0 where there is no feature."""
+        n = last - first + 1
+        rings = (self._features, self._feature_mask, self._feature_segment)
+        features, mask, segments = (ring.view(last, n) for ring in rings)
+        return features, mask, segments
+
+    @property
+    def oldest_slot(self) -> int:
+        """Oldest slot that is still there."""
+        return max(self.slot_of(self.first), self._newest_slot - self._slots + 1)
+
+    # -- figures -----------------------------------------------------------------------------------
 
     def intact(self, tick: int) -> bool:
         """Whether rows read for ``tick`` have not been overwritten since."""
@@ -223,13 +281,18 @@ class Window:
         """Whether any of the ``ticks`` ticks up to ``tick`` shows a person."""
         return bool(self._present.view(tick, min(ticks, self.spec.poses)).any())
 
-    def figures(self, tick: int) -> WindowFigures:
-        """Fill, coverage, largest gap and valid seconds of the window that ends at ``tick``."""
+    def figures(self, tick: int, *, since_cut: bool = False) -> WindowFigures:
+        """Fill, coverage, largest gap and valid seconds of the window that ends at ``tick``.
+
+        With ``since_cut`` it begins at the newest cut.
+        """
         spec = self.spec
         if self.newest < 0:
             return WindowFigures(0.0, 0.0, 0.0, 0.0, 0.0)
-        filled = min(tick - self._first + 1, spec.poses)
-        slots = min(self.slot_of(tick) - self.slot_of(self._first) + 1, spec.features)
+        filled = min(tick - self.first + 1, spec.poses)
+        if since_cut:
+            filled = int((self._segment.view(tick, filled) == self.segment(tick)).sum())
+        slots = min(self.slot_of(tick) - self.slot_of(tick - filled + 1) + 1, spec.features)
         present = self._present.view(tick, filled)
         valid = int(present.sum())
         edges = np.flatnonzero(np.concatenate(([True], present, [True])))

@@ -1,7 +1,7 @@
 """Full mode: the paper's bidirectional Transformers over the whole window, computed anew at each call."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from stream.contract import BRANCHES, Bundle, Graph
 from stream.engine import Engine
 from stream.records import Floats
 from stream.text import Pieces
-from stream.window import WindowView
+from stream.window import Window, WindowView
 
 
 class Runner(Protocol):
@@ -22,7 +22,7 @@ class Runner(Protocol):
 
 
 class FullMode:
-    """Branch graphs and fusion of a bundle's ``full`` mode."""
+    """Branch graphs and fusion of a bundle's ``full`` mode; of another mode, the branches without steps."""
 
     def __init__(
         self,
@@ -31,9 +31,10 @@ class FullMode:
         provider: str = "cpu",
         threads: int = 1,
         runners: Mapping[str, Runner] | None = None,
+        name: Literal["full", "ring"] = "full",
     ) -> None:
-        """``runners``, by branch and ``fusion``, take the place of the graphs."""
-        mode = bundle.manifest.modes["full"]
+        """``runners``, by branch and ``fusion``, take the place of the graphs; ``name`` of the mode."""
+        mode = bundle.manifest.modes[name]
         self.mode = mode
 
         def one(name: str, graph: Graph) -> Runner:
@@ -42,6 +43,7 @@ class FullMode:
             return Engine(bundle.path(graph.file), graph, provider=provider, threads=threads)
 
         self.engines = {name: one(name, graph) for name, graph in mode.branches.items()}
+        self._reading = {name: engine for name, engine in self.engines.items() if name not in mode.steps}
         self._fusion = one("fusion", mode.fusion)
         self._width = mode.fusion.inputs[0].shape[1]
 
@@ -52,6 +54,20 @@ class FullMode:
                 engine.warm_up()
         self._fusion.warm_up()
 
+    def rehearse(self) -> None:
+        """Run what an update runs: with every update everything."""
+        self.warm_up()
+
+    def follow(self, window: Window, tick: int) -> None:
+        """Nothing is taken before it is read: an update reads the whole window anew."""
+
+    def missed(self, since: int) -> bool:
+        """Nothing but what an update reads can be missed, which the window itself tells."""
+        return False
+
+    def reset(self) -> None:
+        """Nothing is remembered."""
+
     def text(self, pieces: Pieces) -> Floats:
         """The text branch's vector, float32 [1, E]: once for a description, however often it is used."""
         (vector,) = self.engines["text"](ids=pieces.ids, ids_mask=pieces.mask)
@@ -60,11 +76,11 @@ class FullMode:
     def vectors(self, view: WindowView, text: Floats | None = None) -> dict[str, Floats]:
         """The vector, float32 [1, E], of every branch that has something to say; ``text`` as it is."""
         vectors = {}
-        if "keypoints" in self.engines and any(mask.any() for mask in view.masks.values()):
+        if "keypoints" in self._reading and any(mask.any() for mask in view.masks.values()):
             inputs = {name: values[None] for name, values in view.groups.items()}
             masks = {f"{name}_mask": mask[None] for name, mask in view.masks.items()}
             (vectors["keypoints"],) = self.engines["keypoints"](**inputs, **masks)
-        if "image" in self.engines and view.feature_mask.any():
+        if "image" in self._reading and view.feature_mask.any():
             (vectors["image"],) = self.engines["image"](
                 features=view.features[None], feature_mask=view.feature_mask[None]
             )

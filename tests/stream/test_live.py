@@ -80,8 +80,8 @@ class Thinker:
     def describe(self, text: str, pts: float, scene: int | None = None) -> None:
         self.described.append((threading.current_thread().name, text, pts, scene))
 
-    def encode_waiting(self, tick: int) -> int:
-        return 0
+    def keep_up(self, tick: int) -> None:
+        """Nothing waits."""
 
     def estimate(self, tick: int) -> Estimate:
         self.threads.add(threading.current_thread().name)
@@ -362,3 +362,5 @@ def test_live_hop_leaves_room_for_the_fast_lane() -> None:
     assert live_hop(20, 0.1, 25.0) == 20
     assert live_hop(20, 0.6, 25.0) == 25
     assert live_hop(5, 1.21, 25.0) == 55
+    assert live_hop(1, 0.02, 25.0) == 1
+    assert live_hop(1, 0.03, 25.0) == 5

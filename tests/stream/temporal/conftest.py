@@ -1,5 +1,6 @@
 """Small rings with random weights, exported once, and what their banded batch form says of a whole clip."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,15 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from msgspec import structs
 from torch import nn
 
+from export.bundle import copied
 from export.ring import Ring, bands_of
 from export.ring_graphs import RingBranch, write_branch
-from stream.contract import Graph, Steps
+from export.untrained import write_untrained
+from stream.contract import Bundle, Graph, Manifest, Mode, Steps, Window, load
 from stream.records import Floats, Mask
 from stream.temporal.ring import RingHost
 
-WIDTHS = {"body": 6, "face": 5, "hands": 4}
+SMALL = Window(poses=100, features=20)
+WIDTHS = SMALL.widths
+WARMUP_S = 1.0  # of a window of four
 DIM, HEADS, SPAN, LAYERS, READOUT = 16, 2, 101, 3, 25
 
 
@@ -58,6 +64,7 @@ def make(
     widths: dict[str, int] | None = None,
     span: int = SPAN,
     step_s: float = 0.04,
+    readout: int = READOUT,
 ) -> Small:
     widths = widths or WIDTHS
     with torch.random.fork_rng(devices=[]):
@@ -66,11 +73,11 @@ def make(
         ring = Ring(
             len(widths), DIM, HEADS, 2 * DIM, bands_of(span, LAYERS, local), step_s=step_s, local=local
         )
-        branch = RingBranch(embed, ring, DIM, DIM, READOUT).eval()
+        branch = RingBranch(embed, ring, DIM, DIM, readout).eval()
     name = "keypoints" if len(widths) > 1 else "image"
-    graphs, readout, _ = write_branch(name, branch, widths, local, folder)
+    graphs, read, _ = write_branch(name, branch, widths, local, folder)
     steps = Steps(graphs={graph.inputs[0].shape[0]: graph for graph in graphs}, ring=branch.spec(local))
-    return Small(branch, steps, readout, folder)
+    return Small(branch, steps, read, folder)
 
 
 @pytest.fixture(scope="session")
@@ -81,6 +88,43 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Small:
 @pytest.fixture(scope="session")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Small:
     return make(tmp_path_factory.mktemp("local"), local=5)
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Small:
+    """The ring of the image branch."""
+    folder = tmp_path_factory.mktemp("pictures")
+    return make(folder, widths={"features": DIM}, span=SMALL.features, step_s=0.2, readout=4)
+
+
+@pytest.fixture(scope="session")
+def both(plain: Small, pictures: Small, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """An untrained bundle with both modes."""
+    folder = tmp_path_factory.mktemp("both")
+    first = load(write_untrained(folder / "full", SMALL, dim=DIM, size=28, hop=10))
+    return with_ring(first, folder / "both", {"keypoints": plain, "image": pictures})
+
+
+def with_ring(bundle: Bundle, folder: Path, rings: dict[str, Small]) -> Bundle:
+    """``bundle`` with a ring mode beside its full one."""
+    full = bundle.manifest.modes["full"]
+
+    def fill(fresh: Path) -> Manifest:
+        for ring in rings.values():
+            for file in ring.folder.iterdir():
+                shutil.copyfile(file, fresh / file.name)
+        mode = Mode(
+            branches={**full.branches, **{name: ring.readout for name, ring in rings.items()}},
+            fusion=full.fusion,
+            hop=5,
+            calibration=full.calibration,
+            steps={name: ring.steps for name, ring in rings.items()},
+        )
+        return structs.replace(
+            bundle.manifest, modes={**bundle.manifest.modes, "ring": mode}, warmup_s=WARMUP_S
+        )
+
+    return copied(bundle, folder, fill)
 
 
 @pytest.fixture(params=["plain", "local"])

@@ -1,0 +1,90 @@
+"""The ways to run a bundle's temporal models, behind one face, and the choice among them."""
+
+from collections.abc import Mapping
+from typing import Literal, Protocol
+
+from stream.contract import Bundle, Mode
+from stream.errors import UsageError
+from stream.records import Floats
+from stream.temporal.full import FullMode, Runner
+from stream.temporal.ring_mode import RingMode
+from stream.text import Pieces
+from stream.window import Window, WindowView
+
+Name = Literal["full", "ring"]
+OnCut = Literal["keep", "decay", "reset"]  # what becomes of what was before a cut or a switch of subject
+NAMES: tuple[Name, ...] = ("full", "ring")
+POLICIES: tuple[OnCut, ...] = ("keep", "decay", "reset")
+
+
+class Temporal(Protocol):
+    """What an analyzer asks of a mode, from one thread."""
+
+    mode: Mode
+
+    @property
+    def engines(self) -> Mapping[str, Runner]: ...
+
+    def follow(self, window: Window, tick: int) -> None:
+        """Take what ticks ≤ ``tick`` have written that was not taken yet; ``tick`` must not go back."""
+
+    def vectors(self, view: WindowView, text: Floats | None = None) -> dict[str, Floats]:
+        """The vector, float32 [1, E], of every branch that has something to say at the view's tick."""
+
+    def fuse(self, vectors: dict[str, Floats]) -> float:
+        """The fused logit of win."""
+
+    def text(self, pieces: Pieces) -> Floats:
+        """The text branch's vector, float32 [1, E]."""
+
+    def missed(self, since: int) -> bool:
+        """Whether any tick after ``since`` was overwritten before it was taken."""
+
+    def warm_up(self) -> None:
+        """Run every graph once; nothing is remembered."""
+
+    def rehearse(self) -> None:
+        """Run what an update of the mode's own hop runs; nothing is remembered."""
+
+    def reset(self) -> None:
+        """Forget everything."""
+
+
+def chosen(bundle: Bundle, mode: str = "auto") -> Name:
+    """``full`` or ``ring`` as asked; ``auto`` is the bundle's ring, or full where it has none.
+
+    Raises UsageError for another name, or one that the bundle does not have.
+    """
+    have = [name for name in NAMES if name in bundle.manifest.modes]
+    if mode == "auto":
+        return have[-1]
+    for name in have:
+        if name == mode:
+            return name
+    if mode not in NAMES:
+        raise UsageError(f"--mode: expected auto, full or ring, found {mode!r}; choose one of these.")
+    raise UsageError(
+        f"--mode: expected one that {bundle.folder} has, found {mode}; choose {' or '.join(have)}, "
+        "or export a bundle that has it."
+    )
+
+
+def policy(name: str, mode: Name) -> OnCut:
+    """What ``--on-cut`` says. Raises UsageError for another word, or for one that the mode cannot do."""
+    for known in POLICIES:
+        if known != name:
+            continue
+        if known == "decay" and mode == "full":
+            raise UsageError(
+                "--on-cut: expected keep or reset with --mode full, found decay; choose one of these, or "
+                "--mode ring."
+            )
+        return known
+    raise UsageError(f"--on-cut: expected keep, decay or reset, found {name!r}; choose one of these.")
+
+
+def load(bundle: Bundle, mode: Name, on_cut: OnCut = "keep", *, provider: str, threads: int) -> Temporal:
+    """The networks of a mode, on a provider."""
+    if mode == "full":
+        return FullMode(bundle, provider=provider, threads=threads)
+    return RingMode(bundle, on_cut=on_cut, provider=provider, threads=threads)

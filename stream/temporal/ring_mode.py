@@ -1,0 +1,188 @@
+"""Ring mode: causal Transformers that remember, so that an update costs what its new ticks cost.
+
+``follow`` takes each tick once, from the window's rings; ``vectors`` says what all of them come to.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.contract import Bundle
+from stream.records import Floats
+from stream.temporal import snapshots
+from stream.temporal.full import FullMode, Runner
+from stream.temporal.ring import RingHost
+from stream.text import Pieces
+from stream.window import Window, WindowView
+
+TICKS = 250  # taken at a time: fewer than the fast lane may write meanwhile
+
+
+class RingMode:
+    """The rings of a bundle's ``ring`` mode, their readouts and the fusion. One stream, one thread."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        on_cut: Literal["keep", "decay", "reset"] = "keep",
+        provider: str = "cpu",
+        threads: int = 1,
+        runners: Mapping[str, Runner] | None = None,
+    ) -> None:
+        """``on_cut`` says what becomes of what was before a cut: it stays, counts for less, or is forgotten.
+
+        ``runners``, by branch and ``fusion``, take the place of the graphs but not of the steps.
+        """
+        self._bundle, self._on_cut = bundle, on_cut
+        self._whole = FullMode(bundle, provider=provider, threads=threads, runners=runners, name="ring")
+        self.mode, self.engines = self._whole.mode, self._whole.engines
+        self.rings = {
+            name: RingHost(steps, bundle.path, provider=provider, threads=threads)
+            for name, steps in self.mode.steps.items()
+        }
+        self._stride = bundle.manifest.window.stride
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything; the next window may begin at any tick."""
+        for ring in self.rings.values():
+            ring.reset()
+        self.tick, self._slot = -1, -1  # newest that were taken
+        self._segments = dict.fromkeys(self.rings, 0)
+        self._missed = -1  # newest tick that was overwritten before it was taken
+
+    # -- taking --------------------------------------------------------------------------------------
+
+    def follow(self, window: Window, tick: int) -> None:
+        """Take the ticks ≤ ``tick`` that were not taken yet, and the image slots that they settle.
+
+        Raises ValueError when ``tick`` goes back: what was taken cannot be given back.
+        """
+        if tick < self.tick:
+            raise ValueError(f"ticks must not go back: expected {self.tick} or more, found {tick}")
+        if self.tick < 0:
+            self.tick, self._slot = window.first - 1, window.slot_of(window.first) - 1
+        if "keypoints" in self.rings:
+            self._follow_poses(window, tick)
+        if "image" in self.rings:
+            self._follow_features(window, window.settled(tick))
+        self.tick = tick
+        for name in self.rings:
+            self._cut(name, window.segment(tick))
+
+    def _follow_poses(self, window: Window, tick: int) -> None:
+        ring, taken = self.rings["keypoints"], self.tick
+        while taken < tick:
+            oldest = min(window.oldest, tick + 1)
+            if oldest > taken + 1:
+                self._missed = max(self._missed, oldest - 1 if oldest - 1 > window.void else -1)
+                ring.skip(oldest - taken - 1)
+                taken = oldest - 1
+                continue
+            last = min(taken + TICKS, tick)
+            values, mask, segments = window.rows_of(taken + 1, last)
+            for part, segment in self._parts(segments):
+                self._cut("keypoints", segment)
+                if mask[:, part].any():
+                    ring.push([v[part] for v in values], mask[:, part])
+                else:
+                    ring.skip(part.stop - part.start)
+            taken = last
+
+    def _follow_features(self, window: Window, slot: int) -> None:
+        ring = self.rings["image"]
+        if window.oldest_slot > self._slot + 1:
+            ring.skip(window.oldest_slot - self._slot - 1)
+            self._slot = window.oldest_slot - 1
+        if slot <= self._slot:
+            return
+        features, mask, segments = window.slots_of(self._slot + 1, slot)
+        for part, segment in self._parts(np.maximum.accumulate(segments)):
+            self._cut("image", segment)
+            if mask[part].any():
+                ring.push([features[part]], mask[None, part])
+            else:
+                ring.skip(part.stop - part.start)
+        self._slot = slot
+
+    def _parts(self, segments: NDArray[np.int64]) -> Iterator[tuple[slice, int]]:
+        """Stretches of rows of one segment; all in one where cuts do not matter."""
+        ends = [] if self._on_cut == "keep" else (np.flatnonzero(np.diff(segments)) + 1).tolist()
+        for first, last in zip([0, *ends], [*ends, len(segments)], strict=True):
+            yield slice(first, last), int(segments[first])
+
+    def _cut(self, name: str, segment: int) -> None:
+        """What comes next in a ring is of ``segment``."""
+        before = self._segments[name]
+        if segment <= before:
+            return
+        self._segments[name] = segment
+        if before and self._on_cut == "reset":
+            self.rings[name].forget()
+        elif before and self._on_cut == "decay":
+            self.rings[name].fade(segment - before)
+
+    def missed(self, since: int) -> bool:
+        """Whether any tick after ``since`` was overwritten before it was taken."""
+        return self._missed > since
+
+    # -- saying --------------------------------------------------------------------------------------
+
+    def vectors(self, view: WindowView, text: Floats | None = None) -> dict[str, Floats]:
+        """The vector, float32 [1, E], of every branch that has something to say; ``text`` as it is."""
+        if view.tick != self.tick:
+            raise ValueError(f"expected a view of tick {self.tick}, which was followed, found {view.tick}")
+        vectors = self._whole.vectors(view, text)
+        for name, ring in self.rings.items():
+            mean, present = ring.read()
+            if present.any():
+                (vectors[name],) = self.engines[name](rows=mean, present=present)
+        return vectors
+
+    def text(self, pieces: Pieces) -> Floats:
+        """The text branch's vector, float32 [1, E]: once for a description, however often it is used."""
+        return self._whole.text(pieces)
+
+    def fuse(self, vectors: dict[str, Floats]) -> float:
+        """The fused logit of win; branches without a vector are replaced by their absent vectors."""
+        return self._whole.fuse(vectors)
+
+    def warm_up(self) -> None:
+        """Run every graph that a live estimate may run; nothing is remembered."""
+        self._whole.warm_up()
+        for ring in self.rings.values():
+            ring.warm_up()
+
+    def rehearse(self) -> None:
+        """Run what an update of the mode's own hop runs; nothing is remembered."""
+        self._whole.warm_up()
+        for name, ring in self.rings.items():
+            ring.rehearse(-(-self.mode.hop // self._stride) if name == "image" else self.mode.hop)
+
+    # -- leaving and coming back -----------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """Everything that later ticks depend on; the window, which keeps 24 ticks of points, is not in it."""
+        state = np.array([self.tick, self._slot, self._missed, *self._segments.values()])
+        arrays = {f"{n}.{k}": v for n, ring in self.rings.items() for k, v in ring.snapshot().items()}
+        return {"state": state, **arrays}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a snapshot of the same bundle: the next tick to be taken is the one behind it."""
+        self.tick, self._slot, self._missed, *segments = arrays["state"].tolist()
+        self._segments = dict(zip(self.rings, segments, strict=True))
+        for name, ring in self.rings.items():
+            own = f"{name}."
+            ring.restore({k.removeprefix(own): v for k, v in arrays.items() if k.startswith(own)})
+
+    def save(self, path: Path) -> None:
+        """Write a snapshot to a file, whole or not at all."""
+        snapshots.save(path, self._bundle, self.snapshot())
+
+    def load(self, path: Path) -> None:
+        """Go on from a file. Raises UsageError for one that is none, or of another bundle."""
+        self.restore(snapshots.load(path, self._bundle))

@@ -1,0 +1,52 @@
+"""Snapshots of a ring on disk: one NumPy archive that names its bundle, written whole or not at all."""
+
+import os
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.contract import Bundle
+from stream.errors import UsageError
+
+SCHEMA = 1
+
+
+def save(path: Path, bundle: Bundle, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write ``arrays``; a file that was there is replaced at once."""
+    handle, part = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as out:
+            about = {"schema": np.array(SCHEMA), "bundle": np.array(bundle.sha256)}
+            np.savez(out, allow_pickle=False, **about, **arrays)
+        os.replace(part, path)
+    except BaseException:
+        os.unlink(part)
+        raise
+
+
+def load(path: Path, bundle: Bundle) -> dict[str, NDArray[Any]]:
+    """The arrays of a snapshot of ``bundle``.
+
+    Raises UsageError for another file, another schema, or a snapshot of another bundle.
+    """
+    try:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as kept:
+            arrays = {name: kept[name] for name in kept.files}
+        schema, of = int(arrays.pop("schema")), str(arrays.pop("bundle"))
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        raise UsageError(
+            f"{path}: expected a snapshot of a ring, found something else ({error}); begin without it."
+        ) from error
+    if schema != SCHEMA:
+        raise UsageError(f"{path}: expected snapshot schema {SCHEMA}, found {schema}; begin without it.")
+    if of != bundle.sha256:
+        raise UsageError(
+            f"{path}: expected a snapshot of bundle {bundle.manifest.name} ({bundle.sha256[:12]}…), "
+            f"found one of another ({of[:12]}…); give that bundle, or begin without it."
+        )
+    return arrays

@@ -6,7 +6,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check --constraint constraints.txt
 export PIP_CONSTRAINT := constraints.txt
 
 .DEFAULT_GOAL := install
-.PHONY: install demo demo-bundle models test test-base check clean bench studies labelling peer-mediapipe
+.PHONY: install demo demo-bundle models test test-base check clean bench studies labelling peer-mediapipe peer-continual
 
 install: $(VENV)/.runtime  ## the runtime, without torch
 
@@ -29,10 +29,11 @@ test-base: $(BASE)/.base  ## the live side's tests in an environment without tor
 	$(BASE)/bin/undertone models pull holistic
 	$(BASE)/bin/pytest tests/test_architecture.py tests/test_end_to_end.py tests/stream
 
-bench: $(VENV)/.all models peer-mediapipe  ## measure, then write README's table from the results
+bench: $(VENV)/.all models peer-mediapipe peer-continual  ## measure, then write README's table from the results
 	$(VENV)/bin/python benchmarks/keypoints.py
 	$(VENV)/bin/python benchmarks/pipeline.py
 	$(VENV)/bin/python benchmarks/full_update.py
+	$(VENV)/bin/python benchmarks/ring_update.py
 	$(VENV)/bin/python benchmarks/precision.py
 	$(VENV)/bin/python benchmarks/live_pace.py
 	$(VENV)/bin/python benchmarks/live_text.py
@@ -45,6 +46,7 @@ studies: $(VENV)/.all  ## the simulated tables, the pseudo-label noise study and
 	$(VENV)/bin/undertone-training ablate spatial --corpus runs/plain --out runs/tables
 	$(VENV)/bin/undertone-training noise-study --corpus runs/plain --out runs/noise
 	$(VENV)/bin/python benchmarks/small_recipe.py
+	$(VENV)/bin/python benchmarks/ring_accuracy.py
 
 labelling: $(VENV)/.all  ## a made-up labeller's descriptions and pseudo-labels, guarded and not, through to the table; about an hour
 	$(VENV)/bin/undertone-training corpus simulate described --out runs/described --profile standard --recordings 400 --seconds 30 --shares 0.5,0.02,0.48
@@ -56,6 +58,9 @@ labelling: $(VENV)/.all  ## a made-up labeller's descriptions and pseudo-labels,
 
 peer-mediapipe: models  ## MediaPipe Holistic 0.10.21 in its own environment
 	benchmarks/peers/mediapipe/make_env.sh
+
+peer-continual:  ## continual-inference in its own environment
+	benchmarks/peers/continual/make_env.sh
 
 demo-bundle: $(VENV)/.all models  ## draw the demo clip and train and export the demo bundle anew
 	$(VENV)/bin/python -m training.clip

@@ -28,6 +28,7 @@ PEOPLE, LONG_PEOPLE = 1000, 150
 LONG_S, LONG_POSES = 160.0, 4000
 WATCHED = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0)
 DRAWS = 200_000  # of each class, for the ceiling
+Seeds = list[list[Prediction]]
 
 
 def trained(seed: int, out: Path) -> tuple[float, float]:
@@ -46,8 +47,9 @@ def trained(seed: int, out: Path) -> tuple[float, float]:
 
 
 def judged(out: Path) -> None:
-    """Predictions of one seed on disk: after 40 s, and after several times of long recordings."""
-    if (out / "long.jsonl").exists():
+    """Predictions of one seed on disk: after 40 s, and after several times of long recordings; beside them
+    what an ideal reader would have said of the same people."""
+    if (out / "ideal.jsonl").exists():
         return
     member = runs.resume(out)
     end = member.recipe.window.poses / member.recipe.window.rate
@@ -61,6 +63,7 @@ def judged(out: Path) -> None:
         best += ceiling(chunk, WATCHED)
     predictions.write(out / "best.jsonl", best)
     predictions.write(out / "long.jsonl", watched)
+    predictions.write(out / "ideal.jsonl", ceiling(made_up_people(member, PEOPLE, end), [end]))
 
 
 def figures(folders: list[Path], minutes: list[tuple[float, float]]) -> dict[str, object]:
@@ -71,6 +74,7 @@ def figures(folders: list[Path], minutes: list[tuple[float, float]]) -> dict[str
     long = [[p for p in predictions.read(f / "long.jsonl") if p.seconds == LONG_S] for f in folders]
     end = recipe.window.poses / recipe.window.rate
     reached, wide = accuracy(short), accuracy(long)
+    ideal = [predictions.read(f / "ideal.jsonl") for f in folders]
     top, long_top = bayes_ceiling(profile, end, DRAWS, rng), bayes_ceiling(profile, LONG_S, DRAWS, rng)
     return {
         "seeds": len(folders),
@@ -85,6 +89,7 @@ def figures(folders: list[Path], minutes: list[tuple[float, float]]) -> dict[str
         "by_seed": [round(accuracy([s]).value, 4) for s in short],
         "ceiling": round(top, 4),
         "share_of_the_way": {k: round((v - 0.5) / (top - 0.5), 4) for k, v in plain(reached).items()},
+        "same_people": same_people(reached, short, ideal),
         "long": {
             "people": LONG_PEOPLE,
             "window_s": LONG_S,
@@ -94,7 +99,18 @@ def figures(folders: list[Path], minutes: list[tuple[float, float]]) -> dict[str
     }
 
 
-def accuracy(seeds: list[list[Prediction]]) -> Interval:
+def same_people(reached: Interval, short: Seeds, ideal: Seeds) -> dict[str, object]:
+    """Against who saw every true event of the very people judged: the chance of the draw falls on both."""
+    top = accuracy(ideal)
+    behind = over_seeds_and_subjects(short, METRICS["balanced_accuracy"], against=ideal)
+    return {
+        "ideal": plain(top),
+        "behind": plain(behind),
+        "share_of_the_way": round((reached.value - 0.5) / (top.value - 0.5), 4),
+    }
+
+
+def accuracy(seeds: Seeds) -> Interval:
     return over_seeds_and_subjects(seeds, METRICS["balanced_accuracy"])
 
 

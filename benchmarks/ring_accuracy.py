@@ -1,0 +1,89 @@
+"""What does the causal form cost in accuracy: ring against full, on the same people nobody trained on?
+
+``python benchmarks/ring_accuracy.py`` teaches the ring mode of every seed of the small recipe (a run of it
+that is there is used, see `small_recipe.py`; a killed one goes on), lets both modes judge simulated people
+after several times watched, and writes one line to ``results/ring_accuracy.jsonl`` and the anytime curves of
+both to ``results/ring_accuracy.png``. Differences are paired: the same people are drawn for both.
+"""
+
+import argparse
+from pathlib import Path
+
+import record
+from msgspec import structs
+from small_recipe import plain, trained
+
+from training import checkpoint, config, runs
+from training.checkpoint import Checkpoint
+from training.evaluate import draw_anytime
+from training.evaluation import predictions
+from training.evaluation.intervals import over_seeds_and_subjects
+from training.evaluation.metrics import METRICS
+from training.evaluation.predictions import Prediction
+from training.judging import Panel, ceiling, chunks, made_up_people, with_window
+from training.materials import from_simulator
+
+PEOPLE, SECONDS = 400, 160.0
+WATCHED = (5.0, 10.0, 30.0, 60.0, 160.0)
+RING = "small-ring"
+
+
+def members(seed: int, out: Path) -> dict[str, Checkpoint]:
+    """Both modes of one seed, taught where they are not there yet."""
+    trained(seed, out)
+    if runs.ring_of(out) is None:
+        recipe = structs.replace(config.load(RING), seed=seed)
+        full = checkpoint.load(out / runs.FINETUNED, recipe)
+        runs.run_ring(full, out, from_simulator(full.recipe))
+    ring = runs.ring_of(out)
+    assert ring is not None
+    return {"full": with_window(runs.resume(out), ring.recipe.window.poses), "ring": ring}
+
+
+def judged(seed: int, out: Path) -> dict[str, list[Prediction]]:
+    """What both modes said, and what somebody would have said who saw every true event."""
+    files = {name: out / f"ring-{name}.jsonl" for name in ("full", "ring", "best")}
+    if not all(path.exists() for path in files.values()):
+        both = members(seed, out)
+        said: dict[str, list[Prediction]] = {name: [] for name in files}
+        for chunk in chunks(made_up_people(both["full"], PEOPLE, SECONDS)):
+            for name, member in both.items():
+                said[name] += Panel([member]).moments(chunk, WATCHED)
+            said["best"] += ceiling(chunk, WATCHED)
+        for name, path in files.items():
+            predictions.write(path, said[name])
+    return {name: predictions.read(path) for name, path in files.items()}
+
+
+def at(seeds: list[dict[str, list[Prediction]]], name: str, seconds: float) -> list[list[Prediction]]:
+    return [[p for p in seed[name] if p.seconds == seconds] for seed in seeds]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, default=Path("runs/small"))
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--only-judge", action="store_true", help="leave the results file alone")
+    options = parser.parse_args()
+    seeds = [judged(int(seed), options.out / f"seed-{seed}") for seed in options.seeds.split(",")]
+    if options.only_judge:
+        return
+    rows = []
+    for seconds in WATCHED:
+        full, ring, best = (at(seeds, name, seconds) for name in ("full", "ring", "best"))
+        row: dict[str, object] = {"seconds": seconds}
+        for metric in ("balanced_accuracy", "auroc", "calibration_error"):
+            figure = METRICS[metric]
+            sides = {"full": full, "ring": ring, "best": best}
+            row[metric] = {name: plain(over_seeds_and_subjects(side, figure)) for name, side in sides.items()}
+            row[f"{metric}_ring_minus_full"] = plain(over_seeds_and_subjects(ring, figure, against=full))
+        rows.append(row)
+    record.write("ring_accuracy", {"seeds": len(seeds), "people": PEOPLE, "watched": rows}, also=("torch",))
+    lines = {name: seeds[0][name] for name in ("full", "ring")}
+    draw_anytime(record.RESULTS / "ring_accuracy.png", lines, seeds[0]["best"], resamples=300)
+
+
+if __name__ == "__main__":
+    main()

@@ -20,15 +20,19 @@ from stream.parity import Report
 def subjects(target: Path) -> list[Subject]:
     """What is to be proven: a bundle, a front-end model by its ONNX file, or a folder's models with cards.
 
-    Raises BundleError or ModelError for what is damaged or none of these.
+    Raises UsageError for none of these, BundleError or ModelError for what is damaged.
     """
     if target.is_file():
         return [fronts.opened(target)]
-    if not (target / MANIFEST).exists():
-        models = [path for path in sorted(target.glob("*.onnx")) if card_file(path).is_file()]
-        if models:
-            return [fronts.opened(path) for path in models]
-    return [load(target)]
+    if (target / MANIFEST).exists():
+        return [load(target)]
+    models = [path for path in sorted(target.glob("*.onnx")) if card_file(path).is_file()]
+    if not models:
+        raise UsageError(
+            f"{target}: expected a bundle, a model that `undertone-export frontends` wrote or a folder of "
+            "such, found none; give one of these."
+        )
+    return [fronts.opened(path) for path in models]
 
 
 def check(

@@ -39,6 +39,7 @@ LOOKS: dict[str, str | None] = {
     "nvdec": "nothing: video is decoded in software in any case",
 }
 NEEDED = ("provider cpu",)
+PROVIDERS = ("cpu", "cuda", "tensorrt")
 
 Look = Callable[[str], probing.Look]
 
@@ -81,8 +82,9 @@ def examine(folder: Path, look: Look = probing.look) -> Iterator[Finding]:
             if seen.works:
                 working.add(name)
             yield looked(name, seen)
-    for provider in ("cuda", "tensorrt"):
-        if bundle is not None and f"provider {provider}" in working:
+    for provider in PROVIDERS:
+        proven = bundle is None or gate.is_reference(bundle, provider)
+        if bundle is not None and not proven and f"provider {provider}" in working:
             yield _gate(bundle, provider)
     yield curve(has_curve())
     yield from installed.extras()
@@ -140,7 +142,9 @@ def _model_sets() -> Iterator[Finding]:
         yield Finding(
             state="broken" if problems else "ok",
             what=f"models {entry.name}",
-            found=problems[0].partition("; run")[0] if problems else f"{entry.folder}, hashes agree",
+            found=problems[0].partition("; run")[0]
+            if problems
+            else f"{entry.folder}, hashes agree (sha256 {models.SETS[entry.name].sha256[:12]})",
             do=f"run `undertone models pull {entry.name}`" if problems else None,
             needed=True,
         )
@@ -152,7 +156,8 @@ def _bundle(folder: Path) -> tuple[Bundle | None, Finding]:
     except UndertoneError as error:
         found, do = _parted(str(error))
         return None, Finding(state="broken", what="bundle", found=found, do=do, needed=True)
-    about = f"{bundle.manifest.name}, hashes agree; {bundle.manifest.provenance.note}"
+    manifest = bundle.manifest
+    about = f"{manifest.name}, hashes agree (sha256 {bundle.sha256[:12]}); {manifest.provenance.note}"
     return bundle, Finding(state="ok", what="bundle", found=about, needed=True)
 
 
@@ -171,7 +176,8 @@ def _gate(bundle: Bundle, provider: str) -> Finding:
         )
     if report.passed:
         return Finding(state="ok", what=what, found=f"passed, see {where}")
-    return Finding(state="broken", what=what, found=f"failed, see {where}", do="use --provider cpu")
+    other = "a float32 bundle" if provider == "cpu" else "--provider cpu"
+    return Finding(state="broken", what=what, found=f"failed, see {where}", do=f"use {other}")
 
 
 def _speed(folder: Path) -> tuple[speed.Speed | None, Finding]:

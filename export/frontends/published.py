@@ -3,6 +3,7 @@
 A name at the hub is asked for over the network where it was not before.
 """
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def dinov2(source: str, *, attention: str = "sdpa") -> tuple[Dinov2Model, Path]:
 
     Raises one of `READING`, with the reason, when there is none that reads.
     """
-    config = AutoConfig.from_pretrained(source)
+    config = AutoConfig.from_pretrained(file_of(source, CONFIG).parent)
     if not isinstance(config, Dinov2Config):
         raise ValueError(f"it is of type {config.model_type}")
     weights = file_of(source, WEIGHTS)
@@ -67,6 +68,7 @@ def bert_config(source: str) -> BertConfig:
 
 def file_of(source: str, name: str) -> Path:
     """A file of a folder or a hub's repository. Raises OSError when there is none."""
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # of every try without a network it warns
     found = cached_file(source, name)
     if found is None:
         raise OSError(f"no {name}")

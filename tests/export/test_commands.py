@@ -29,5 +29,5 @@ def test_a_missing_bundle_is_one_sentence(tmp_path, monkeypatch, capsys):
         main()
     assert stopped.value.code == 1
     said = capsys.readouterr().err
-    assert "expected a bundle directory" in said
+    assert "expected a bundle, a model that" in said
     assert "Traceback" not in said

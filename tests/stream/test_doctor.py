@@ -46,6 +46,9 @@ def test_in_good_health() -> None:
     assert set(LOOKS) < set(found)
     assert found["bundle"].state == "ok"
     assert "made-up" in found["bundle"].found
+    assert contract.load(demo_bundle()).sha256[:12] in found["bundle"].found
+    assert models.HOLISTIC.sha256[:12] in found["models holistic"].found
+    assert "gate cpu" not in found, "float32 on the CPU is the reference"
     assert all(finding.state == "ok" for finding in found.values() if finding.needed)
     assert all(finding.do for finding in found.values() if finding.state != "ok")
 
@@ -123,6 +126,14 @@ def test_a_gate_that_was_run(monkeypatch: pytest.MonkeyPatch, passed: bool, stat
 
     monkeypatch.setattr(gate, "read", lambda bundle, provider: Report())
     assert by_name(demo_bundle())["gate cuda"].state == state
+
+
+@pytest.mark.usefixtures("pulled", "home")
+def test_a_reduced_bundle_has_to_be_proven_on_the_cpu_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "is_reference", lambda bundle, provider: False)
+    finding = by_name(demo_bundle())["gate cpu"]
+    assert finding.state == "absent"
+    assert finding.do == f"run `undertone-export check {demo_bundle()} --provider cpu`"
 
 
 # -- what follows from speed -----------------------------------------------------------------------

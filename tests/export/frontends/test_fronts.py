@@ -24,7 +24,7 @@ from stream.cards import card_file, card_of, read
 from stream.contract import sha256_of
 from stream.engine import _session
 from stream.engines import Machine
-from stream.errors import BundleError, ModelError, ProviderError
+from stream.errors import ModelError, ProviderError, UsageError
 from stream.parity import Report
 
 SMALL = {"hidden_size": 96, "num_hidden_layers": 2, "num_attention_heads": 2, "mlp_ratio": 2}
@@ -163,7 +163,9 @@ def test_a_model_without_golden_answers_gets_no_engine(folder):
 
 def test_neither_bundle_nor_models(tmp_path):
     (tmp_path / "x.onnx").write_bytes(b"x")
-    with pytest.raises(BundleError, match="expected a bundle directory"):
+    with pytest.raises(
+        UsageError, match=r"expected a bundle, a model that .* or a folder of such, found none"
+    ):
         subjects(tmp_path)
     with pytest.raises(ModelError, match="expected the model's card beside it"):
         subjects(tmp_path / "x.onnx")

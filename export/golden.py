@@ -20,6 +20,7 @@ from stream.golden import Inputs
 from stream.records import Image
 from stream.skeleton import COUNT
 from stream.temporal.full import FullMode
+from stream.temporal.ring_mode import RingMode
 from stream.text import TextReader
 from stream.window import Grid
 
@@ -50,13 +51,18 @@ def moments(ticks: int, poses: int) -> np.ndarray:
 def write(
     bundle: Bundle, temporal: FullMode, encode: Encode | None, clips: Sequence[Inputs]
 ) -> tuple[str, ...]:
-    """Ask and write ``golden/N.npz`` into the bundle's folder; returns the files' names for the manifest."""
+    """Ask and write ``golden/N.npz`` into the bundle's folder; returns the files' names for the manifest.
+
+    ``temporal`` answers for full mode; for a ring mode the bundle's own graphs do, followed tick by tick.
+    """
     (bundle.folder / FOLDER).mkdir(exist_ok=True)
+    ring = RingMode(bundle) if "ring" in bundle.manifest.modes else None
     names = []
     for n, clip in enumerate(clips):
         inputs = golden.rounded(clip)
         names.append(f"{FOLDER}/{n}.npz")
-        golden.save(bundle.path(names[-1]), inputs, ask(bundle, temporal, encode, inputs))
+        remembered = ask(bundle, ring, None, inputs) if ring is not None else None
+        golden.save(bundle.path(names[-1]), inputs, ask(bundle, temporal, encode, inputs), remembered)
     return tuple(names)
 
 

@@ -8,19 +8,21 @@ from stream.calibrate import calibrated
 from stream.contract import Bundle
 from stream.golden import Answers, Inputs, views
 from stream.records import Floats, Image
-from stream.temporal.full import FullMode
+from stream.temporal.modes import Temporal
 from stream.text import Pieces
 
 Encode = Callable[[Image], Floats]  # uint8 [S, S, 3] → float32 [D]
 
 
-def ask(bundle: Bundle, temporal: FullMode, encode: Encode | None, inputs: Inputs) -> Answers:
+def ask(bundle: Bundle, temporal: Temporal, encode: Encode | None, inputs: Inputs) -> Answers:
     """The answers of ``temporal`` and of the image encoder, if there is one."""
-    manifest, width = bundle.manifest, bundle.manifest.modes["full"].fusion.inputs[0].shape[1]
+    manifest, width = bundle.manifest, temporal.mode.fusion.inputs[0].shape[1]
     nothing = np.full(width, np.nan, np.float32)
     said: dict[str, list[Floats]] = {name: [] for name in temporal.engines if name != "text"}
     valid_s: list[float] = []
-    for view in views(inputs, manifest.window, manifest.image.dim if manifest.image else 0):
+    temporal.reset()
+    dim = manifest.image.dim if manifest.image else 0
+    for view in views(inputs, manifest.window, dim, temporal.follow):
         vectors = temporal.vectors(view)
         for name, rows in said.items():
             rows.append(vectors[name][0].copy() if name in vectors else nothing)
@@ -42,7 +44,7 @@ def ask(bundle: Bundle, temporal: FullMode, encode: Encode | None, inputs: Input
     return Answers(found, logits, wins, np.array(features) if features else np.zeros((0, 0), np.float32))
 
 
-def fused(temporal: FullMode, vectors: dict[str, Floats], moments: int) -> Floats:
+def fused(temporal: Temporal, vectors: dict[str, Floats], moments: int) -> Floats:
     """Logits of win, float32 [m, 2]: without the text and with it; NaN where nothing was there to read."""
     logits = np.full((moments, 2), np.nan, np.float32)
     for i in range(moments):

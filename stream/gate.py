@@ -16,13 +16,13 @@ from pathlib import Path
 import msgspec
 
 from stream import fronts, parity
-from stream.contract import Bundle
+from stream.contract import Bundle, graphs_of
 from stream.engine import Engine
 from stream.errors import ProviderError
 from stream.fronts import Model
 from stream.machine import about_machine, fingerprint
 from stream.models import cache_dir
-from stream.parity import SCHEMA, named_graphs
+from stream.parity import SCHEMA
 from stream.parity import Report as Report
 
 Subject = Bundle | Model
@@ -32,7 +32,7 @@ def is_reference(subject: Subject, provider: str) -> bool:
     """Whether nothing has to be proven."""
     if isinstance(subject, Model):
         return provider == "cpu" and subject.card.precision == "fp32"
-    return provider == "cpu" and all(graph.precision == "fp32" for graph in named_graphs(subject).values())
+    return provider == "cpu" and all(graph.precision == "fp32" for graph in graphs_of(subject.manifest))
 
 
 def report_path(subject: Subject, provider: str) -> Path:

@@ -7,7 +7,7 @@ nothing is lost by keeping them.
 """
 
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from stream.text import Pieces
 from stream.window import Window, WindowView
 
 STEPS = 16.0  # of a pixel
+_RING = "ring_"  # before the names of its answers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +55,8 @@ class Answers:
 @dataclass(frozen=True, slots=True, eq=False)
 class GoldenClip:
     inputs: Inputs
-    answers: Answers
+    answers: Answers  # of full mode
+    ring: Answers | None = None  # of ring mode, where the bundle has one and the file is not older
 
 
 def together(texts: Sequence[Pieces]) -> Pieces:
@@ -62,8 +64,13 @@ def together(texts: Sequence[Pieces]) -> Pieces:
     return Pieces(np.concatenate([t.ids for t in texts]), np.concatenate([t.mask for t in texts]))
 
 
-def views(inputs: Inputs, spec: WindowSpec, dim: int) -> Iterator[WindowView]:
-    """The live window at each moment. A view is good until the next one is asked for."""
+def views(
+    inputs: Inputs, spec: WindowSpec, dim: int, follow: Callable[[Window, int], None] | None = None
+) -> Iterator[WindowView]:
+    """The live window at each moment. A view is good until the next one is asked for.
+
+    ``follow`` is told of every tick once it is in the window.
+    """
     window, wanted = Window(spec, dim), set(inputs.moments.tolist())
     ticks = len(inputs.points)
     for tick in range(max(wanted) + 1):
@@ -75,6 +82,8 @@ def views(inputs: Inputs, spec: WindowSpec, dim: int) -> Iterator[WindowView]:
         slot = i // spec.stride
         if dim and tick % spec.stride == 0 and inputs.feature_mask[slot]:
             window.put_feature(window.slot_of(tick), inputs.features[slot])
+        if follow is not None:
+            follow(window, tick)
         if tick in wanted:
             yield window.read(tick)
 
@@ -84,11 +93,16 @@ def rounded(inputs: Inputs) -> Inputs:
     return _inputs(_stored(inputs))
 
 
-def save(path: Path, inputs: Inputs, answers: Answers) -> None:
+def save(path: Path, inputs: Inputs, answers: Answers, ring: Answers | None = None) -> None:
     """Write a golden file; the same numbers give the same bytes."""
-    said = {f"vector_{name}": v for name, v in answers.vectors.items()}
-    rest = {"logits": answers.logits, "wins": answers.wins, "portrait_features": answers.features}
-    np.savez_compressed(path, allow_pickle=False, **_stored(inputs), **said, **rest)
+    said = _said(answers) | {"portrait_features": answers.features}
+    more = {} if ring is None else {_RING + name: array for name, array in _said(ring).items()}
+    np.savez_compressed(path, allow_pickle=False, **_stored(inputs), **said, **more)
+
+
+def _said(answers: Answers) -> dict[str, NDArray[Any]]:
+    vectors = {f"vector_{name}": v for name, v in answers.vectors.items()}
+    return vectors | {"logits": answers.logits, "wins": answers.wins}
 
 
 def load(bundle: Bundle) -> list[GoldenClip]:
@@ -101,14 +115,18 @@ def _read(path: Path) -> GoldenClip:
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as kept:
             arrays = {name: kept[name] for name in kept.files}
-        prefix = "vector_"
-        vectors = {n.removeprefix(prefix): v for n, v in arrays.items() if n.startswith(prefix)}
-        answers = Answers(vectors, arrays["logits"], arrays["wins"], arrays["portrait_features"])
-        return GoldenClip(_inputs(arrays), answers)
+        ring = _answers(arrays, _RING) if f"{_RING}logits" in arrays else None
+        return GoldenClip(_inputs(arrays), _answers(arrays), ring)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise BundleError(
             f"{path}: expected golden tensors, found something else ({error}); export the bundle again."
         ) from error
+
+
+def _answers(arrays: dict[str, NDArray[Any]], mode: str = "") -> Answers:
+    prefix = f"{mode}vector_"
+    vectors = {n.removeprefix(prefix): v for n, v in arrays.items() if n.startswith(prefix)}
+    return Answers(vectors, arrays[f"{mode}logits"], arrays[f"{mode}wins"], arrays["portrait_features"])
 
 
 def _stored(inputs: Inputs) -> dict[str, NDArray[Any]]:

@@ -1,7 +1,7 @@
 """How far a bundle's networks on some provider are from what they said in float32 where it was made."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -17,8 +17,11 @@ from stream.golden import Answers, GoldenClip
 from stream.machine import about_machine, fingerprint
 from stream.records import Floats
 from stream.temporal.full import FullMode
+from stream.temporal.modes import Temporal
+from stream.temporal.ring_mode import RingMode
 
 SCHEMA = 1
+RING = "ring "  # before the names of its branches and fusion
 NO_NUMBER = 1e9  # stands for a difference that is none; JSON has no infinity
 USUAL: dict[Precision, Tolerance] = {
     "fp32": Tolerance(relative=1e-3, cosine=0.99999, confidence=0.005),
@@ -82,6 +85,20 @@ def named_graphs(bundle: Bundle) -> dict[str, Graph]:
     return found | ({"image_encoder": manifest.image.encoder} if manifest.image else {})
 
 
+def ring_graphs(bundle: Bundle) -> dict[str, Graph]:
+    """What is compared of a bundle's ring mode, if it has one: of a branch, its least exact graph."""
+    mode = bundle.manifest.modes.get("ring")
+    if mode is None:
+        return {}
+
+    def least(name: str, graph: Graph) -> Graph:
+        every = [graph, *(mode.steps[name].graphs.values() if name in mode.steps else ())]
+        return max(every, key=lambda one: USUAL[one.precision].relative)
+
+    branches = {RING + name: least(name, graph) for name, graph in mode.branches.items()}
+    return {**branches, f"{RING}fusion": mode.fusion}
+
+
 def tolerance_of(bundle: Bundle, precision: Precision) -> Tolerance:
     """The manifest's, else the usual one."""
     return bundle.manifest.tolerances.get(precision, USUAL[precision])
@@ -98,23 +115,23 @@ def check(bundle: Bundle, provider: str = "cpu", *, threads: int = 2) -> Report:
             f"{bundle.folder}: expected golden tensors to prove {provider} with, found none; add them with "
             "`undertone-export golden` where the bundle was made."
         )
-    temporal = FullMode(bundle, provider=provider, threads=threads)
     image = bundle.manifest.image
     encode = ImageEncoder(bundle, image, provider=provider, threads=threads) if image else None
-    found = [ask(bundle, temporal, encode, clip.inputs) for clip in clips]
-    alone = [fused(temporal, c.answers.vectors, len(c.answers.logits)) for c in clips]
-    graphs = tuple(
-        difference(
-            name,
-            graph.precision,
-            tolerance_of(bundle, graph.precision),
-            *_pairs(name, clips, found, alone),
-        )
-        for name, graph in named_graphs(bundle).items()
-    )
-    drift = max(_largest(c.answers.wins, f.wins) for c, f in zip(clips, found, strict=True))
+    full = FullMode(bundle, provider=provider, threads=threads)
+    graphs, drift = _compared(bundle, full, encode, named_graphs(bundle), [(c, c.answers) for c in clips])
+    if "ring" in bundle.manifest.modes:
+        told = [(c, c.ring) for c in clips if c.ring is not None]
+        if len(told) < len(clips):
+            raise BundleError(
+                f"{bundle.folder}: expected golden tensors of its ring mode to prove {provider} with, found "
+                "some of full mode only; write them again with `undertone-export golden`."
+            )
+        ring = RingMode(bundle, provider=provider, threads=threads)
+        more, off = _compared(bundle, ring, None, ring_graphs(bundle), told)
+        graphs, drift = graphs + more, max(drift, off)
+    every = named_graphs(bundle) | ring_graphs(bundle)
     # What a reduced branch costs is judged where it ends up.
-    allowed = max(tolerance_of(bundle, graph.precision).confidence for graph in named_graphs(bundle).values())
+    allowed = max(tolerance_of(bundle, graph.precision).confidence for graph in every.values())
     about = about_machine()
     return Report(
         bundle=bundle.manifest.name,
@@ -125,23 +142,51 @@ def check(bundle: Bundle, provider: str = "cpu", *, threads: int = 2) -> Report:
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - began, 2),
         graphs=graphs,
-        estimates=sum(int(np.isfinite(c.answers.wins).sum()) for c in clips),
+        estimates=sum(
+            int(np.isfinite(said.wins).sum())
+            for c in clips
+            for said in (c.answers, c.ring)
+            if said is not None
+        ),
         drift=drift,
         allowed=allowed,
         passed=all(d.passed for d in graphs) and drift <= allowed,
     )
 
 
+def _compared(
+    bundle: Bundle,
+    temporal: Temporal,
+    encode: ImageEncoder | None,
+    graphs: Mapping[str, Graph],
+    clips: Sequence[tuple[GoldenClip, Answers]],
+) -> tuple[tuple[Difference, ...], float]:
+    """How far a mode's graphs, by name, are from their golden answers, and its confidences at most."""
+    expected = [said for _, said in clips]
+    found = [ask(bundle, temporal, encode, clip.inputs) for clip, _ in clips]
+    alone = [fused(temporal, said.vectors, len(said.logits)) for said in expected]
+    differences = tuple(
+        difference(
+            name,
+            graph.precision,
+            tolerance_of(bundle, graph.precision),
+            *_pairs(name.removeprefix(RING), expected, found, alone),
+        )
+        for name, graph in graphs.items()
+    )
+    return differences, max(_largest(e.wins, f.wins) for e, f in zip(expected, found, strict=True))
+
+
 def _pairs(
-    name: str, clips: list[GoldenClip], found: list[Answers], alone: list[Floats]
+    name: str, clips: list[Answers], found: list[Answers], alone: list[Floats]
 ) -> tuple[list[Floats], list[Floats]]:
     """Expected and found answers of a graph, a vector each. Of the fusion: a clip's logits are one."""
     expected, got = [], []
-    for clip, said, logits in zip(clips, found, alone, strict=True):
+    for told, said, logits in zip(clips, found, alone, strict=True):
         rows: tuple[Floats, Floats] = {
-            "fusion": (clip.answers.logits.reshape(1, -1), logits.reshape(1, -1)),
-            "image_encoder": (clip.answers.features, said.features),
-        }.get(name, (clip.answers.vectors.get(name, _NONE), said.vectors.get(name, _NONE)))
+            "fusion": (told.logits.reshape(1, -1), logits.reshape(1, -1)),
+            "image_encoder": (told.features, said.features),
+        }.get(name, (told.vectors.get(name, _NONE), said.vectors.get(name, _NONE)))
         expected += list(rows[0])
         got += list(rows[1])
     return expected, got

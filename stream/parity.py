@@ -93,7 +93,8 @@ def ring_graphs(bundle: Bundle) -> dict[str, Graph]:
 
     def least(name: str, graph: Graph) -> Graph:
         every = [graph, *(mode.steps[name].graphs.values() if name in mode.steps else ())]
-        return max(every, key=lambda one: USUAL[one.precision].relative)
+        found: Graph = max(every, key=lambda one: USUAL[one.precision].relative)
+        return found
 
     branches = {RING + name: least(name, graph) for name, graph in mode.branches.items()}
     return {**branches, f"{RING}fusion": mode.fusion}

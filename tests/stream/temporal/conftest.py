@@ -98,6 +98,12 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Small:
 
 
 @pytest.fixture(scope="session")
+def true_size(tmp_path_factory: pytest.TempPathFactory) -> Small:
+    """Narrow, with the bands that are shipped: it depends on 4000 ticks."""
+    return make(tmp_path_factory.mktemp("true"), span=4000)
+
+
+@pytest.fixture(scope="session")
 def both(plain: Small, pictures: Small, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """An untrained bundle with both modes."""
     folder = tmp_path_factory.mktemp("both")

@@ -9,7 +9,7 @@ from stream.capture.source import Source
 from stream.contract import Bundle, Record
 from stream.frontend import FrontEnd
 from stream.live import DUTY, live_hop
-from stream.temporal.full import FullMode
+from stream.temporal import modes
 
 PROBE_S = 4.0  # of pictures; the updates take what they take
 
@@ -19,29 +19,30 @@ class Speed(Record, frozen=True, kw_only=True):
 
     frames: int
     front_end_ms: dict[str, float]  # p50, p99 of a frame: subject and 137 points
-    full_update_ms: float
-    mode: str
+    update_ms: float  # of the mode, at its own hop
+    mode: modes.Name
     hop: int  # ticks between estimates
     keeps_up: bool  # with the bundle's rate
     why: str
 
 
 def measure(bundle: Bundle, seconds: float = PROBE_S) -> Speed:
-    """The front end on the demo clip, then one full update on a whole window.
+    """The front end on the demo clip, then one update of the mode that `watch` takes for the bundle.
 
     Raises ModelError when the keypoint networks are missing, SourceError when the clip cannot be decoded.
     """
     took = _front_end(seconds)
-    temporal = FullMode(bundle)
+    temporal = modes.load(bundle, modes.chosen(bundle), provider="cpu", threads=1)
     temporal.warm_up()
     started = time.perf_counter()
-    temporal.warm_up()
+    temporal.rehearse()
     return advice(bundle, took, time.perf_counter() - started)
 
 
 def advice(bundle: Bundle, took_ms: list[float], update_s: float) -> Speed:
     """What times of frames and of an update mean for a live source."""
-    rate, hop = bundle.manifest.window.rate, bundle.manifest.modes["full"].hop
+    mode = modes.chosen(bundle)
+    rate, hop = bundle.manifest.window.rate, bundle.manifest.modes[mode].hop
     p50, p99 = (float(np.quantile(took_ms, q)) if took_ms else float("inf") for q in (0.5, 0.99))
     wanted, keeps_up = live_hop(hop, update_s, rate), p50 < 1e3 / rate
     update = f"an update takes {update_s * 1e3:.0f} ms and may take {DUTY:.0%} of a core"
@@ -55,8 +56,8 @@ def advice(bundle: Bundle, took_ms: list[float], update_s: float) -> Speed:
     return Speed(
         frames=len(took_ms),
         front_end_ms={"p50": round(p50, 1), "p99": round(p99, 1)},
-        full_update_ms=round(update_s * 1e3, 1),
-        mode="full",
+        update_ms=round(update_s * 1e3, 1),
+        mode=mode,
         hop=wanted,
         keeps_up=keeps_up,
         why=f"{frames}; {every}",

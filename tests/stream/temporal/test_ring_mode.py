@@ -12,9 +12,11 @@ import pytest
 import torch
 from msgspec import structs
 
+from stream import watching
 from stream.analyzer import Analyzer
 from stream.calibrate import calibrated
 from stream.contract import Bundle
+from stream.doctoring import speed
 from stream.errors import UsageError
 from stream.records import Estimate, Floats, Frame, Portrait, Pose
 from stream.skeleton import COUNT
@@ -302,7 +304,14 @@ def test_what_cannot_be_done_on_a_cut_is_refused(both: Bundle) -> None:
     with pytest.raises(UsageError, match="--on-cut: expected keep or reset with --mode full, found decay"):
         analyzer(both, mode="full", on_cut="decay")
     with pytest.raises(UsageError, match="--on-cut: expected keep, decay or reset, found 'drop'"):
-        modes.policy("drop", "ring")
+        watching.run(watching.Options("demo", bundle=both.folder, on_cut="drop"))
+    with pytest.raises(UsageError, match="--mode: expected auto, full or ring, found 'fast'"):
+        watching.run(watching.Options("demo", bundle=both.folder, mode="fast"))
+
+
+def test_the_doctor_recommends_the_ring_at_its_own_hop(both: Bundle) -> None:
+    quick, slow = (speed.advice(both, [10.0], seconds) for seconds in (0.004, 0.4))
+    assert (quick.mode, quick.hop, slow.hop) == ("ring", 5, 20)
 
 
 def test_an_update_s_cost_is_measured_without_being_remembered(both: Bundle) -> None:

@@ -119,17 +119,65 @@ def precision(r: dict[str, Any]) -> list[Row]:
     return rows
 
 
-def small_recipe(r: dict[str, Any]) -> list[Row]:
-    def percent(figure: dict[str, float]) -> str:
-        value, low, high = (f"{100 * figure[name]:.1f}" for name in ("value", "low", "high"))
-        return f"{value} % [{low}, {high}]"
+def percent(figure: dict[str, float]) -> str:
+    value, low, high = (f"{100 * figure[name]:.1f}" for name in ("value", "low", "high"))
+    return f"{value} % [{low}, {high}]"
 
+
+def ring_update(r: dict[str, Any]) -> list[Row]:
+    ms, size = r["ms"], r["sizes"]
+
+    def times(ratio: dict[str, float]) -> str:
+        return f"{ratio['median']:.0f}× [{ratio['low']:.0f}, {ratio['high']:.0f}]"
+
+    hops = ", ".join(f"hop {hop} {ms[f'hop_{hop}']['p50']:.1f} ms" for hop in (1, 5, 25))
+    return [
+        (
+            f"One ring update of all keypoints, {r['poses']} ticks, d = {size['dim']}, {size['layers']} "
+            f"layers, {r['threads']} threads",
+            f"p50: {hops}; {r['memory_mb']:.0f} MB of caches",
+        ),
+        (
+            f"The fastest full graph of that depth and width ({r['fastest_full'].removeprefix('full_')}) "
+            "against hop 1, middle half of the blocks",
+            f"{times(r['full_over_ring'])} its time ({ms[r['fastest_full']]['p50']:.0f} ms)",
+        ),
+        (
+            f"{r['peer']} of that depth and width against hop 1",
+            f"{r['peer_over_ring']['median']:.1f}× [{r['peer_over_ring']['low']:.1f}, "
+            f"{r['peer_over_ring']['high']:.1f}] its time",
+        ),
+    ]
+
+
+def ring_accuracy(r: dict[str, Any]) -> list[Row]:
+    def points(figure: dict[str, float]) -> str:
+        value, low, high = (f"{100 * figure[name]:+.1f}" for name in ("value", "low", "high"))
+        return f"{value} [{low}, {high}]"
+
+    cells = [
+        f"{row['seconds']:.0f} s {100 * row['balanced_accuracy']['ring']['value']:.1f} % "
+        f"({points(row['balanced_accuracy_ring_minus_full'])})"
+        for row in r["watched"]
+    ]
+    return [
+        (
+            f"Simulated: ring mode of the `small` recipe, {r['people']} unseen made-up people, {r['seeds']} "
+            "seed(s), after so long watched",
+            f"balanced accuracy (points against full, paired): {', '.join(cells)}",
+        )
+    ]
+
+
+def small_recipe(r: dict[str, Any]) -> list[Row]:
     who = f"Simulated: `small` recipe, {r['people']} unseen made-up people"
     return [
         (
             f"{who}, {r['window_s']:.0f} s windows, {r['seeds']} seeds",
             f"balanced accuracy {percent(r['balanced_accuracy'])}, ceiling {100 * r['ceiling']:.1f} %: "
-            f"{percent(r['share_of_the_way'])} of the way from chance",
+            f"{percent(r['share_of_the_way'])} of the way from chance; an ideal reader of these very people "
+            f"{100 * r['same_people']['ideal']['value']:.1f} %: "
+            f"{100 * r['same_people']['share_of_the_way']:.1f} %",
         ),
         (
             f"The same weights on {r['long']['window_s']:.0f} s windows, {r['long']['people']} people",
@@ -148,11 +196,13 @@ QUESTIONS: dict[str, Callable[[dict[str, Any]], list[Row]]] = {
     "keypoints": keypoints,
     "pipeline": pipeline,
     "full_update": full_update,
+    "ring_update": ring_update,
     "live_pace": live_pace,
     "live_text": live_text,
     "precision": precision,
     "training_step": training_step,
     "small_recipe": small_recipe,
+    "ring_accuracy": ring_accuracy,
 }
 
 

@@ -247,9 +247,9 @@ def demo(
     work: Annotated[Path, typer.Option("--work", help="Films, encoder, checkpoints; reused.")] = Path(
         "runs/demo"
     ),
-    count: Annotated[int, typer.Option("--count", min=2, help="Films of warped people.")] = 56,
+    count: Annotated[int, typer.Option("--count", min=2, help="Films of warped people.")] = 44,
 ) -> None:
-    """Rebuild the demo bundle from nothing: portrait encoder, films, both stages, delivery. About two hours.
+    """Rebuild the demo bundle from nothing: portrait encoder, films, both stages, both modes. About two hours.
 
     Example: undertone-training demo
     """

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import msgspec
 import torch
+from msgspec import structs
 
 from stream.contract import Calibration
 from stream.errors import UsageError
 from training.calibrate import calibrate, check
 from training.checkpoint import RING, WEIGHTS, Checkpoint, build, build_ring, load, save
-from training.config import Recipe
+from training.config import Recipe, Ring
 from training.corpus.files import replace_with
 from training.dataset import Pools, Prepared, prepare
 from training.evaluation.plots import learning_curves
@@ -55,7 +56,7 @@ def run_pretrain(recipe: Recipe, out: Path, materials: Materials) -> Checkpoint:
     model = build(recipe, materials.tokenizer)
     if bert:
         bert.fill(model.text.bert)
-    trainer = Trainer(model, recipe, out, Log(out / LOG))
+    trainer = Trainer(model, _without_ring(recipe), out, Log(out / LOG))
     if not trainer.log.lines:
         counts = {name: len(getattr(pools, name)) for name in ("labelled", "pseudo", "validation", "warped")}
         said = len(pools.confidences)  # of the pseudo pool
@@ -84,7 +85,7 @@ def run_finetune(first: Checkpoint, out: Path, materials: Materials) -> Checkpoi
     mark = told(materials.labels, recipe)
     check_told(out, "texts", first.about.get("told", {}).get("texts"), mark)
     check_told(out, "wins", _noted(out).get("wins", mark["wins"]), mark)
-    trainer = Trainer(model, recipe, out, Log(out / LOG))
+    trainer = Trainer(model, _without_ring(recipe), out, Log(out / LOG))
     _note(trainer, out, mark)
     branches = first.about["branches"]
     finetune(trainer, model, pools, branches)
@@ -146,6 +147,11 @@ def _calibrated(
     for row in rows:
         trainer.log(stage="calibration", **row)
     return calibration, rows
+
+
+def _without_ring(recipe: Recipe) -> Recipe:
+    """What both stages depend on: the ring mode may be taught anew, and otherwise, after them."""
+    return structs.replace(recipe, ring=Ring())
 
 
 def told(labels: Labels, recipe: Recipe) -> dict[str, str]:

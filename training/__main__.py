@@ -249,7 +249,7 @@ def demo(
     ),
     count: Annotated[int, typer.Option("--count", min=2, help="Films of warped people.")] = 44,
 ) -> None:
-    """Rebuild the demo bundle from nothing: portrait encoder, films, both stages, both modes. About two hours.
+    """Rebuild the demo bundle from nothing: portrait encoder, films, both modes, delivery. About two hours.
 
     Example: undertone-training demo
     """

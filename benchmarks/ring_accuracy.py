@@ -23,7 +23,7 @@ from training.evaluation.predictions import Prediction
 from training.judging import Panel, ceiling, chunks, made_up_people, with_window
 from training.materials import from_simulator
 
-PEOPLE, SECONDS = 400, 160.0
+PEOPLE, SECONDS = 300, 160.0
 WATCHED = (5.0, 10.0, 30.0, 60.0, 160.0)
 RING = "small-ring"
 

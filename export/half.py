@@ -1,8 +1,9 @@
 """A float32 graph with weights and most sums in float16, baked in; its inputs and outputs stay float32.
 
 TensorRT 11 has no flag for it any more and a bundle's file should be what runs. What float16 spoils stays in
-float32: LayerNorm, softmax and the scores that go into it and, of a detector, what comes after its last
-convolution (between 512 and 1024 the next float16 is half a pixel away).
+float32: LayerNorm, softmax and the scores that go into it, products with what comes in as it is (the caches
+of a ring: they would be cast at every step) and, of a detector, what comes after its last convolution
+(between 512 and 1024 the next float16 is half a pixel away).
 
 ONNX Runtime's CPU provider has no float16 kernels: it casts and computes in float32. On the CPU such a graph
 shows that it is well formed and what rounding the weights costs, not what float16 sums cost.
@@ -16,13 +17,13 @@ from onnxruntime.transformers import float16
 
 FLOAT, FLOAT16 = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16
 _KEPT = ("LayerNormalization", "Softmax", "ReduceMean", "TopK", "Range", "CumSum")
-_BETWEEN = ("Mul", "Div", "Add", "Where", "Cast")  # of a score product and its softmax
+_BETWEEN = ("Mul", "Div", "Add", "Where", "Cast", "Concat")  # of a score product and its softmax
 
 
 def halved(model: ModelProto, *, tail: bool = False, keep: Iterable[str] = ()) -> ModelProto:
     """The graph in float16; ``tail``: all that follows the last convolutions stays float32, and so do the
     nodes named in ``keep``."""
-    kept = _scores(model) | (_tail(model) if tail else set()) | set(keep)
+    kept = _scores(model) | _cached(model) | (_tail(model) if tail else set()) | set(keep)
     half: ModelProto = float16.convert_float_to_float16(
         model,
         keep_io_types=True,
@@ -48,6 +49,19 @@ def _scores(model: ModelProto) -> set[str]:
                 found.add(before.name)
                 waiting += before.input if before.op_type != "MatMul" else []
     return found
+
+
+def _cached(model: ModelProto) -> set[str]:
+    """Names of the products of an input, as it came, with something that was computed."""
+    constant = {w.name for w in model.graph.initializer}
+    given = {value.name for value in model.graph.input} - constant
+    return {
+        node.name
+        for node in model.graph.node
+        if node.op_type == "MatMul"
+        and given.intersection(node.input)
+        and not constant.intersection(node.input)
+    }
 
 
 def _tail(model: ModelProto) -> set[str]:

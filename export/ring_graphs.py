@@ -15,9 +15,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import onnx
 import torch
 from torch import Tensor, nn
 
+from export.apart import apart
 from export.graphs import Fusion
 from export.parity import Case, Report, check, random_cases
 from export.ring import Ring, turns
@@ -124,6 +126,7 @@ def write_branch(
         path, module = folder / f"ring_{name}_{hop}.onnx", Step(branch)
         inputs = step_inputs(branch, spec, widths, hop, generator)
         steps.append(export(module, inputs, step_outputs(branch), path))
+        onnx.save(apart(onnx.load(path)), path)
         cases = [_case(step_inputs(branch, spec, widths, hop, generator)) for _ in range(3)]
         reports.append(check(module, steps[-1], path, cases))
     count, dim = branch.absent.shape

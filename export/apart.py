@@ -1,0 +1,46 @@
+"""Products of S streams with weights of their own, taken apart: one with S matrices becomes S of one each.
+
+ONNX Runtime packs constant weights of two dimensions once, those of three anew at every run, and has int8 by
+channel for two only. So the streams that torch reads side by side are read one by one in a file: the same
+sums, of 5 rows at a time in little more than half of the time.
+"""
+
+import numpy as np
+import onnx
+from onnx import ModelProto, NodeProto, helper, numpy_helper
+
+_ONE_EACH = "rows_of_each_stream"
+
+
+def apart(model: ModelProto) -> ModelProto:
+    """The graph with each product [S, n, k] × constant [S, k, m] as S products; changed in place."""
+    graph = model.graph
+    weights = {tensor.name: tensor for tensor in graph.initializer}
+    nodes: list[NodeProto] = []
+    for node in graph.node:
+        held = weights.get(node.input[1]) if node.op_type == "MatMul" else None
+        if held is None or len(held.dims) != 3:
+            nodes.append(node)
+            continue
+        matrices = numpy_helper.to_array(held)
+        streams = range(len(matrices))
+        into, out = ([f"{node.output[0]}_{part}_{s}" for s in streams] for part in ("into", "out"))
+        ones = f"{_ONE_EACH}_{len(matrices)}"
+        if ones not in weights:
+            graph.initializer.append(numpy_helper.from_array(np.ones(len(matrices), np.int64), ones))
+            weights[ones] = graph.initializer[-1]
+        nodes.append(helper.make_node("Split", [node.input[0], ones], into, f"{node.name}_split", axis=0))
+        for s in streams:
+            own = f"{held.name}_{s}"
+            if own not in weights:
+                graph.initializer.append(numpy_helper.from_array(matrices[s].copy(), own))
+                weights[own] = graph.initializer[-1]
+            nodes.append(helper.make_node("MatMul", [into[s], own], [out[s]], f"{node.name}_{s}"))
+        nodes.append(helper.make_node("Concat", out, node.output, f"{node.name}_concat", axis=0))
+    del graph.node[:]
+    graph.node.extend(nodes)
+    read = {name for node in nodes for name in node.input}
+    for tensor in [tensor for tensor in graph.initializer if tensor.name not in read]:
+        graph.initializer.remove(tensor)
+    onnx.checker.check_model(model)
+    return model

@@ -50,7 +50,7 @@ def variant(bundle: Bundle, precision: str, folder: Path) -> Bundle:
         static = (precision, name) == ("int8", STATIC)
         cases = portrait_cases(bundle, "demo", 1) if static else []
         reduce(bundle.path(graph.file), folder / graph.file, precision, cases)
-        found = structs.replace(found, manifest=with_precision(found.manifest, name, precision))
+        found = structs.replace(found, manifest=with_precision(found.manifest, (graph.file,), precision))
     return found
 
 

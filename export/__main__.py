@@ -118,7 +118,8 @@ def quantize(
     branch: Annotated[
         list[str] | None,
         typer.Option(
-            help="keypoints, image, text, fusion or image_encoder; may be repeated. Default: all it is for."
+            help="keypoints, image, text, fusion, image_encoder, ring-keypoints, ring-image or ring-fusion; "
+            "may be repeated. Default: all that the bundle has and the precision is for."
         ),
     ] = None,
     portraits: Annotated[

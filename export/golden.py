@@ -49,11 +49,12 @@ def moments(ticks: int, poses: int) -> np.ndarray:
 
 
 def write(
-    bundle: Bundle, temporal: FullMode, encode: Encode | None, clips: Sequence[Inputs]
+    bundle: Bundle, temporal: FullMode | None, encode: Encode | None, clips: Sequence[Inputs]
 ) -> tuple[str, ...]:
     """Ask and write ``golden/N.npz`` into the bundle's folder; returns the files' names for the manifest.
 
     ``temporal`` answers for full mode; for a ring mode the bundle's own graphs do, followed tick by tick.
+    None where the bundle has a ring mode only.
     """
     (bundle.folder / FOLDER).mkdir(exist_ok=True)
     ring = RingMode(bundle) if "ring" in bundle.manifest.modes else None
@@ -61,8 +62,9 @@ def write(
     for n, clip in enumerate(clips):
         inputs = golden.rounded(clip)
         names.append(f"{FOLDER}/{n}.npz")
-        remembered = ask(bundle, ring, None, inputs) if ring is not None else None
-        golden.save(bundle.path(names[-1]), inputs, ask(bundle, temporal, encode, inputs), remembered)
+        modes = [mode for mode in (temporal, ring) if mode is not None]
+        said = [ask(bundle, mode, encode if mode is modes[0] else None, inputs) for mode in modes]
+        golden.save(bundle.path(names[-1]), inputs, said[0], said[-1] if ring is not None else None)
     return tuple(names)
 
 
@@ -73,7 +75,7 @@ def add(bundle: Bundle, sources: Iterable[str], out: Path, *, threads: int = 2) 
     Raises SourceError for a video in which nobody is seen.
     """
     names = list(sources)
-    temporal = FullMode(bundle, threads=threads)
+    temporal = FullMode(bundle, threads=threads) if "full" in bundle.manifest.modes else None
     image = bundle.manifest.image
     encode = ImageEncoder(bundle, image, threads=threads) if image else None
     clips = [encoded(watch(bundle, name, threads=threads), encode) for name in names]

@@ -1,10 +1,15 @@
-"""``undertone-export quantize``: a bundle whose branches have a lower precision, if the gate lets them."""
+"""``undertone-export quantize``: a bundle whose branches have a lower precision, if the gate lets them.
+
+A part is what is reduced together: a graph of full mode, or all hops of a ring. A file that both modes read
+is one part, and both are judged by it.
+"""
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, TypeVar, cast
 
 import numpy as np
 import onnx
@@ -15,21 +20,30 @@ from export.bundle import copied
 from stream import parity
 from stream.capture.capture import Capture
 from stream.capture.source import Source
-from stream.contract import Bundle, Graph, Manifest
+from stream.contract import Bundle, Graph, Manifest, graphs_of
 from stream.errors import BundleError, ModelError, SourceError, UsageError
 from stream.features import crop_portrait, normalised
 from stream.frontend import FrontEnd
-from stream.parity import Report, named_graphs, tolerance_of
+from stream.parity import RING, Difference, Report, named_graphs, tolerance_of
 from stream.records import Floats
 from stream.window import Grid
 
 Reduced = Literal["fp16", "int8"]
+Key = TypeVar("Key", int, str)
 STATIC = "image_encoder"  # sees pictures, of which a few stand for all
-FOR: dict[Reduced, tuple[str, ...]] = {
+FOR: dict[Reduced, tuple[str, ...]] = {  # of either mode
     "fp16": ("keypoints", "image", "text", "fusion", STATIC),
     "int8": ("keypoints", "image", "text", STATIC),  # the fusion is too small to gain
 }
 PORTRAITS = 24  # for calibration
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is reduced together."""
+
+    files: tuple[str, ...]
+    judged: tuple[str, ...]  # its names in the gate's report
 
 
 def quantize(
@@ -60,51 +74,78 @@ def quantize(
         shutil.copytree(bundle.folder, folder)
         now = structs.replace(bundle, folder=folder)
         kept: list[str] = []
-        for name in wanted:
+        for name, part in wanted.items():
             cases = portrait_cases(bundle, portraits, threads) if (kind, name) == ("int8", STATIC) else []
-            tried = structs.replace(now, manifest=with_precision(now.manifest, name, kind))
-            path = folder / named_graphs(now)[name].file
-            before = path.with_suffix(".before")
-            path.rename(before)
-            reduce(before, path, kind, cases)
+            tried = structs.replace(now, manifest=with_precision(now.manifest, part.files, kind))
+            for file in part.files:
+                reduce(bundle.path(file), folder / file, kind, cases)
             report = parity.check(tried, threads=threads)
             if report.passed:
                 now = tried
                 kept.append(name)
-                yield f"{name}: {precision}, {figures(report, name)}"
+                yield f"{name}: {precision}, {figures(report, part)}"
             else:
-                before.replace(path)
-                yield refusal(bundle, report, name, kind)
-            before.unlink(missing_ok=True)
+                for file in part.files:
+                    shutil.copyfile(bundle.path(file), folder / file)
+                yield f"{name}: {refusal(bundle, report, part, kind)}"
         if not kept:
             raise ModelError(
                 f"{bundle.folder}: expected at least one branch that passes the gate in {precision}, found "
                 "none; keep the float32 bundle."
             )
-        found = copied(bundle, out, lambda fresh: _fill(fresh, now, kind, kept))
+        found = copied(
+            bundle, out, lambda fresh: _fill(fresh, now, kind, [f for n in kept for f in wanted[n].files])
+        )
     size = sum(entry.size for entry in found.manifest.files.values())
     yield f"{found.folder}: {size / 1e6:.1f} MB, {', '.join(kept)} in {precision}"
 
 
-def chosen(bundle: Bundle, precision: str, branches: Sequence[str] | None) -> list[str]:
-    """Graphs to reduce, in the bundle's order. Raises UsageError."""
+def parts(bundle: Bundle, precision: Reduced) -> dict[str, Part]:
+    """What can be reduced of a bundle, by name, in its order."""
+    found = {name: Part((graph.file,), (name,)) for name, graph in named_graphs(bundle).items()}
+    for name, files in _ring_files(bundle, precision).items():
+        same = next((other for other, part in found.items() if part.files == files), None)
+        if same is None:
+            found[RING + name] = Part(files, (RING + name,))
+        else:
+            found[same] = Part(files, (same, RING + name))
+    return {name: part for name, part in found.items() if name.removeprefix(RING) in FOR[precision]}
+
+
+def _ring_files(bundle: Bundle, precision: Reduced) -> dict[str, tuple[str, ...]]:
+    """What each branch of the ring mode, and its fusion, is made of."""
+    mode = bundle.manifest.modes.get("ring")
+    if mode is None:
+        return {}
+    graphs = {**mode.branches, "fusion": mode.fusion}
+    found: dict[str, tuple[str, ...]] = {name: (graph.file,) for name, graph in graphs.items()}
+    for name, steps in mode.steps.items():
+        files = tuple(graph.file for graph in steps.graphs.values())
+        # A readout has nothing to gain from int8: one product with one row.
+        found[name] = files if precision == "int8" else files + found[name]
+    return found
+
+
+def chosen(bundle: Bundle, precision: str, branches: Sequence[str] | None) -> dict[str, Part]:
+    """Parts to reduce. Raises UsageError."""
     if precision not in FOR:
         raise UsageError(f"--precision: expected fp16 or int8, found {precision!r}; choose one of these.")
-    graphs = named_graphs(bundle)
-    possible = [name for name in graphs if name in FOR[precision]]
+    possible = parts(bundle, precision)
     for name in branches or ():
         if name not in possible:
             raise UsageError(
                 f"--branch: expected some of {', '.join(possible)} for {precision}, found {name!r}; "
                 "choose one of these."
             )
-    wanted = [name for name in possible if name in (branches or possible)]
-    done = [name for name in wanted if graphs[name].precision != "fp32"]
-    if done:
-        raise UsageError(
-            f"{bundle.folder}: expected {done[0]} in float32, found {graphs[done[0]].precision}; "
-            "quantize the float32 bundle that it was made from."
-        )
+    wanted = {name: part for name, part in possible.items() if name in (branches or possible)}
+    known = {graph.file: graph.precision for graph in graphs_of(bundle.manifest)}
+    for name, part in wanted.items():
+        done = [known[file] for file in part.files if known[file] != "fp32"]
+        if done:
+            raise UsageError(
+                f"{bundle.folder}: expected {name} in float32, found {done[0]}; "
+                "quantize the float32 bundle that it was made from."
+            )
     return wanted
 
 
@@ -118,22 +159,23 @@ def reduce(path: Path, out: Path, precision: Reduced, cases: Sequence[dict[str, 
         baked.int8(path, out)
 
 
-def with_precision(manifest: Manifest, name: str, precision: Reduced) -> Manifest:
-    """The manifest with one graph marked."""
+def with_precision(manifest: Manifest, files: Sequence[str], precision: Reduced) -> Manifest:
+    """The manifest with every graph of these files marked."""
 
-    def marked(graph: Graph) -> Graph:
-        return structs.replace(graph, precision=precision)
+    def one(graph: Graph) -> Graph:
+        return structs.replace(graph, precision=precision) if graph.file in files else graph
 
-    mode = manifest.modes["full"]
-    if name == STATIC and manifest.image is not None:
-        return structs.replace(
-            manifest, image=structs.replace(manifest.image, encoder=marked(manifest.image.encoder))
+    def all_of(graphs: Mapping[Key, Graph]) -> dict[Key, Graph]:
+        return {key: one(graph) for key, graph in graphs.items()}
+
+    image, modes = manifest.image, {}
+    for name, mode in manifest.modes.items():
+        steps = {branch: structs.replace(s, graphs=all_of(s.graphs)) for branch, s in mode.steps.items()}
+        modes[name] = structs.replace(
+            mode, branches=all_of(mode.branches), fusion=one(mode.fusion), steps=steps
         )
-    if name == "fusion":
-        mode = structs.replace(mode, fusion=marked(mode.fusion))
-    else:
-        mode = structs.replace(mode, branches={**mode.branches, name: marked(mode.branches[name])})
-    return structs.replace(manifest, modes={**manifest.modes, "full": mode})
+    image = structs.replace(image, encoder=one(image.encoder)) if image else None
+    return structs.replace(manifest, image=image, modes=modes)
 
 
 def portrait_cases(bundle: Bundle, source: str, threads: int) -> list[dict[str, Floats]]:
@@ -159,25 +201,28 @@ def portrait_cases(bundle: Bundle, source: str, threads: int) -> list[dict[str, 
     return [found[i] for i in np.unique(np.linspace(0, len(found) - 1, PORTRAITS).astype(int))]
 
 
-def figures(report: Report, name: str) -> str:
-    """How far a graph is from its golden answers, in words."""
-    found = next(d for d in report.graphs if d.graph == name)
+def figures(report: Report, part: Part) -> str:
+    """How far a part is from its golden answers, at worst, in words."""
+
+    def off(difference: Difference) -> tuple[bool, float]:
+        return not difference.passed, difference.relative
+
+    found = max((d for d in report.graphs if d.graph in part.judged), key=off)
     return f"relative {found.relative:.2g}, cosine {found.cosine:.5f}, confidence off by {report.drift:.2g}"
 
 
-def refusal(bundle: Bundle, report: Report, name: str, precision: Reduced) -> str:
-    """Why a branch stays float32, in one sentence."""
+def refusal(bundle: Bundle, report: Report, part: Part, precision: Reduced) -> str:
+    """Why a part stays float32, in one sentence."""
     allowed = tolerance_of(bundle, precision)
     return (
-        f"{name}: expected at most relative {allowed.relative:g}, at least cosine {allowed.cosine:g} and a "
-        f"confidence within {allowed.confidence:g} in {precision}, found {figures(report, name)}; "
+        f"expected at most relative {allowed.relative:g}, at least cosine {allowed.cosine:g} and a "
+        f"confidence within {allowed.confidence:g} in {precision}, found {figures(report, part)}; "
         "it stays float32."
     )
 
 
-def _fill(fresh: Path, reduced: Bundle, precision: Reduced, kept: Sequence[str]) -> Manifest:
-    for name in kept:
-        file = named_graphs(reduced)[name].file
+def _fill(fresh: Path, reduced: Bundle, precision: Reduced, files: Sequence[str]) -> Manifest:
+    for file in files:
         shutil.copyfile(reduced.path(file), fresh / file)
     manifest = reduced.manifest
     command = f"{manifest.provenance.command}; undertone-export quantize --precision {precision}"

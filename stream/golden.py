@@ -55,7 +55,7 @@ class Answers:
 @dataclass(frozen=True, slots=True, eq=False)
 class GoldenClip:
     inputs: Inputs
-    answers: Answers  # of full mode
+    answers: Answers  # of full mode; of a bundle without one, of its ring
     ring: Answers | None = None  # of ring mode, where the bundle has one and the file is not older
 
 

@@ -21,7 +21,7 @@ from stream.temporal.modes import Temporal
 from stream.temporal.ring_mode import RingMode
 
 SCHEMA = 1
-RING = "ring "  # before the names of its branches and fusion
+RING = "ring-"  # before the names of its branches and fusion
 NO_NUMBER = 1e9  # stands for a difference that is none; JSON has no infinity
 USUAL: dict[Precision, Tolerance] = {
     "fp32": Tolerance(relative=1e-3, cosine=0.99999, confidence=0.005),
@@ -78,10 +78,10 @@ class Report(Record, frozen=True, kw_only=True):
 
 
 def named_graphs(bundle: Bundle) -> dict[str, Graph]:
-    """Every graph of a bundle's full mode by name."""
+    """Every graph of a bundle's full mode, if it has one, and the image encoder, by name."""
     manifest = bundle.manifest
-    mode = manifest.modes["full"]
-    found = {**mode.branches, "fusion": mode.fusion}
+    mode = manifest.modes.get("full")
+    found = {**mode.branches, "fusion": mode.fusion} if mode else {}
     return found | ({"image_encoder": manifest.image.encoder} if manifest.image else {})
 
 
@@ -116,20 +116,20 @@ def check(bundle: Bundle, provider: str = "cpu", *, threads: int = 2) -> Report:
             f"{bundle.folder}: expected golden tensors to prove {provider} with, found none; add them with "
             "`undertone-export golden` where the bundle was made."
         )
-    image = bundle.manifest.image
+    image, modes = bundle.manifest.image, bundle.manifest.modes
     encode = ImageEncoder(bundle, image, provider=provider, threads=threads) if image else None
-    full = FullMode(bundle, provider=provider, threads=threads)
-    graphs, drift = _compared(bundle, full, encode, named_graphs(bundle), [(c, c.answers) for c in clips])
-    if "ring" in bundle.manifest.modes:
-        told = [(c, c.ring) for c in clips if c.ring is not None]
-        if len(told) < len(clips):
-            raise BundleError(
-                f"{bundle.folder}: expected golden tensors of its ring mode to prove {provider} with, found "
-                "some of full mode only; write them again with `undertone-export golden`."
-            )
-        ring = RingMode(bundle, provider=provider, threads=threads)
-        more, off = _compared(bundle, ring, None, ring_graphs(bundle), told)
+    graphs: tuple[Difference, ...] = ()
+    drift, answered = 0.0, 0
+    for name, own in (("full", named_graphs(bundle)), ("ring", ring_graphs(bundle))):
+        if name not in modes:
+            continue
+        told = _told(bundle, clips, name, provider)
+        temporal = (RingMode if name == "ring" else FullMode)(bundle, provider=provider, threads=threads)
+        if len(modes) == 1:
+            own = named_graphs(bundle) | own  # the image encoder is asked once, with the first mode
+        more, off = _compared(bundle, temporal, None if graphs else encode, own, told)
         graphs, drift = graphs + more, max(drift, off)
+        answered += sum(int(np.isfinite(said.wins).sum()) for _, said in told)
     every = named_graphs(bundle) | ring_graphs(bundle)
     # What a reduced branch costs is judged where it ends up.
     allowed = max(tolerance_of(bundle, graph.precision).confidence for graph in every.values())
@@ -143,16 +143,24 @@ def check(bundle: Bundle, provider: str = "cpu", *, threads: int = 2) -> Report:
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - began, 2),
         graphs=graphs,
-        estimates=sum(
-            int(np.isfinite(said.wins).sum())
-            for c in clips
-            for said in (c.answers, c.ring)
-            if said is not None
-        ),
+        estimates=answered,
         drift=drift,
         allowed=allowed,
         passed=all(d.passed for d in graphs) and drift <= allowed,
     )
+
+
+def _told(
+    bundle: Bundle, clips: Sequence[GoldenClip], mode: str, provider: str
+) -> list[tuple[GoldenClip, Answers]]:
+    """The golden answers of a mode. Raises BundleError where a clip has none."""
+    told = [(c, said) for c in clips if (said := c.ring if mode == "ring" else c.answers) is not None]
+    if len(told) < len(clips):
+        raise BundleError(
+            f"{bundle.folder}: expected golden tensors of its ring mode to prove {provider} with, found "
+            "some of full mode only; write them again with `undertone-export golden`."
+        )
+    return told
 
 
 def _compared(

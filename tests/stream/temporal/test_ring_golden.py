@@ -58,7 +58,7 @@ def test_both_modes_give_their_golden_answers(both: Bundle, tmp_path: Path) -> N
     assert report.passed
     assert {d.graph for d in report.graphs} == {
         *("keypoints", "image", "text", "fusion", "image_encoder"),
-        *("ring keypoints", "ring image", "ring text", "ring fusion"),
+        *("ring-keypoints", "ring-image", "ring-text", "ring-fusion"),
     }
     assert report.estimates == 2 * 2 * 4
 
@@ -72,8 +72,8 @@ def test_a_ring_that_says_something_else_is_named(both: Bundle, tmp_path: Path) 
 
     report = parity.check(golden_of(both, tmp_path / "golden", wrong))
     assert not report.passed
-    assert [d.graph for d in report.graphs if not d.passed][0] == "ring image"  # noqa: RUF015
-    assert "ring image" in report.worst
+    assert [d.graph for d in report.graphs if not d.passed][0] == "ring-image"  # noqa: RUF015
+    assert "ring-image" in report.worst
 
 
 def test_an_older_golden_file_still_loads_and_does_not_prove_a_ring(both: Bundle, tmp_path: Path) -> None:
@@ -99,4 +99,4 @@ def test_a_step_of_lower_precision_is_no_reference(both: Bundle) -> None:
     manifest = structs.replace(both.manifest, modes={**both.manifest.modes, "ring": changed})
     assert gate.is_reference(both, "cpu")
     assert not gate.is_reference(structs.replace(both, manifest=manifest), "cpu")
-    assert parity.ring_graphs(structs.replace(both, manifest=manifest))["ring keypoints"].precision == "fp16"
+    assert parity.ring_graphs(structs.replace(both, manifest=manifest))["ring-keypoints"].precision == "fp16"

@@ -175,8 +175,12 @@ def _report(
     shown: dict[str, Interval] = {
         r.name: (r.figures if "inductive" in found else r.transductive or {})[METRIC] for r in rows
     }
-    plots.forest(out / f"{name}.png", shown, "balanced accuracy", reference=0.5, title=table.title)
+    plots.forest(out / f"{name}.png", shown, "balanced accuracy", reference=0.5, title=_heading(table))
     return table
+
+
+def _heading(table: tables.Table) -> str:
+    return f"{table.title} (simulated)" if table.simulated else table.title
 
 
 def _row(variant: Variant, found: Mapping[Setting, Mapping[str, list[list[Prediction]]]]) -> tables.Row:

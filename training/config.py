@@ -2,14 +2,21 @@
 
 import typing
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from stream.contract import Window
 from stream.errors import UsageError
+from training.behaviour import PROFILES
 
 RECIPES = Path(__file__).with_name("recipes")
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Some = Annotated[int, msgspec.Meta(ge=1)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Part = Annotated[float, msgspec.Meta(ge=0, lt=1)]  # less than all
+Weight = Annotated[float, msgspec.Meta(ge=0)]
+Positive = Annotated[float, msgspec.Meta(gt=0)]
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -19,11 +26,11 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 class Temporal(Section, frozen=True, kw_only=True):
     """Sizes of one Transformer. The paper leaves depth, width and heads open."""
 
-    dim: int = 64
-    layers: int = 1
-    heads: int = 1
-    feedforward: int = 128
-    dropout: float = 0.1
+    dim: Some = 64
+    layers: Some = 1
+    heads: Some = 1
+    feedforward: Some = 128
+    dropout: Part = 0.1
 
 
 class Bert(Section, frozen=True, kw_only=True):
@@ -31,31 +38,31 @@ class Bert(Section, frozen=True, kw_only=True):
 
     source: str = ""  # folder or hub name of weights and tokenizer; empty = these sizes, from nothing
     sha256: str = ""  # that the source's weights must have; empty = any
-    dim: int = 64
-    layers: int = 2
-    heads: int = 2
-    feedforward: int = 128
-    length: int = 512  # word pieces, padded or cut
-    vocabulary: int = 400
-    dropout: float = 0.1
+    dim: Some = 64
+    layers: Some = 2
+    heads: Some = 2
+    feedforward: Some = 128
+    length: Some = 512  # word pieces, padded or cut
+    vocabulary: Some = 400
+    dropout: Part = 0.1
 
 
 class Model(Section, frozen=True, kw_only=True):
     """The fused network."""
 
-    out: int = 64  # E, width of every branch vector
+    out: Some = 64  # E, width of every branch vector
     spatial: Literal["mlp", "gcn", "gat", "gin"] = "mlp"  # encoder of one tick; the paper's winner
     offsets: bool = True  # displacements are read beside x and y
     places: bool = True  # x and y are read; without them only motion is, which says less of who it is (ours)
-    hidden: int = 128  # of the spatial encoder; a graph's nodes have a quarter each
+    hidden: Some = 128  # of the spatial encoder; a graph's nodes have a quarter each
     whiten: bool = False  # the MLP reads values turned to be uncorrelated (ours); needs plenty to learn from
-    local: int = 0  # ticks, odd, whose rows are mixed before the Transformers (ours); 0 = none
+    local: Count = 0  # ticks, odd, whose rows are mixed before the Transformers (ours); 0 = none
     keypoints: Temporal = Temporal()
     image: Temporal = Temporal()
     text: Bert = Bert()
-    image_features: int = 64  # D of the portrait encoder
+    image_features: Some = 64  # D of the portrait encoder
     fusion: Literal["concat", "cross"] = "concat"  # cross attention overfitted in the paper
-    fusion_dropout: float = 0.1
+    fusion_dropout: Part = 0.1
 
 
 class Video(Section, frozen=True, kw_only=True):
@@ -63,8 +70,8 @@ class Video(Section, frozen=True, kw_only=True):
 
     source: str = ""  # folder or hub name of weights; empty = the true size, untrained
     patch: Literal[16, 32] = 32  # px, of an untrained one; the paper does not say
-    frames: int = 16  # picked evenly over the video (paper: 16)
-    out: int = 256  # E, width of its vector
+    frames: Some = 16  # picked evenly over the video (paper: 16)
+    out: Some = 256  # E, width of its vector
 
 
 class Data(Section, frozen=True, kw_only=True):
@@ -72,27 +79,27 @@ class Data(Section, frozen=True, kw_only=True):
 
     branches: tuple[Literal["keypoints", "image", "text"], ...] = ("keypoints", "image", "text")
     profile: str = "standard"
-    recordings: int = 300  # labelled, simulated
-    seconds: float = 100.0
-    mixed: float = 0.0  # share of recordings whose behaviour changes once
-    unlabelled: int = 100  # subjects that get pseudo-labels in stage 2
-    labeller: float = 0.644  # how often a pseudo-label is right (paper: 64.4 %)
-    texts: int = 2000  # more descriptions, without points: a text branch would learn few by heart
-    held_out: int = 100  # subjects for calibration and figures, never trained on
+    recordings: Count = 300  # labelled, simulated
+    seconds: Positive = 100.0
+    mixed: Share = 0.0  # share of recordings whose behaviour changes once
+    unlabelled: Count = 100  # subjects that get pseudo-labels in stage 2
+    labeller: Share = 0.644  # how often a pseudo-label is right (paper: 64.4 %)
+    texts: Count = 2000  # more descriptions, without points: a text branch would learn few by heart
+    held_out: Count = 100  # subjects for calibration and figures, never trained on
     easier: str = ""  # profile of the first, easier people of stage 1 (a curriculum); empty = none
-    easier_share: float = 1.0  # steps on their moments, as a share of those of `[moments]`
-    warped_share: float = 0.5  # of the windows, where there are films of warped people
-    portraits: int = 0  # simulated recordings that get image features
-    encoder_samples: int = 8192  # portraits that a run's own image encoder learns from
+    easier_share: Weight = 1.0  # steps on their moments, as a share of those of `[moments]`
+    warped_share: Share = 0.5  # of the windows, where there are films of warped people
+    portraits: Count = 0  # simulated recordings that get image features
+    encoder_samples: Count = 8192  # portraits that a run's own image encoder learns from
 
 
 class Splitting(Section, frozen=True, kw_only=True):
     """How a corpus on disk is divided. Shares are of the training part's subjects, who are never shared."""
 
     split: str = "disjoint"  # published or own protocol, by its name in the corpus
-    validation: float = 0.12  # early stopping
-    calibration: float = 0.18  # calibration, fitted on people that nothing else was learnt from
-    hidden: float = 0.25  # labels hidden: the pool of pseudo-labels where the test videos are left alone
+    validation: Part = 0.12  # early stopping
+    calibration: Part = 0.18  # calibration, fitted on people that nothing else was learnt from
+    hidden: Part = 0.25  # labels hidden: the pool of pseudo-labels where the test videos are left alone
 
 
 Sampler = Literal["window", "history", "paper"]
@@ -101,41 +108,41 @@ Sampler = Literal["window", "history", "paper"]
 class Stage(Section, frozen=True, kw_only=True):
     """One optimisation run."""
 
-    steps: int = 400
-    batch: int = 24
-    rate: float = 2e-3  # peak learning rate
-    warmup: int = 30  # steps
-    decay: float = 0.02  # AdamW's weight decay
-    average: float = 0.99  # decay of the averaged weights that are kept (EMA)
-    gamma: float = 1.0  # focal loss
-    alpha: float = 0.5  # weight of the win class, 0.5 = balanced
+    steps: Count = 400
+    batch: Some = 24
+    rate: Positive = 2e-3  # peak learning rate
+    warmup: Count = 30  # steps
+    decay: Weight = 0.02  # AdamW's weight decay
+    average: Part = 0.99  # decay of the averaged weights that are kept (EMA)
+    gamma: Weight = 1.0  # focal loss
+    alpha: Share = 0.5  # weight of the win class, 0.5 = balanced
     balance: Literal["none", "sampler", "alpha"] = "none"  # how an uneven class ratio is met, if at all
     sampler: Sampler = "window"
-    seconds: tuple[float, float] = (8.0, 40.0)  # window lengths, drawn log-uniformly
-    partial: float = 0.3  # share of windows that are not yet full
-    moments: float = 0.0  # weight of the auxiliary loss on moments (made-up people only, stage 1)
-    contrastive: float = 0.0  # weight of the supervised contrastive loss on branch vectors (stage 1)
-    validate_every: int = 0  # steps; 0 = no early stopping
-    patience: int = 5  # validations without a better one before a stage stops
+    seconds: tuple[Positive, Positive] = (8.0, 40.0)  # window lengths, drawn log-uniformly
+    partial: Share = 0.3  # share of windows that are not yet full
+    moments: Weight = 0.0  # weight of the auxiliary loss on moments (made-up people only, stage 1)
+    contrastive: Weight = 0.0  # weight of the supervised contrastive loss on branch vectors (stage 1)
+    validate_every: Count = 0  # steps; 0 = no early stopping
+    patience: Some = 5  # validations without a better one before a stage stops
 
 
 class Dropping(Section, frozen=True, kw_only=True):
     """Chances that something present is hidden in training (modality dropout and the like)."""
 
-    keypoints: float = 0.15
-    image: float = 0.4
-    text: float = 0.7
-    group: float = 0.1  # of body, face or hands, for the whole window
-    gap: float = 0.2  # of a run of missing ticks
+    keypoints: Share = 0.15
+    image: Share = 0.4
+    text: Share = 0.7
+    group: Share = 0.1  # of body, face or hands, for the whole window
+    gap: Share = 0.2  # of a run of missing ticks
 
 
 class Weak(Section, frozen=True, kw_only=True):
     """Pseudo-labels in stage 2. ``hard`` is the paper's form, the others are ours."""
 
     labels: Literal["hard", "soft", "weighted", "confident", "none"] = "hard"
-    confident: float = 0.8  # "confident" keeps labels at least so sure
-    weight: float = 0.5  # of a pseudo-labelled window in the loss
-    rounds: int = 1  # more: the model's own predictions refine the labels before each further round
+    confident: Share = 0.8  # "confident" keeps labels at least so sure
+    weight: Weight = 0.5  # of a pseudo-labelled window in the loss
+    rounds: Some = 1  # more: the model's own predictions refine the labels before each further round
 
 
 class Target(Section, frozen=True, kw_only=True):
@@ -147,57 +154,57 @@ class Target(Section, frozen=True, kw_only=True):
     """
 
     kind: Literal["label", "evidence"] = "label"
-    temper: float = 0.3
-    limit: float = 3.0
+    temper: Positive = 0.3
+    limit: Positive = 3.0
 
 
 class Calibrating(Section, frozen=True, kw_only=True):
     """The map from logit to confidence, fitted on held-out subjects."""
 
-    knots_s: tuple[float, ...] = (2.0, 5.0, 10.0, 20.0, 40.0)
-    windows: int = 400  # a knot
-    cap: float = 3.0  # largest calibrated logit of a long window …
-    cap_from_s: float = 30.0  # … from here on; less in proportion before
-    smooth: float = 0.02  # label smoothing: nothing is surer than this
+    knots_s: tuple[Positive, ...] = (2.0, 5.0, 10.0, 20.0, 40.0)
+    windows: Some = 400  # a knot
+    cap: Positive = 3.0  # largest calibrated logit of a long window …
+    cap_from_s: Positive = 30.0  # … from here on; less in proportion before
+    smooth: Part = 0.02  # label smoothing: nothing is surer than this
 
 
 class Ring(Section, frozen=True, kw_only=True):
     """The ring mode: causal Transformers as wide as the full ones, taught after them (0 steps = left out)."""
 
-    layers: int = 3
-    readout: int = 25  # newest outputs whose mean is read
-    hop: int = 5  # ticks between estimates, of the bundle
+    layers: Some = 3
+    readout: Some = 25  # newest outputs whose mean is read
+    hop: Some = 5  # ticks between estimates, of the bundle
     course: Stage = Stage(steps=0, batch=8, rate=1e-3, partial=0.0)  # each branch alone, at every position
     together: Stage = Stage(steps=0, rate=3e-4)  # all branches; without steps each says what it said alone
-    later: float = 0.5  # a position weighs as its share of the window to this power
-    moments: float = 1.0  # weight of the loss on moments, of the first layer's rows (made-up people only)
-    distil: float = 0.0  # weight of the full branch's own opinion of the whole window
+    later: Weight = 0.5  # a position weighs as its share of the window to this power
+    moments: Weight = 1.0  # weight of the loss on moments, of the first layer's rows (made-up people only)
+    distil: Weight = 0.0  # weight of the full branch's own opinion of the whole window
 
 
 class Inference(Section, frozen=True, kw_only=True):
     """How a whole video is judged."""
 
     sampler: Sampler = "window"
-    votes: int = 4  # samples of a video; their logits are averaged
+    votes: Some = 4  # samples of a video; their logits are averaged
 
 
 class Compute(Section, frozen=True, kw_only=True):
     """What it runs on; results depend on ``precision`` and on the number of processes alone."""
 
-    threads: int = 2
-    workers: int = 0  # processes that draw batches; 0 = drawn between the steps
+    threads: Some = 2
+    workers: Count = 0  # processes that draw batches; 0 = drawn between the steps
     precision: Literal["no", "bf16", "fp16"] = "no"
-    save_every: int = 200  # steps between the points that a killed run resumes from
+    save_every: Some = 200  # steps between the points that a killed run resumes from
 
 
 class Delivery(Section, frozen=True, kw_only=True):
     """What the bundle says about itself."""
 
-    poses: int = 4000
-    features: int = 800
-    hop: int = 25
-    prior: float = 0.5
-    warmup_s: float = 8.0
+    poses: Some = 4000
+    features: Some = 800
+    hop: Some = 25
+    prior: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.5
+    warmup_s: Weight = 8.0
     data: str = "simulated people"
     note: str = "Trained on made-up people: no real-world meaning."
     licence: str = "Apache-2.0"
@@ -207,7 +214,7 @@ class Recipe(Section, frozen=True, kw_only=True):
     """All of a training run."""
 
     name: str
-    seed: int = 0
+    seed: Count = 0
     compute: Compute = Compute()
     model: Model = Model()
     video: Video = Video()
@@ -226,7 +233,22 @@ class Recipe(Section, frozen=True, kw_only=True):
     delivery: Delivery = Delivery()
 
     def __post_init__(self) -> None:
-        """ValueError for neighbours in time where rows are a sparse sample that has none."""
+        """ValueError for values that do not fit together: neighbours in time where rows are a sparse sample
+        that has none, widths that heads cannot share, a profile of nobody."""
+        for name in ("keypoints", "image"):
+            sizes = getattr(self.model, name)
+            if sizes.dim % (2 * sizes.heads):
+                raise ValueError(f"model.{name}.dim must be a multiple of twice its heads")
+        if self.model.text.dim % self.model.text.heads:
+            raise ValueError("model.text.dim must be a multiple of its heads")
+        if self.model.local and not self.model.local % 2:
+            raise ValueError("model.local must be odd, or 0")
+        if not self.data.branches:
+            raise ValueError("data.branches must name one at least")
+        for key in ("profile", "easier"):
+            profile = getattr(self.data, key)
+            if profile not in PROFILES and (profile or key == "profile"):
+                raise ValueError(f"data.{key} must be one of {', '.join(PROFILES)}")
         samplers = {s.sampler for s in (self.moments, self.pretrain, self.finetune, self.inference)}
         if {self.ring.course.sampler, self.ring.together.sampler} != {"window"}:
             raise ValueError('the ring mode reads tick after tick, so its sampler must be "window"')

@@ -7,7 +7,7 @@ hard (the paper's), soft, weighted, confident-only. Needs made-up people, whose 
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
@@ -44,6 +44,9 @@ class Cell:
     @property
     def name(self) -> str:
         return f"{self.noise}-{self.form}-{round(100 * self.accuracy)}-of-{round(100 * self.share)}"
+
+
+FIELDS = tuple(field.name for field in fields(Cell))
 
 
 def cells() -> Iterator[Cell]:
@@ -130,16 +133,22 @@ def _write(
     metric = METRICS[METRIC]
     none = over_seeds_and_subjects(without, metric)
     lines: list[dict[str, object]] = [{"without": _plain(none), "seeds": len(without)}]
-    gains: dict[Cell, Interval] = {}
     for cell, said in found.items():
         reached = over_seeds_and_subjects(said, metric)
-        gains[cell] = over_seeds_and_subjects(said, metric, against=without)
+        gain = over_seeds_and_subjects(said, metric, against=without)
         means = {name: float(np.mean([one[name] for one in labels[cell]])) for name in ("right", "joined")}
-        lines.append(asdict(cell) | means | {METRIC: _plain(reached), "gain": _plain(gains[cell])})
+        lines.append(asdict(cell) | means | {METRIC: _plain(reached), "gain": _plain(gain)})
     lines.append({"breaks_even_at": break_even(lines)})
     part = out / f".{RESULTS}.part"
     part.write_text("".join(json.dumps(line) + "\n" for line in lines))
     part.replace(out / RESULTS)
+    draw(out)
+
+
+def draw(out: Path) -> None:
+    """Three pictures of what ``noise.jsonl`` in ``out`` says, beside it."""
+    lines = [json.loads(line) for line in (out / RESULTS).read_text().splitlines()]
+    gains = {Cell(**{f: c[f] for f in FIELDS}): Interval(**c["gain"]) for c in lines if "gain" in c}
     for name, groups in _pictures(gains).items():  # seeds differ by more than labels do: paired gains
         plots.accuracy_vs_noise(
             out / f"{name}.png",
@@ -166,7 +175,7 @@ def break_even(lines: Sequence[dict[str, Any]]) -> float | None:
 TITLES = {
     "noise_form": "What wrong pseudo-labels cost, by form",
     "noise_kind": "By kind of error, hard labels",
-    "noise_number": "By how many join, hard labels",
+    "noise_number": "By how many of the pool join, hard labels",
 }
 
 
@@ -175,7 +184,7 @@ def _pictures(gains: dict[Cell, Interval]) -> dict[str, dict[str, list[Point]]]:
 
     def lines(key: Callable[[Cell], str], chosen: Callable[[Cell], bool]) -> dict[str, list[Point]]:
         groups: dict[str, list[Point]] = {}
-        for cell, interval in sorted(gains.items(), key=lambda item: item[0].accuracy):
+        for cell, interval in sorted(gains.items(), key=lambda item: (item[0].share, item[0].accuracy)):
             if chosen(cell):
                 groups.setdefault(key(cell), []).append(Point(cell.accuracy, interval, 0))
         return groups
@@ -184,7 +193,7 @@ def _pictures(gains: dict[Cell, Interval]) -> dict[str, dict[str, list[Point]]]:
         "noise_form": lines(lambda c: c.form, lambda c: c.noise == "even" and c.share == 1),
         "noise_kind": lines(lambda c: c.noise, lambda c: c.form == "hard" and c.share == 1),
         "noise_number": lines(
-            lambda c: f"{c.share:.0%} of the pool", lambda c: c.noise == "even" and c.form == "hard"
+            lambda c: f"{c.share:.0%} join", lambda c: c.noise == "even" and c.form == "hard"
         ),
     }
 

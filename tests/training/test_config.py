@@ -36,6 +36,29 @@ def test_malformed_recipes_get_one_sentence(text):
         parse(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("seed = -1", "`int` >= 0 - at `$.seed`"),
+        ("[pretrain]\nsteps = -5", "`int` >= 0 - at `$.pretrain.steps`"),
+        ("[pretrain]\nbatch = 0", "`int` >= 1 - at `$.pretrain.batch`"),
+        ("[finetune]\nrate = nan", "`float` > 0.0 - at `$.finetune.rate`"),
+        ("[finetune]\nseconds = [0, 4]", "`float` > 0.0 - at `$.finetune.seconds"),
+        ("[splitting]\nhidden = 1.5", "`float` < 1.0 - at `$.splitting.hidden`"),
+        ("[model.keypoints]\ndim = 15", "model.keypoints.dim must be a multiple of twice its heads"),
+        ("[model.text]\nheads = 3", "model.text.dim must be a multiple of its heads"),
+        ("[model]\nlocal = 4", "model.local must be odd"),
+        ('[data]\nprofile = "plan"', "data.profile must be one of standard, plain, demo"),
+        ('[data]\neasier = "easy"', "data.easier must be one of standard, plain, demo"),
+        ("[data]\nbranches = []", "data.branches must name one"),
+    ],
+)
+def test_values_out_of_range_get_one_sentence(text, said):
+    with pytest.raises(UsageError, match="malformed") as error:
+        parse(f'name = "x"\n{text}\n')
+    assert said in str(error.value)
+
+
 def test_a_sparse_sample_has_no_neighbours_to_mix():
     text = 'name = "x"\n[model]\nlocal = 5\n'
     assert parse(text).model.local == 5

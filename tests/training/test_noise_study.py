@@ -139,5 +139,23 @@ def test_where_weak_supervision_begins_to_help(gains, expected):
     assert found == (None if expected is None else pytest.approx(expected))
 
 
+def test_pictures_come_from_the_results_file(tmp_path, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(
+        noise_study.plots,
+        "accuracy_vs_noise",
+        lambda path, groups, *_, **__: drawn.update({path.name: groups}),
+    )
+    gain = {"low": -0.1, "high": 0.1}
+    cells = [line(0.6, 0.01), line(1.0, 0.03), line(0.6, -0.02, share=0.25), line(0.8, 0.02, form="soft")]
+    lines = [{"without": {}, "seeds": 1}, *({**c, "gain": c["gain"] | gain} for c in cells)]
+    lines.append({"breaks_even_at": None})
+    (tmp_path / RESULTS).write_text("".join(json.dumps(one) + "\n" for one in lines))
+    noise_study.draw(tmp_path)
+    assert list(drawn) == ["noise_form.png", "noise_kind.png", "noise_number.png"]
+    assert list(drawn["noise_number.png"]) == ["25% join", "100% join"]
+    assert [(p.at, p.figure.value) for p in drawn["noise_form.png"]["hard"]] == [(0.6, 0.01), (1.0, 0.03)]
+
+
 def test_a_cell_has_a_name_that_says_it():
     assert replace(Cell(0.644), noise="class", form="soft").name == "class-soft-64-of-100"

@@ -39,6 +39,7 @@ def _picture(path: Path, width: float, height: float, title: str) -> Iterator[Fi
         figure = Figure(figsize=(width, height), layout="constrained")
         figure.suptitle(title, fontsize=11)
         yield figure
+        path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(path.name + ".part")
         figure.savefig(part, format="png", metadata={"Software": None})
         part.replace(path)
@@ -133,12 +134,12 @@ def learning_curves(
     path: Path,
     log: Sequence[Mapping[str, Any]],
     *,
-    validation: str = "balanced_accuracy",
+    validation: str = "loss",
     title: str = "Learning curves",
 ) -> None:
     """Loss of every stage, and below it what the held-out fold said, from the lines of a run's log.
 
-    A line's ``validation`` is a number, or figures of which the one called ``validation`` is drawn. Lines
+    A line's ``validation`` is a loss, or figures of which the one called ``validation`` is drawn. Lines
     without a loss or a validation are left alone. Raises UsageError if no line has a loss.
     """
     lines = [line for line in log if "step" in line and ("loss" in line or "validation" in line)]

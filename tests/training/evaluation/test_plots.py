@@ -91,10 +91,11 @@ def test_learning_curves_show_each_stage_that_learns(tmp_path, figures):
     assert shown[-1].lines[0].get_xydata().tolist() == [[k, k / 4] for k in (1, 2, 3)]
 
 
-def test_a_number_serves_as_validation(tmp_path, figures):
+def test_a_number_is_the_loss_on_the_held_out_fold(tmp_path, figures):
     log = [{"stage": "s", "step": k, "loss": 1.0, "validation": k / 4} for k in (1, 2)]
     plots.learning_curves(tmp_path / "p.png", log)
     assert figures[0].axes[1].lines[0].get_ydata().tolist() == [0.25, 0.5]
+    assert figures[0].axes[1].get_ylabel() == "held-out\nloss"
 
 
 def test_a_log_without_losses_is_refused(tmp_path):

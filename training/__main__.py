@@ -62,7 +62,7 @@ LabelsOption = Annotated[
     ),
 ]
 SeedOption = Annotated[
-    int | None, typer.Option("--seed", help="In place of the recipe's.", show_default=False)
+    int | None, typer.Option("--seed", min=0, help="In place of the recipe's.", show_default=False)
 ]
 
 
@@ -211,7 +211,7 @@ def extract(
     frames: Annotated[int, typer.Option("--frames", min=0, help="Portraits of each video to keep.")] = 0,
     partial: Annotated[bool, typer.Option("--partial", help="Some labelled videos are not there.")] = False,
     licence: Annotated[str, typer.Option("--licence", help="Of the videos.")] = "not stated",
-    seed: Annotated[int, typer.Option("--seed", help="Of our own split by subject.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of our own split by subject.")] = 0,
     imigue: Annotated[
         bool,
         typer.Option("--imigue", help="Videos of iMiGUE, named 0001.mp4 and so on: its published splits."),
@@ -300,6 +300,14 @@ def main() -> None:
         app()
     except UndertoneError as error:
         typer.echo(f"undertone-training: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:  # a file where a directory should be, a full disk, no permission
+        where, why = error.filename or "a file", error.strerror or error
+        typer.echo(
+            f"undertone-training: {where}: expected to read or write it, found: {why}; correct the path or "
+            "make room.",
+            err=True,
+        )
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -19,7 +19,7 @@ from training.evaluation import predictions
 from training.evaluation.predictions import Prediction
 from training.judging import Panel, whole
 from training.labelling.labels import Labels
-from training.materials import Materials, Setting, from_corpus
+from training.materials import Materials, Setting, from_corpus, parts_of, people_of
 from training.progress import fingerprint
 
 PREDICTIONS = "predictions.jsonl"
@@ -35,6 +35,11 @@ class Ground:
 
     def materials(self, recipe: Recipe, setting: Setting) -> Materials:
         return from_corpus(recipe, self.store, setting, self.labels, self.parts)
+
+    def people(self, recipe: Recipe, setting: Setting) -> str:
+        """What ``materials`` would be bound to, without making them."""
+        split = recipe.splitting.split
+        return people_of(self.store, self.parts or parts_of(self.store, split), setting)
 
 
 def run_cell(
@@ -52,8 +57,9 @@ def run_cell(
     or other labels made.
     """
     if (out / PREDICTIONS).exists():
-        _check(out, recipe, ground.labels or Labels())
-        return read(out, ground)
+        found = read(out, ground)
+        _check(out, recipe, ground, setting)
+        return found
     materials = materials or ground.materials(recipe, setting)
     if after is None:
         checkpoint = runs.run(recipe, out, materials)
@@ -85,11 +91,13 @@ def check_recipe(out: Path, path: Path, recipe: Recipe) -> None:
         )
 
 
-def _check(out: Path, recipe: Recipe, labels: Labels) -> None:
-    """A table of two recipes' or two labellers' cells would compare what nobody asked for."""
+def _check(out: Path, recipe: Recipe, ground: Ground, setting: Setting) -> None:
+    """A table of two recipes', corpora's or labellers' cells would compare what nobody asked for."""
     check_recipe(out, out / runs.FINETUNED / RECIPE, recipe)
     about = out / runs.FINETUNED / ABOUT
     if about.exists():
-        began, mark = json.loads(about.read_text()).get("told", {}), runs.told(labels, recipe)
+        noted = json.loads(about.read_text())
+        runs.check_people(out, noted.get("people"), ground.people(recipe, setting))
+        began, mark = noted.get("told", {}), runs.told(ground.labels or Labels(), recipe)
         for kind in mark:
             runs.check_told(out, kind, began.get(kind, ""), mark)

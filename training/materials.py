@@ -5,6 +5,8 @@ training subjects whose labels are hidden (``inductive``: the test videos are ne
 videos themselves (``transductive``, the paper's setting); videos without any label join either.
 """
 
+import hashlib
+import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -51,6 +53,7 @@ class Materials:
     subject_disjoint: bool = True  # training and test share no subject
     setting: Setting = "inductive"
     corpus: str = ""  # name of the corpus on disk, if it is one
+    people: str = ""  # SHA-256 of its recordings and of who is for what (``people_of``)
     labels: Labels = field(default_factory=Labels)  # what a labeller said, if there is one
     cut: Cut = field(default_factory=Cut)  # what the training texts lose to BERT's length
     bert: Pretrained | None = None  # that the text branch begins with
@@ -145,11 +148,16 @@ def from_corpus(
     in place of the recipe's split (cross-validation).
     """
     split, said = recipe.splitting, labels or Labels()
-    parts = parts or {name: store.ids(split.split, name) for name in ("train", "test")}
+    parts = parts or parts_of(store, split.split)
     disjoint = store.index.splits[split.split].subject_disjoint if split.split in store.index.splits else True
     skipped: list[str] = []
     entries = [e for e in map(store.entries.__getitem__, parts["train"]) if usable(e, skipped)]
     asked = [e for e in map(store.entries.__getitem__, parts["test"]) if usable(e, skipped)]
+    if not entries and skipped:
+        raise UsageError(
+            f"{store.folder}: expected videos with a label and of a second at least to learn from, found "
+            f"none ({listed(skipped, 3)}); import others."
+        )
     divided = divide(entries, recipe)
     _fitting(entries, recipe)
     _known(said, store)
@@ -200,10 +208,26 @@ def from_corpus(
         disjoint,
         setting,
         store.index.name,
+        people_of(store, parts, setting),
         said,
         cut,
         bert,
     )
+
+
+def parts_of(store: Store, split: str) -> dict[str, Collection[str]]:
+    """Ids of "train" and "test" of a split by name. UsageError for an unknown one."""
+    return {name: store.ids(split, name) for name in ("train", "test")}
+
+
+def people_of(store: Store, parts: Mapping[str, Collection[str]], setting: Setting) -> str:
+    """SHA-256 of every recording by content, subject and label, of who is in which part, and of the setting.
+
+    A run is bound to it, or people whom it has learnt from might be tested as strangers.
+    """
+    entries = [(e.id, e.sha256, e.subject, e.label) for e in store.index.entries]
+    chosen = {name: sorted(ids) for name, ids in parts.items()}
+    return hashlib.sha256(json.dumps([entries, chosen, setting], sort_keys=True).encode()).hexdigest()
 
 
 def _cut(texts: Iterable[str], tokenizer: Tokenizer, recipe: Recipe) -> Cut:

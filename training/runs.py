@@ -46,6 +46,13 @@ def run_pretrain(recipe: Recipe, out: Path, materials: Materials) -> Checkpoint:
     pools = materials.pools
     if not pools.labelled:
         raise UsageError("expected labelled recordings to train on, found none; check the corpus and split.")
+    if not branches_of(pools):
+        wanted = " or ".join(recipe.data.branches)
+        raise UsageError(
+            f"expected recordings with what data.branches asks for ({wanted}), found none; use another "
+            "corpus or other branches."
+        )
+    check_people(out, _noted(out).get("people"), materials.people)
     mark = told(materials.labels, recipe)
     before = "" if (out / STATE).exists() else mark["texts"]  # a run from before this was noted had no labels
     check_told(out, "texts", _noted(out).get("texts", before), mark)
@@ -63,13 +70,14 @@ def run_pretrain(recipe: Recipe, out: Path, materials: Materials) -> Checkpoint:
         texts = str(materials.cut)
         bert = {"source": bert.text.source, "sha256": bert.text.sha256} if bert else None
         trainer.log(stage="corpus", **counts, told=said, skipped=materials.skipped, texts=texts, bert=bert)
-    _note(trainer, out, {"texts": mark["texts"]})
+    _note(trainer, out, {"texts": mark["texts"], "people": materials.people})
     pretrain(trainer, model, pools)
     about = {
         "stage": PRETRAINED,
         "branches": branches_of(pools),
         "wins": win_share(pools.labelled),  # of the training labels
         "told": {"texts": mark["texts"]},
+        "people": materials.people,
         "text_form": materials.labels.form,
         "extractors": msgspec.to_builtins(materials.extractors),
     }
@@ -82,6 +90,7 @@ def run_pretrain(recipe: Recipe, out: Path, materials: Materials) -> Checkpoint:
 def run_finetune(first: Checkpoint, out: Path, materials: Materials) -> Checkpoint:
     """Stage 2 and calibration of what stage 1 left; the model is changed in place."""
     recipe, model, pools = first.recipe, first.model, materials.pools
+    check_people(out, first.about.get("people"), materials.people)
     mark = told(materials.labels, recipe)
     check_told(out, "texts", first.about.get("told", {}).get("texts"), mark)
     check_told(out, "wins", _noted(out).get("wins", mark["wins"]), mark)
@@ -117,6 +126,7 @@ def run_ring(full: Checkpoint, out: Path, materials: Materials) -> Checkpoint:
             f"{recipe.name}: expected a recipe with ring.course.steps, found none; give one with --recipe."
         )
     check([*pools.held_out, *pools.warped_held_out], recipe)
+    check_people(out, full.about.get("people"), materials.people)
     mark = told(materials.labels, recipe)
     for kind in mark:
         check_told(out, kind, _noted(out).get(kind, mark[kind]), mark)
@@ -166,6 +176,16 @@ def check_told(out: Path, kind: str, began: str | None, mark: Mapping[str, str])
         raise UsageError(
             f"{out}: expected the labeller's {kind} that its results began with, found others; "
             "give these with --labels, choose another --out, or remove the directory to begin again."
+        )
+
+
+def check_people(out: Path, began: str | None, people: str) -> None:
+    """UsageError where ``out`` began on another corpus, split or setting: test people of the one may have
+    been learnt from in the other. Runs from before this was noted say nothing of it."""
+    if began is not None and began != people:
+        raise UsageError(
+            f"{out}: expected the corpus, split and setting that this run began with, found another; give "
+            "these, choose another --out, or remove the directory to begin again."
         )
 
 

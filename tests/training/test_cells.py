@@ -160,6 +160,48 @@ def test_a_killed_run_does_not_go_on_with_other_labels(
     assert (tmp_path / "progress.safetensors").read_bytes() == before
 
 
+def test_a_run_does_not_go_on_in_another_setting_or_corpus(quick_recipe, store, tmp_path):
+    """Test people learnt from in the one would be reported as strangers in the other."""
+    here = from_corpus(quick_recipe, store, "transductive")
+    first = runs.run_pretrain(quick_recipe, tmp_path, here)
+    entries = tuple(structs.replace(e, sha256="0" * 64) for e in store.index.entries)
+    changed = type(store)(store.folder, structs.replace(store.index, entries=entries))
+    parts = {name: store.ids("disjoint", name) for name in ("train", "validation")}
+    others = (
+        from_corpus(quick_recipe, store),
+        from_corpus(quick_recipe, changed, "transductive"),
+        from_corpus(quick_recipe, store, "transductive", parts={**parts, "test": parts["validation"]}),
+    )
+    for other in others:
+        for start in (
+            lambda m: runs.run(quick_recipe, tmp_path, m),
+            lambda m: runs.run_finetune(first, tmp_path, m),
+        ):
+            with pytest.raises(
+                UsageError, match="expected the corpus, split and setting that this run began"
+            ):
+                start(other)
+    full = runs.run(quick_recipe, tmp_path, here)
+    assert full.about["setting"] == "transductive"
+    assert full.about["people"] == here.people
+
+
+def test_a_finished_cell_is_of_its_own_corpus(quick_recipe, store, tmp_path, no_training):
+    found = run_cell(quick_recipe, Ground(store), "inductive", tmp_path)
+    no_training()
+    assert run_cell(quick_recipe, Ground(store), "inductive", tmp_path) == found
+    entries = tuple(structs.replace(e, sha256="0" * 64) for e in store.index.entries)
+    changed = type(store)(store.folder, structs.replace(store.index, entries=entries))
+    with pytest.raises(UsageError, match="expected the corpus, split and setting that this run began with"):
+        run_cell(quick_recipe, Ground(changed), "inductive", tmp_path)
+
+
+def test_a_branch_that_nothing_feeds_is_said(quick_recipe, store, tmp_path):
+    recipe = structs.replace(quick_recipe, data=structs.replace(quick_recipe.data, branches=("image",)))
+    with pytest.raises(UsageError, match=r"what data.branches asks for \(image\), found none; use another"):
+        runs.run_pretrain(recipe, tmp_path, from_corpus(recipe, store))
+
+
 def test_stage_2_reads_the_texts_that_stage_1_learnt(quick_recipe, store, tmp_path):
     first = runs.run_pretrain(quick_recipe, tmp_path / "first", from_corpus(quick_recipe, store))
     other = from_corpus(quick_recipe, store, labels=Labels(texts={"made-00000": "a nod"}))

@@ -50,6 +50,11 @@ def test_every_command_explains_itself():
     [
         (["run", "huge", "--out", "x"], "huge: expected a recipe"),
         (["deliver", "nowhere", "--out", "x"], "expected a checkpoint"),
+        (["curves", "/dev/null/run"], "expected a run"),
+        (
+            ["corpus", "simulate", "a", "--recordings", "1", "--out", "/dev/null/a"],
+            "/dev/null/a/recordings: expected to read or write it",
+        ),
     ],
 )
 def test_errors_are_one_sentence(arguments, sentence, monkeypatch, capsys, tmp_path):

@@ -20,7 +20,7 @@ app = typer.Typer(
 )
 
 OutOption = Annotated[Path, typer.Option("--out", help="Directory of the corpus.")]
-SeedOption = Annotated[int, typer.Option("--seed", help="Of our own split by subject.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of our own split by subject.")]
 PartialOption = Annotated[
     bool, typer.Option("--partial", help="Some labelled videos are not there; import the others.")
 ]
@@ -35,7 +35,9 @@ def simulate(
     ] = "standard",
     recordings: Annotated[int, typer.Option("--recordings", min=0, help="People, one each.")] = 300,
     seconds: Annotated[float, typer.Option("--seconds", min=0.04, help="Length of each.")] = 100.0,
-    seed: Annotated[int, typer.Option("--seed", help="Of the first person; the next have the next.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Of the first person; the next have the next.")
+    ] = 0,
     shares: Annotated[str, typer.Option("--shares", help="Of train, validation and test.")] = "0.7,0.15,0.15",
 ) -> None:
     """Made-up people, half of each class.
@@ -162,8 +164,12 @@ def _progress(title: str, total: int) -> Iterator[Callable[[str], None]]:
 def _shares(text: str) -> dict[str, float]:
     try:
         values = [float(word) for word in text.split(",")]
-        return dict(zip(("train", "validation", "test"), values, strict=True))
+        found = dict(zip(("train", "validation", "test"), values, strict=True))
+        if not (abs(sum(values) - 1) < 1e-6 and min(values) > 0):
+            raise ValueError
+        return found
     except ValueError as error:
         raise UsageError(
-            f"--shares: expected three numbers such as 0.7,0.15,0.15, found {text!r}; correct it."
+            f"--shares: expected three shares that add up to 1, such as 0.7,0.15,0.15, found {text!r}; "
+            "correct them."
         ) from error

@@ -28,6 +28,7 @@ def draw(report: Report, path: str | Path) -> None:
     _subjects(axes[1, 1], report)
     for axis in axes.flat:
         axis.spines[["top", "right"]].set_visible(False)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, format="png")
 
 

@@ -50,6 +50,8 @@ def read(path: str | Path) -> dict[str, Label]:
                 f"{path}, line {number}: expected one subject and result for video {id}, found "
                 f"{label.subject} with {word!r} after another; correct the file."
             )
+    if not found:
+        raise UsageError(f"{path}: expected a header and a line a video, found none; fill it in.")
     return found
 
 

@@ -65,7 +65,7 @@ def disjoint_split(entries: Iterable[Entry], shares: dict[str, float], seed: int
             groups[entry.subject].append(entry)
     if len(groups) < len(shares):
         raise UsageError(
-            f"expected at least {len(shares)} labelled subjects for {', '.join(shares)}, found "
+            f"expected at least {len(shares)} labelled subjects for {listed(shares, 5)}, found "
             f"{len(groups)}; import more or ask for fewer parts."
         )
     wins = {s: sum(e.label == 1 for e in found) for s, found in groups.items()}

@@ -22,6 +22,8 @@ def test_both_kinds_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("", "expected a header and a line a video, found none"),
+        ("id,subject,label\n", "expected a header and a line a video, found none"),
         ("id,label\na,win\n", "found no subject; add it"),
         ("id,subject,label\na,x,draw\n", "line 2: expected win or loss .* found 'draw'"),
         ("id,subject,label\n,x,win\n", "line 2: expected an id and a subject"),

@@ -11,18 +11,24 @@ import torch
 from msgspec import structs
 from torch import nn
 
+from export import golden as writing
 from export.bundle import copied
 from export.ring import Ring, bands_of
 from export.ring_graphs import RingBranch, write_branch
 from export.untrained import write_untrained
-from stream.contract import Bundle, Graph, Manifest, Mode, Steps, Window, load
+from stream.contract import Bundle, Golden, Graph, Manifest, Mode, Steps, Window, load
+from stream.features import ImageEncoder
+from stream.golden import Inputs
 from stream.records import Floats, Mask
+from stream.temporal.full import FullMode
 from stream.temporal.ring import RingHost
+from stream.text import Pieces
 
 SMALL = Window(poses=100, features=20)
 WIDTHS = SMALL.widths
 WARMUP_S = 1.0  # of a window of four
 DIM, HEADS, SPAN, LAYERS, READOUT = 16, 2, 101, 3, 25
+TICKS = 130  # of the golden clip
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +137,73 @@ def with_ring(bundle: Bundle, folder: Path, rings: dict[str, Small]) -> Bundle:
         )
 
     return copied(bundle, folder, fill)
+
+
+def watched() -> Inputs:
+    """Somebody who moves, with a cut; every hop is taken on the way to a moment."""
+    rng = np.random.default_rng(0)
+    return Inputs(
+        points=(rng.uniform(200, 400, (137, 2)) + rng.normal(0, 3, (TICKS, 137, 2))).astype(np.float32),
+        valid=rng.random((TICKS, 137)) < 0.9,
+        boxes=np.tile(np.array([100, 100, 500, 500], np.float32), (TICKS, 1)),
+        cuts=np.arange(TICKS) == 70,
+        features=rng.normal(0, 1, (26, 16)).astype(np.float32),
+        feature_mask=rng.random(26) < 0.8,
+        text=Pieces(np.arange(32)[None] % 20, np.ones((1, 32), np.bool_)),
+        portraits=rng.integers(0, 255, (2, 28, 28, 3)).astype(np.uint8),
+        moments=np.array([7, 60, 129, 200]),
+    )
+
+
+def with_golden(bundle: Bundle, folder: Path, change: Callable[[Path], None] = lambda path: None) -> Bundle:
+    """``bundle`` with golden tensors; ``change`` may spoil their file."""
+
+    def fill(fresh: Path) -> Manifest:
+        here, image = structs.replace(bundle, folder=fresh), bundle.manifest.image
+        assert image is not None
+        full = FullMode(here) if "full" in bundle.manifest.modes else None
+        files = writing.write(here, full, ImageEncoder(here, image), [watched()])
+        change(fresh / files[0])
+        said = Golden(files=files, inputs="made up", outputs="its own graphs")
+        return structs.replace(bundle.manifest, golden=said)
+
+    return copied(bundle, folder, fill)
+
+
+@pytest.fixture(scope="session")
+def golden_of() -> Callable[..., Bundle]:
+    """A bundle and a folder → the same with golden tensors."""
+    return with_golden
+
+
+@pytest.fixture(scope="session")
+def proven(both: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """Both modes with a fusion each, and golden tensors."""
+    folder = tmp_path_factory.mktemp("proven")
+
+    def fill(fresh: Path) -> Manifest:
+        ring = both.manifest.modes["ring"]
+        shutil.copyfile(fresh / ring.fusion.file, fresh / "ring_fusion.onnx")
+        own = structs.replace(ring, fusion=structs.replace(ring.fusion, file="ring_fusion.onnx"))
+        return structs.replace(both.manifest, modes={**both.manifest.modes, "ring": own})
+
+    return with_golden(copied(both, folder / "first", fill), folder / "proven")
+
+
+@pytest.fixture(scope="session")
+def alone(proven: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A ring mode and no other, with golden tensors."""
+    folder = tmp_path_factory.mktemp("alone")
+
+    def fill(fresh: Path) -> Manifest:
+        full = proven.manifest.modes["full"]
+        for graph in (full.branches["keypoints"], full.branches["image"], full.fusion):
+            (fresh / graph.file).unlink()
+        shutil.rmtree(fresh / "golden")
+        modes = {"ring": proven.manifest.modes["ring"]}
+        return structs.replace(proven.manifest, modes=modes, golden=None)
+
+    return with_golden(copied(proven, folder / "first", fill), folder / "alone")
 
 
 @pytest.fixture(params=["plain", "local"])

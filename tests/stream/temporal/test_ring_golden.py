@@ -8,47 +8,14 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from export import golden as writing
-from export.bundle import copied
 from stream import gate, golden, parity
-from stream.contract import Bundle, Golden, Manifest
+from stream.contract import Bundle
 from stream.errors import BundleError
-from stream.features import ImageEncoder
-from stream.golden import Inputs
-from stream.temporal.full import FullMode
-from stream.text import Pieces
 
-TICKS = 130
+GoldenOf = Callable[..., Bundle]
 
 
-def clip() -> Inputs:
-    rng = np.random.default_rng(0)
-    return Inputs(
-        points=(rng.uniform(200, 400, (137, 2)) + rng.normal(0, 3, (TICKS, 137, 2))).astype(np.float32),
-        valid=rng.random((TICKS, 137)) < 0.9,
-        boxes=np.tile(np.array([100, 100, 500, 500], np.float32), (TICKS, 1)),
-        cuts=np.arange(TICKS) == 70,
-        features=rng.normal(0, 1, (26, 16)).astype(np.float32),
-        feature_mask=rng.random(26) < 0.8,
-        text=Pieces(np.arange(32)[None] % 20, np.ones((1, 32), np.bool_)),
-        portraits=rng.integers(0, 255, (2, 28, 28, 3)).astype(np.uint8),
-        moments=np.array([7, 60, 129, 200]),
-    )
-
-
-def golden_of(bundle: Bundle, folder: Path, change: Callable[[Path], None] = lambda path: None) -> Bundle:
-    def fill(fresh: Path) -> Manifest:
-        here = structs.replace(bundle, folder=fresh)
-        assert bundle.manifest.image is not None
-        files = writing.write(here, FullMode(here), ImageEncoder(here, bundle.manifest.image), [clip()])
-        change(fresh / files[0])
-        said = Golden(files=files, inputs="made up", outputs="its own graphs")
-        return structs.replace(bundle.manifest, golden=said)
-
-    return copied(bundle, folder, fill)
-
-
-def test_both_modes_give_their_golden_answers(both: Bundle, tmp_path: Path) -> None:
+def test_both_modes_give_their_golden_answers(both: Bundle, golden_of: GoldenOf, tmp_path: Path) -> None:
     bundle = golden_of(both, tmp_path / "golden")
     (kept,) = golden.load(bundle)
     assert kept.ring is not None
@@ -63,7 +30,7 @@ def test_both_modes_give_their_golden_answers(both: Bundle, tmp_path: Path) -> N
     assert report.estimates == 2 * 2 * 4
 
 
-def test_a_ring_that_says_something_else_is_named(both: Bundle, tmp_path: Path) -> None:
+def test_a_ring_that_says_something_else_is_named(both: Bundle, golden_of: GoldenOf, tmp_path: Path) -> None:
     def wrong(path: Path) -> None:
         kept = golden._read(path)
         assert kept.ring is not None
@@ -76,7 +43,9 @@ def test_a_ring_that_says_something_else_is_named(both: Bundle, tmp_path: Path) 
     assert "ring-image" in report.worst
 
 
-def test_an_older_golden_file_still_loads_and_does_not_prove_a_ring(both: Bundle, tmp_path: Path) -> None:
+def test_an_older_golden_file_still_loads_and_does_not_prove_a_ring(
+    both: Bundle, golden_of: GoldenOf, tmp_path: Path
+) -> None:
     def older(path: Path) -> None:
         kept = golden._read(path)
         golden.save(path, kept.inputs, kept.answers)

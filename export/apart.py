@@ -2,7 +2,7 @@
 
 ONNX Runtime packs constant weights of two dimensions once, those of three anew at every run, and has int8 by
 channel for two only. So the streams that torch reads side by side are read one by one in a file: the same
-sums, of 5 rows at a time in little more than half of the time.
+sums in less time (three streams, width 256: 12 % less for one new row, 23 % for five, on one core).
 """
 
 import numpy as np

@@ -128,7 +128,7 @@ class RingMode:
 
     def missed(self, since: int) -> bool:
         """Whether any tick after ``since`` was overwritten before it was taken."""
-        return self._missed > since
+        return self._missed > max(since, -1)
 
     # -- saying --------------------------------------------------------------------------------------
 

@@ -153,6 +153,16 @@ def test_ticks_that_were_overwritten_are_a_gap_and_said(both: Bundle) -> None:
     assert not late._temporal.missed(500 - 100)
 
 
+def test_nothing_is_missed_before_the_window_is_full(both: Bundle) -> None:
+    """The window then reaches back to before the first tick."""
+    young = analyzer(both, mode="ring")
+    for frame in frames(30):
+        young.observe(frame)
+    young.estimate()
+    assert 30 < both.manifest.window.poses
+    assert not young._temporal.missed(29 - both.manifest.window.poses)
+
+
 def test_a_jump_of_the_media_clock_is_no_miss(both: Bundle) -> None:
     live = analyzer(both)
     *some, last = frames(60)

@@ -43,7 +43,7 @@ def stack():
     return co.Sequential(
         *(
             co.SingleOutputTransformerEncoderLayer(
-                DIM, HEADS, FEEDFORWARD, dropout=0.0, activation=torch.nn.functional.gelu, sequence_len=BAND
+                DIM, HEADS, FEEDFORWARD, dropout=0.0, activation=torch.nn.GELU(), sequence_len=BAND
             )
             for _ in range(LAYERS)
         )

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import record
 import torch
+from msgspec import structs
 from torch import nn
 
 from export import precision
@@ -33,7 +34,7 @@ from export.ring import Ring, RingLayer, bands_of
 from export.ring_graphs import HOPS, RingBranch, write_branch
 from export.to_onnx import export
 from export.traceable import Encoder
-from stream.contract import Steps, Window
+from stream.contract import Graph, Steps, Window
 from stream.engine import Engine
 from stream.skeleton import GROUPS
 from stream.temporal.ring import RingHost
@@ -75,15 +76,15 @@ def apart(branch: RingBranch, host: RingHost, rows: int) -> float:
     return float((found - expected).norm() / expected.norm())
 
 
-def full_graphs(folder: Path) -> dict[str, Path]:
+def full_graphs(folder: Path) -> dict[str, Graph]:
     """The same depth and width over the whole window: float32, and with int8 products."""
     encoders = {name: Encoder(DIM, LAYERS, HEADS, FEEDFORWARD) for name in GROUPS}
     module = Keypoints(WINDOW, {n: spatial(w) for n, w in WINDOW.widths.items()}, encoders, DIM, OUT)
     inputs = {n: torch.randn(1, WINDOW.poses, w) for n, w in WINDOW.widths.items()}
     inputs |= {f"{n}_mask": torch.ones(1, WINDOW.poses, dtype=torch.bool) for n in GROUPS}
-    export(module, inputs, "vector", folder / "full.onnx")
-    precision.int8(folder / "full.onnx", folder / "full-int8.onnx")
-    return {"fp32": folder / "full.onnx", "int8": folder / "full-int8.onnx"}
+    graph = export(module, inputs, "vector", folder / "full.onnx")
+    precision.int8(folder / graph.file, folder / "full-int8.onnx")
+    return {"fp32": graph, "int8": structs.replace(graph, file="full-int8.onnx")}
 
 
 class Peer:
@@ -189,8 +190,9 @@ def main() -> None:
         filled(WINDOW.poses // 25)
         sides: dict[str, tuple[Updates, int]] = {f"hop_{hop}": (ring_updates(host, hop), 40) for hop in HOPS}
         sides["peer"] = (lambda count: peer.ask({"time": count})["ms"], 40)
-        for kind, path in fulls.items():
-            sides[f"full_{kind}"] = (full_updates(Engine(path, threads=options.threads)), 1)
+        for kind, graph in fulls.items():
+            engine = Engine(work / graph.file, graph, threads=options.threads)
+            sides[f"full_{kind}"] = (full_updates(engine), 1)
         took: dict[str, list[float]] = {side: [] for side in sides}
         blocks: dict[str, list[float]] = {side: [] for side in sides}
         for updates, _ in sides.values():

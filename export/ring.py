@@ -93,7 +93,7 @@ class RingLayer(nn.Module):
         outside = ((age < 0) | (age >= self.band)).to(q.dtype) * MASKED
         mask = (bias[..., None, start:last] + outside).flatten(0, 1)[:, None]
         q, k, v = (x[..., start:last, :].flatten(0, 1) for x in (q, k, v))
-        heard = F.scaled_dot_product_attention(q[..., first - start :, :], k, v, attn_mask=mask)
+        heard = F.scaled_dot_product_attention(q[..., first - start :, :], k, v, attn_mask=mask, scale=1.0)
         return heard.reshape(len(bias), -1, *heard.shape[1:])
 
     def step(
@@ -107,7 +107,7 @@ class RingLayer(nn.Module):
         """
         s, h, d = x.shape
         q, k, v = (part[:, 0] for part in self._heads(x[:, None], cos, sin))
-        q, k = q * self.width**-0.5, k.transpose(-1, -2)
+        k = k.transpose(-1, -2)
         cached = keys.shape[-1]
         scores = torch.cat((q @ keys + bias[:, None], q @ k + among[:, None]), dim=-1)
         old, new = torch.split(torch.softmax(scores, dim=-1), [cached, h], dim=-1)
@@ -118,7 +118,9 @@ class RingLayer(nn.Module):
         s, b, t, _ = x.shape
         both = self.into(_normed(x)).reshape(s, b, t, 3, self.heads, self.width)
         q, k, v = both.permute(3, 0, 1, 4, 2, 5).unbind(0)
-        return rotated(q, cos, sin), rotated(k, cos, sin), v
+        # Scaled before it is turned: a factor right before the product with the cache would be fused into it,
+        # and ONNX Runtime's fast path for one row takes none.
+        return rotated(q * self.width**-0.5, cos, sin), rotated(k, cos, sin), v
 
     def _fed(self, x: Tensor) -> Tensor:
         out: Tensor = x + self.drop(self.down(F.gelu(self.up(_normed(x)))))

@@ -114,7 +114,7 @@ def test_what_is_read_depends_on_exactly_its_reach(local):
             if not moves:
                 v[0, : -1 - back] = 7.0
         difference = float((vectors(part, changed, masks)[-1] - before).abs().max())
-        assert (difference > 1e-12) if moves else (difference == 0.0), back
+        assert (difference > 1e-11) if moves else (difference < 1e-12), back
 
 
 def test_nothing_later_is_read():

@@ -118,6 +118,13 @@ def watch(
     describe_model: Annotated[
         str | None, typer.Option(help="Model that is asked. Default: the provider's.", show_default=False)
     ] = None,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A name of the player, kept out of the descriptions. May be given several times.",
+            show_default=False,
+        ),
+    ] = None,
     notes: Annotated[
         str | None,
         typer.Option(
@@ -182,6 +189,7 @@ def watch(
             describe=describe,
             describe_model=describe_model,
             every_s=every,
+            names=tuple(name or ()),
             notes=notes,
             detector=detector,
             keypoints=keypoints,

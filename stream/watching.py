@@ -50,6 +50,7 @@ class Options:
     describe: str | None = None
     describe_model: str | None = None
     every_s: float = 60.0
+    names: tuple[str, ...] = ()
     notes: str | None = None
     detector: str = "pose"
     keypoints: str = "holistic"
@@ -73,7 +74,7 @@ def run(options: Options) -> None:
         contract.check_extractor(bundle, choice.extractor)
     gate.require(bundle, options.provider, say, threads=options.threads)
     choice.prove(options.provider, say, threads=options.threads)
-    wishes = Wishes(options.describe, options.describe_model, options.every_s, options.notes)
+    wishes = Wishes(options.describe, options.describe_model, options.every_s, options.notes, options.names)
     text = live_text(wishes, bundle, pace)
     with ExitStack() as stack:
         if text is not None:

@@ -34,6 +34,7 @@ class Wishes:
     model: str | None = None
     every_s: float = 60.0
     notes: str | None = None  # a path, or - for standard input
+    names: tuple[str, ...] = ()  # of people, kept out of what is told
 
     @property
     def any(self) -> bool:
@@ -168,7 +169,7 @@ def _gemini(wishes: Wishes, minute: Minute, newest: Newest, form: "TextForm") ->
         provider,
         load(PROMPT),
         Sampling(wishes.model or GEMINI_MODEL, fps=FPS),
-        lambda reply: render(reply.answer, form=form),
+        lambda reply: render(reply.answer, form=form, names=wishes.names),
         every_s=wishes.every_s,
     )
     return asker, "Google" if addresses == [GOOGLE] else redact(addresses[0])

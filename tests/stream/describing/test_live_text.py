@@ -15,7 +15,7 @@ import av
 import msgspec
 import numpy as np
 import pytest
-from gemini_server import NEVER, Fault, GeminiServer
+from gemini_server import GOOD, NEVER, Fault, GeminiServer
 
 from stream import contract
 from stream.describing.live import LiveText, Wishes, live_text
@@ -95,6 +95,26 @@ def test_text_has_the_form_that_the_bundle_learnt_to_read(
     said = text.take()
     assert said is not None
     assert ("win 70" in said.text) is told
+
+
+def test_names_that_were_given_stay_out_of_the_text(
+    gemini_server: GeminiServer, bundle: contract.Bundle
+) -> None:
+    said_of_her = {**GOOD, "evidence_loss": ["Ada Example lowers her brow", "Example looks away"]}
+    gemini_server.answer = lambda asked: json.dumps(said_of_her)
+    text = live_text(Wishes(describe="gemini", every_s=0.2, names=("Ada Example",)), bundle, "live")
+    assert text is not None
+    text.start()
+    try:
+        show(text, 100.0, 112.0)
+        until(lambda: text.describing().answered == 1)  # type: ignore[union-attr]
+    finally:
+        text.close()
+    said = text.take()
+    assert said is not None
+    assert "lowers her brow" in said.text
+    assert "Ada" not in said.text
+    assert "Example" not in said.text
 
 
 @pytest.mark.parametrize(

@@ -177,6 +177,9 @@ def deliver(
     folder: Annotated[Path, typer.Argument(help="Directory of a run or of its checkpoint.")],
     out: Annotated[Path, typer.Option("--out", help="Directory of the bundle to write.")],
     encoder: EncoderOption = None,
+    full_only: Annotated[
+        bool, typer.Option("--full-only", help="Leave the ring mode out, though the run has one.")
+    ] = False,
 ) -> None:
     """Export every branch to ONNX, hold each graph against its module, and write the bundle.
 
@@ -188,7 +191,8 @@ def deliver(
     checkpoint = runs.resume(folder)
     command = f"undertone-training run {checkpoint.recipe.name}; undertone-training deliver"
     encoder = encoder or folder / materials.ENCODER
-    typer.echo(deliver_run(checkpoint, out, encoder, command, runs.ring_of(folder)))
+    ring = None if full_only else runs.ring_of(folder)
+    typer.echo(deliver_run(checkpoint, out, encoder, command, ring))
 
 
 @app.command()

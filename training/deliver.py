@@ -178,7 +178,8 @@ def _proven(
     said = Golden(
         files=write_golden(bundle, FullMode(bundle, runners=runners), see, clips),
         inputs="held-out made-up people; no real person's points or portrait",
-        outputs=f"the trained network in float32, torch {torch.__version__} on a CPU",
+        outputs=f"the trained network in float32, torch {torch.__version__} on a CPU; of a ring mode its own "
+        "float32 graphs, which were held against the network one by one",
     )
     manifest = structs.replace(manifest, golden=said)
     report = parity.check(structs.replace(bundle, manifest=manifest))
@@ -253,14 +254,18 @@ def _left(values, rows: int):  # type: ignore[no-untyped-def]
 def deliver_run(
     checkpoint: Checkpoint, out: Path, encoder: str | Path, command: str, ring: Checkpoint | None = None
 ) -> str:
-    """Deliver with the portrait encoder in ``encoder`` if the image branch learnt; real recordings among the
-    parity cases. Returns what was written, in words.
+    """Deliver, at the window of the ``ring`` if there is one, with the portrait encoder in ``encoder`` if the
+    image branch learnt; real recordings among the parity cases. Returns what was written, in words.
 
     Raises ModelError when the corpus's image features came from another encoder than this one.
     """
+    from training.judging import with_window
     from training.runs import prepare_simulated
     from training.simulated import HELD_OUT
 
+    if ring is not None and ring.recipe.window != checkpoint.recipe.window:
+        # Learnt by a recipe of another length: the full mode's weights read any, the ring's its own.
+        checkpoint = with_window(checkpoint, ring.recipe.window.poses)
     portrait = portrait_encoder.load(encoder) if "image" in checkpoint.about["branches"] else None
     keypoints, image = extractors_of(checkpoint.about)
     if portrait and image and image.sha256 != portrait.sha256:

@@ -75,5 +75,6 @@ def course_loss(
     if not recipe.ring.moments:
         return found
     past = F.pad(true, (DELAY[branch], 0))[:, :rows]
-    error = ((moments - past).square() * seen).sum() / seen.sum().clamp(min=1)
+    known = seen & (true != 0).any(1, keepdim=True)  # of real people nobody knows any moment
+    error = ((moments - past).square() * known).sum() / known.sum().clamp(min=1)
     return found + recipe.ring.moments * error

@@ -48,8 +48,9 @@ class _Step:
 class RingHost:
     """One branch's stream of rows: ``push`` and ``skip`` take them, ``read`` says what they come to.
 
-    Rows wait until a whole block of the largest hop is there, or until ``flush`` (which ``read``, ``cut`` and
-    ``snapshot`` call); blocks are split greedily into the hops that there are. Row numbers count up by one.
+    Rows wait until a whole block of the largest hop is there, or until ``flush`` (which ``read``, ``fade``,
+    ``forget`` and ``snapshot`` call); blocks are split greedily into the hops that there are. Row numbers
+    count up by one.
     """
 
     def __init__(
@@ -122,9 +123,10 @@ class RingHost:
 
     def skip(self, rows: int) -> None:
         """That many rows are missing: as if they were pushed with nothing in them, at a bounded cost."""
-        self.flush()
         # A missing row is seen by no other; it only asks what is remembered, while it is among those read.
-        self._pass(max(rows - self.spec.readout, 0))
+        if rows > self.spec.readout:
+            self.flush()
+            self._pass(rows - self.spec.readout)
         rest = min(rows, self.spec.readout)
         widths = [self._steps[1].own[name].array.shape[1] for name in self.names]
         nothing = [np.zeros((rest, width), np.float32) for width in widths]

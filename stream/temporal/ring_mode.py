@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.contract import Bundle
+from stream.errors import UsageError
 from stream.records import Floats
 from stream.temporal import snapshots
 from stream.temporal.full import FullMode, Runner
@@ -167,14 +168,14 @@ class RingMode:
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Everything that later ticks depend on; the window, which keeps 24 ticks of points, is not in it."""
-        state = np.array([self.tick, self._slot, self._missed, *self._segments.values()])
+        state = np.array([self.tick, self._slot, self._missed])
         arrays = {f"{n}.{k}": v for n, ring in self.rings.items() for k, v in ring.snapshot().items()}
         return {"state": state, **arrays}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Go on from a snapshot of the same bundle: the next tick to be taken is the one behind it."""
-        self.tick, self._slot, self._missed, *segments = arrays["state"].tolist()
-        self._segments = dict(zip(self.rings, segments, strict=True))
+        self.tick, self._slot, self._missed = arrays["state"].tolist()
+        self._segments = dict.fromkeys(self.rings, 0)  # the next window counts its cuts from its own start
         for name, ring in self.rings.items():
             own = f"{name}."
             ring.restore({k.removeprefix(own): v for k, v in arrays.items() if k.startswith(own)})
@@ -185,4 +186,11 @@ class RingMode:
 
     def load(self, path: Path) -> None:
         """Go on from a file. Raises UsageError for one that is none, or of another bundle."""
-        self.restore(snapshots.load(path, self._bundle))
+        arrays = snapshots.load(path, self._bundle)
+        try:
+            self.restore(arrays)
+        except (KeyError, ValueError) as error:
+            raise UsageError(
+                f"{path}: expected a whole snapshot of a ring, found one that lacks or has other arrays "
+                f"({error}); begin without it."
+            ) from error

@@ -132,7 +132,7 @@ def test_a_manifest_from_before_forms_were_noted_reads_guarded_descriptions(bund
 
 
 def learnt_from(name: str, sha256: str) -> Callable[[dict], None]:
-    return lambda manifest: manifest["extractors"].update(holistic={"name": name, "sha256": sha256})
+    return lambda manifest: manifest["extractors"].update(keypoints={"name": name, "sha256": sha256})
 
 
 def test_a_bundle_trained_on_another_extractor_is_refused(bundle: Path) -> None:

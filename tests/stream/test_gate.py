@@ -63,18 +63,22 @@ def test_the_demo_bundle_gives_its_golden_answers_on_the_cpu(bundle: Bundle) -> 
     found, path = gate.prove(bundle, "cpu", threads=1)
     assert found.passed
     assert {d.graph: d.cases for d in found.graphs} == {
-        "keypoints": 13,
-        "image": 13,
-        "text": 4,
-        "fusion": 1,
-        "image_encoder": 3,
+        "keypoints": 26,
+        "image": 26,
+        "text": 8,
+        "fusion": 2,
+        "image_encoder": 6,
+        "ring-keypoints": 26,
+        "ring-image": 26,
+        "ring-text": 8,
+        "ring-fusion": 2,
     }
-    assert found.estimates == 26
+    assert found.estimates == 104
     assert found.drift < 1e-4
     assert gate.read(bundle, "cpu") == found
     said = path.with_suffix(".md").read_text()
     assert "demo on cpu: passed" in said
-    assert "| image_encoder | fp32 | 3 |" in said
+    assert "| image_encoder | fp32 | 6 |" in said
 
 
 def test_the_reference_needs_no_proof(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from stream.doctoring import speed
 from stream.errors import UsageError
 from stream.records import Estimate, Floats, Frame, Portrait, Pose
 from stream.skeleton import COUNT
-from stream.temporal import modes
+from stream.temporal import modes, snapshots
 from stream.temporal.ring_mode import RingMode
 from stream.window import Window
 
@@ -277,6 +277,30 @@ print(*(f"{{n}} {{v.tobytes().hex()}}" for n, v in said.items()), sep="\\n")
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     found = dict(line.split() for line in done.stdout.splitlines())
     assert found == {name: v.tobytes().hex() for name, v in expected.items()}
+
+
+def test_after_coming_back_a_cut_is_a_cut(both: Bundle) -> None:
+    """The new window counts its cuts from its own start, fewer than the last one had seen."""
+    before, again = (RingMode(both, on_cut="reset") for _ in range(2))
+    old, new = (Window(both.manifest.window, 16) for _ in range(2))
+    for tick in range(40):
+        old.push(tick, Portrait(BOX, 1.0, cut=tick in (10, 20, 30)), pose(tick))
+    before.follow(old, 39)
+    again.restore(before.snapshot())
+    for tick in range(40, 60):
+        new.push(tick, Portrait(BOX, 1.0, cut=tick == 52), pose(tick))
+    again.follow(new, 59)
+    again.rings["keypoints"].read()
+    assert again.rings["keypoints"]._counts[0].sum() == 60 - 52
+
+
+def test_a_file_that_lacks_arrays_is_one_sentence(both: Bundle, tmp_path: Path) -> None:
+    ring = RingMode(both)
+    arrays = ring.snapshot()
+    del arrays["keypoints.row"]
+    snapshots.save(tmp_path / "ring.npz", both, arrays)
+    with pytest.raises(UsageError, match=r"expected a whole snapshot of a ring.*begin without it"):
+        ring.load(tmp_path / "ring.npz")
 
 
 def test_a_snapshot_of_another_bundle_or_none_is_refused(both: Bundle, tmp_path: Path) -> None:

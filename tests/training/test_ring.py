@@ -12,8 +12,9 @@ from stream import contract
 from stream.errors import ModelError, UsageError
 from training import loop, runs
 from training.checkpoint import RING, build, build_ring
+from training.checkpoint import load as load_checkpoint
 from training.config import Model, Recipe, Ring, Stage, Target, Temporal
-from training.deliver import deliver
+from training.deliver import deliver, deliver_run
 from training.judging import Panel
 from training.materials import from_simulator
 from training.model.ring import RingFused
@@ -172,6 +173,14 @@ def assemble_like(rows):
     return SimpleNamespace(course=torch.ones(1, rows), moments=torch.zeros(1, rows), weight=torch.ones(1))
 
 
+def test_moments_of_people_whom_nobody_knows_are_not_asked_for(recipe):
+    batch, rows = assemble_like(40), 40  # all zeros
+    seen, said = torch.ones(1, rows, dtype=torch.bool), torch.zeros(1, rows)
+    some, others = torch.zeros(1, rows), torch.full((1, rows), 3.0)
+    a, b = (course_loss("keypoints", said, m, seen, batch, COURSE, recipe) for m in (some, others))
+    assert float(a) == float(b)
+
+
 class Killed(Exception):
     pass
 
@@ -230,6 +239,21 @@ def test_a_bundle_ships_both_modes(keypoints_alone):
     assert modes["ring"].branches["text"] == modes["full"].branches["text"]
     assert modes["ring"].hop == ring.recipe.ring.hop
     assert all(r.worst < 1e-4 for r in reports)
+
+
+def test_a_ring_taught_at_another_length_takes_the_full_mode_along(keypoints_alone, materials, tmp_path):
+    """As `small-ring` does with `small`."""
+    first = runs.resume(keypoints_alone)
+    longer = structs.replace(
+        first.recipe, delivery=structs.replace(first.recipe.delivery, poses=200, features=40)
+    )
+    full = load_checkpoint(keypoints_alone / runs.FINETUNED, longer)
+    ring = runs.run_ring(full, tmp_path, from_simulator(longer))
+    deliver_run(first, tmp_path / "bundle", tmp_path, "a command", ring)
+    manifest = contract.load(tmp_path / "bundle").manifest
+    assert (manifest.window.poses, manifest.window.features) == (200, 40)
+    assert manifest.modes["ring"].steps["keypoints"].ring.reach == 200
+    assert manifest.modes["full"].branches["keypoints"].inputs[0].shape[1] == 200
 
 
 def test_a_ring_of_another_window_is_refused(keypoints_alone, tmp_path):

@@ -3,7 +3,7 @@
 python benchmarks/ring_update.py [--blocks 12] [--threads 2]
 
 All three keypoint streams, d = 256, 3 layers, 4 heads, 4000 ticks of memory; random weights. Ours is all of
-an update: spatial encoders, phases, bias, the step, new rows into the caches, the mean of the newest ones. The
+an update: spatial encoders, phases, bias, the step, new rows in the caches, the mean of the newest ones. The
 full graph is the same depth and width over 4000 poses, in float32 and with int8 products; the faster one
 counts. The peer steps three stacks of its single-output layers over vectors that somebody else has encoded,
 and positions are left out. Blocks alternate, so that whatever else the machine does falls on all. Before

@@ -336,10 +336,11 @@ def check_extractor(bundle: Bundle, found: Extractor) -> None:
 
 
 def graphs_of(manifest: Manifest) -> list[Graph]:
-    """Every graph of a bundle: of each mode's branches, steps and fusion, and the image encoder."""
+    """Every graph of a bundle once: of each mode's branches, steps and fusion, and the image encoder."""
     graphs = [g for mode in manifest.modes.values() for g in (*mode.branches.values(), mode.fusion)]
     graphs += [g for mode in manifest.modes.values() for s in mode.steps.values() for g in s.graphs.values()]
-    return [*graphs, manifest.image.encoder] if manifest.image else graphs
+    graphs += [manifest.image.encoder] if manifest.image else []
+    return list({graph.file: graph for graph in graphs}.values())  # modes may share a file
 
 
 def _referenced(manifest: Manifest) -> set[str]:

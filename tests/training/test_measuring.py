@@ -168,7 +168,7 @@ STUDY = ("--corpus", "CORPUS", "--recipe", "RECIPE", "--out", "OUT")
         (("ablate", "spatial", *STUDY, "--seeds", "1,1"), "expected --seeds as different whole numbers"),
         (("noise-study", *STUDY, "--seeds", "1.5"), "expected --seeds as different whole numbers"),
         (("noise-study", "--corpus", "HALF", *STUDY[2:]), "found a half-written one of 32 recordings"),
-        (("ablate", "training", *STUDY, "--labels", "OUT"), "found no readable file"),
+        (("ablate", "training", *STUDY, "--labels", "OUT"), "found nothing there"),
         (("curves", "OUT"), "expected a run with log.jsonl, found none; give the directory of a run."),
     ],
 )

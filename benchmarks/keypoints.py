@@ -9,9 +9,7 @@ peer's run leaves out); theirs is ``Holistic.process`` with its defaults. The pe
 """
 
 import argparse
-import json
 import statistics
-import subprocess
 import sys
 import tempfile
 from itertools import islice
@@ -22,6 +20,7 @@ import av
 import cv2
 import numpy as np
 import record
+from peer import Peer
 
 from stream.frontend import FrontEnd
 from stream.models import cache_dir
@@ -57,39 +56,10 @@ def with_hands(count: int) -> np.ndarray:
     return np.stack(frames)
 
 
-class Peer:
-    """MediaPipe in its own environment, one question at a time."""
-
-    def __init__(self, clips: dict[str, np.ndarray], work: Path) -> None:
-        if not PYTHON.is_file():
-            sys.exit(f"{PYTHON} is missing: run `make peer-mediapipe`, which makes the peer's environment")
-        np.savez(work / "frames.npz", **clips)
-        command = [str(PYTHON), str(PEER / "timing.py"), str(work / "frames.npz")]
-        self._child = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        self._answer()
-
-    def __call__(self, clip: str, first: int, last: int) -> dict[str, Any]:
-        assert self._child.stdin is not None
-        self._child.stdin.write(json.dumps({"clip": clip, "first": first, "last": last}) + "\n")
-        self._child.stdin.flush()
-        return self._answer()
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._child.stdout is not None
-        line = self._child.stdout.readline()
-        if not line:
-            sys.exit(
-                f"the peer ended with code {self._child.wait()}; run `make peer-mediapipe` and try again"
-            )
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def close(self) -> None:
-        assert self._child.stdin is not None
-        self._child.stdin.close()
-        self._child.wait()
+def mediapipe(clips: dict[str, np.ndarray], work: Path) -> Peer:
+    """MediaPipe in its own environment, with the frames that it will be asked about."""
+    np.savez(work / "frames.npz", **clips)
+    return Peer(PYTHON, PEER / "timing.py", [work / "frames.npz"], "peer-mediapipe")
 
 
 def ours(front_end: FrontEnd, frames: np.ndarray, first: int, last: int) -> dict[str, Any]:
@@ -122,7 +92,7 @@ def measure(name: str, frames: np.ndarray, peer: Peer, block: int) -> dict[str, 
     ratios = []
     for first in range(0, len(frames), block):
         last = min(first + block, len(frames))
-        a, b = ours(front_end, frames, first, last), peer(name, first, last)
+        a, b = ours(front_end, frames, first, last), peer.ask(clip=name, first=first, last=last)
         ratios.append(statistics.median(a["ms"]) / statistics.median(b["ms"]))
         for total, part in ((mine, a), (theirs, b)):
             for key in total:
@@ -165,7 +135,7 @@ def main() -> None:
         "both hands in view": with_hands(options.frames),
     }
     with tempfile.TemporaryDirectory() as work:
-        peer = Peer(clips, Path(work))
+        peer = mediapipe(clips, Path(work))
         try:
             measured = [measure(name, frames, peer, options.block) for name, frames in clips.items()]
         finally:

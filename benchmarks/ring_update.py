@@ -12,20 +12,18 @@ environment: `make peer-continual`.
 """
 
 import argparse
-import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import record
 import torch
 from msgspec import structs
+from peer import Peer
 from torch import nn
 
 from export import precision
@@ -39,7 +37,7 @@ from stream.engine import Engine
 from stream.skeleton import GROUPS
 from stream.temporal.ring import RingHost
 
-PEER = record.ROOT / "benchmarks" / "peers" / "continual"
+SCRIPT = record.ROOT / "benchmarks" / "peers" / "continual" / "stepping.py"
 PYTHON = record.ROOT / ".venv-continual" / "bin" / "python"
 DIM, LAYERS, HEADS, FEEDFORWARD, HIDDEN, OUT = 256, 3, 4, 1024, 256, 256
 WINDOW = Window()
@@ -87,40 +85,6 @@ def full_graphs(folder: Path) -> dict[str, Graph]:
     return {"fp32": graph, "int8": structs.replace(graph, file="full-int8.onnx")}
 
 
-class Peer:
-    """continual-inference in its own environment, one question at a time."""
-
-    def __init__(self, work: Path, threads: int) -> None:
-        if not PYTHON.is_file():
-            sys.exit(f"{PYTHON} is missing: run `make peer-continual`, which makes the peer's environment")
-        command = [str(PYTHON), str(PEER / "stepping.py"), str(work), str(threads)]
-        self._child = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        self.version = self._answer()["ready"]
-
-    def ask(self, question: dict[str, Any]) -> dict[str, Any]:
-        assert self._child.stdin is not None
-        self._child.stdin.write(json.dumps(question) + "\n")
-        self._child.stdin.flush()
-        return self._answer()
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._child.stdout is not None
-        line = self._child.stdout.readline()
-        if not line:
-            sys.exit(
-                f"the peer ended with code {self._child.wait()}; run `make peer-continual` and try again"
-            )
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def close(self) -> None:
-        assert self._child.stdin is not None
-        self._child.stdin.close()
-        self._child.wait()
-
-
 def from_peer(branch: RingBranch, peer: Peer, work: Path, rows: int = 60, band: int = 20) -> float:
     """Relative difference of one layer's attention, no positions, no feed-forward, the same weights."""
     layer = RingLayer(1, DIM, HEADS, FEEDFORWARD, band, 0.0).eval()
@@ -133,7 +97,7 @@ def from_peer(branch: RingBranch, peer: Peer, work: Path, rows: int = 60, band: 
     weights = {n: getattr(layer, n).weight[0].detach().numpy() for n in ("into", "out")}
     weights |= {f"{n}_bias": getattr(layer, n).bias[0, 0].detach().numpy() for n in ("into", "out")}
     np.savez(work / "layer.npz", rows=normed, band=band, heads=HEADS, **weights)
-    peer.ask({"compare": "layer.npz"})
+    peer.ask(compare="layer.npz")
     theirs = np.load(work / "answer.npy")
     return float(np.linalg.norm(mine - theirs) / np.linalg.norm(theirs))
 
@@ -182,14 +146,14 @@ def main() -> None:
         host = host_of(branch, work, options.threads)
         stream_apart = apart(branch, host, 5 * WINDOW.poses // 4)
         fulls = full_graphs(work)
-        peer = Peer(work, options.threads)
+        peer = Peer(PYTHON, SCRIPT, (work, options.threads), "peer-continual")
         peer_apart = from_peer(branch, peer, work)
         if max(stream_apart, peer_apart) > TOLERANCE:
             sys.exit(f"answers lie {stream_apart:.1g} and {peer_apart:.1g} apart; their times do not compare")
         filled = ring_updates(host, 25)
         filled(WINDOW.poses // 25)
         sides: dict[str, tuple[Updates, int]] = {f"hop_{hop}": (ring_updates(host, hop), 40) for hop in HOPS}
-        sides["peer"] = (lambda count: peer.ask({"time": count})["ms"], 40)
+        sides["peer"] = (lambda count: peer.ask(time=count)["ms"], 40)
         for kind, graph in fulls.items():
             engine = Engine(work / graph.file, graph, threads=options.threads)
             sides[f"full_{kind}"] = (full_updates(engine), 1)
@@ -214,7 +178,7 @@ def main() -> None:
                 "ms": {side: record.percentiles(values) for side, values in took.items()},
                 "fastest_full": fastest,
                 "full_over_ring": ratios(blocks[fastest], blocks["hop_1"]),
-                "peer": f"continual-inference {peer.version}",
+                "peer": f"continual-inference {peer.ready}",
                 "peer_over_ring": ratios(blocks["peer"], blocks["hop_1"]),
                 "memory_mb": round(host.nbytes / 1e6, 1),
             },

@@ -6,6 +6,7 @@ live side must know to feed the graphs stands in the manifest, together with siz
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from itertools import chain, combinations
@@ -257,6 +258,10 @@ class Manifest(Record, frozen=True, kw_only=True):
         named = {name for mode in self.modes.values() for name in mode.branches}
         if ("image" in named) != (self.image is not None) or ("text" in named) != (self.text is not None):
             raise ValueError("an image or text branch needs its input section, and the section its branch")
+        told = graphs_of(self)
+        twice = sorted(name for name, n in Counter(graph.file for graph in told).items() if n > 1)
+        if twice:  # or what the second one says of its precision would pass the gate unseen
+            raise ValueError(f"modes that share {twice[0]} must say the same of it")
 
 
 class _Version(msgspec.Struct):
@@ -336,11 +341,14 @@ def check_extractor(bundle: Bundle, found: Extractor) -> None:
 
 
 def graphs_of(manifest: Manifest) -> list[Graph]:
-    """Every graph of a bundle once: of each mode's branches, steps and fusion, and the image encoder."""
+    """Every graph of a bundle once: of each mode's branches, steps and fusion, and the image encoder.
+
+    Modes may share a file; they say the same of it (see `Manifest`).
+    """
     graphs = [g for mode in manifest.modes.values() for g in (*mode.branches.values(), mode.fusion)]
     graphs += [g for mode in manifest.modes.values() for s in mode.steps.values() for g in s.graphs.values()]
     graphs += [manifest.image.encoder] if manifest.image else []
-    return list({graph.file: graph for graph in graphs}.values())  # modes may share a file
+    return list(dict.fromkeys(graphs))
 
 
 def _referenced(manifest: Manifest) -> set[str]:

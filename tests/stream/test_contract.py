@@ -105,6 +105,7 @@ def test_file_without_hash(bundle: Path) -> None:
         (lambda m: m["modes"]["full"]["calibration"]["slope"].pop("keypoints"), "same branches"),
         (lambda m: m.update(image=None), "image or text branch"),
         (lambda m: m["modes"]["full"].update(hop=0), "hop"),
+        (lambda m: m["modes"]["ring"]["branches"]["text"].update(precision="int8"), "share text.onnx"),
     ],
 )
 def test_values_that_make_no_sense(bundle: Path, change: Callable[[dict], None], fragment: str) -> None:

@@ -154,7 +154,8 @@ def test_watch_asks_the_gate(bundle: Bundle, tmp_path: Path, monkeypatch: pytest
 
     folder = Path(shutil.copytree(bundle.folder, tmp_path / "reduced"))
     manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["modes"]["full"]["branches"]["text"]["precision"] = "int8"
+    for mode in manifest["modes"].values():  # they share the file
+        mode["branches"]["text"]["precision"] = "int8"
     (folder / "manifest.json").write_text(json.dumps(manifest))
     monkeypatch.setattr(parity, "check", lambda bundle, *_, **__: report(bundle, passed=False))
     arguments = ["watch", "demo", "--bundle", str(folder), "--publish", "nowhere"]

@@ -75,6 +75,7 @@ def main() -> None:
             "age_ms_last_third_p50": record.percentiles(ages[-third:])["p50"],
             "longest_silence_s": round(max(b - a for (a, _), (b, _) in itertools.pairwise(confidences)), 2),
             "estimates": len(fresh),
+            "mode": last.mode,
             "hop": last.hop,
             "fps_observed": last.fps_observed,
             "dropped": last.dropped,

@@ -1,10 +1,11 @@
 """How many frames a second does the whole chain hold, unpaced, and where does the time go?
 
-    python benchmarks/pipeline.py [SOURCE] [--hop 25]
+    python benchmarks/pipeline.py [SOURCE] [--mode auto|full|ring] [--hop N]
 
-Runs the demo clip through capture, front end, window and full-mode estimates with ``--pace fast``, and
-reports throughput, percentiles per stage, the parent's time per frame outside network invocations, decode
-and image warps ("overhead"), and resident memory of parent and decoder child together at each tenth.
+Runs the demo clip through capture, front end, window and estimates with ``--pace fast``, in the mode that
+`watch` would choose and at its hop, and reports throughput, percentiles per stage, the parent's time per
+frame outside network invocations, decode and image warps ("overhead"), and resident memory of parent and
+decoder child together at each tenth.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from stream.capture.capture import Capture
 from stream.capture.source import Source
 from stream.frontend import FrontEnd
 from stream.telemetry import rss_mb
+from stream.temporal import modes
 
 OUTSIDE = ("warp", "crop")  # image warps and resizes
 
@@ -26,11 +28,14 @@ OUTSIDE = ("warp", "crop")  # image warps and resizes
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("source", nargs="?", default="demo")
-    parser.add_argument("--hop", type=int, default=25)
+    parser.add_argument("--mode", default="auto")
+    parser.add_argument("--hop", type=int)
     options = parser.parse_args()
     source = Source.parse(options.source)
     bundle = contract.load(contract.demo_bundle())
-    analyzer = Analyzer(bundle, FrontEnd.from_cache(2))
+    mode = modes.chosen(bundle, options.mode)
+    hop = options.hop or bundle.manifest.modes[mode].hop
+    analyzer = Analyzer(bundle, FrontEnd.from_cache(2), mode=mode)
     stages: dict[str, list[float]] = {}
     overhead: list[float] = []
     memory: list[float] = []
@@ -56,7 +61,7 @@ def main() -> None:
             overhead.append(took - networks - sum(timings.get(name, 0.0) for name in OUTSIDE))
             for name, ms in {**timings, "observe": took}.items():
                 stages.setdefault(name, []).append(ms)
-            if (observation.tick + 1) % options.hop == 0:
+            if (observation.tick + 1) % hop == 0:
                 estimate = analyzer.estimate(observation.tick)
                 for name, ms in estimate.timings_ms.items():
                     stages.setdefault(name, []).append(ms)
@@ -68,7 +73,8 @@ def main() -> None:
         {
             "source": source.name,
             "bundle": bundle.manifest.name,
-            "hop": options.hop,
+            "mode": mode,
+            "hop": hop,
             "frames": frames,
             "frames_per_s": round(frames / seconds, 2),
             "overhead_ms": record.percentiles(overhead),

@@ -1,4 +1,4 @@
-"""What do float16 and int8 cost and gain on this CPU, graph by graph and in the final confidence?
+"""What do float16 and int8 cost and gain on this CPU, graph by graph and in each mode's final confidence?
 
 python benchmarks/precision.py [--people 100] [--blocks 7]
 
@@ -19,15 +19,16 @@ import numpy as np
 import record
 from msgspec import structs
 
-from export.quantize import FOR, STATIC, portrait_cases, reduce, with_precision
+from export.quantize import STATIC, parts, portrait_cases, reduce, with_precision
 from stream import contract, golden, parity
 from stream.asking import ask
-from stream.contract import Bundle
+from stream.contract import Bundle, Graph, graphs_of
 from stream.engine import Engine
 from stream.features import ImageEncoder
 from stream.golden import Answers, Inputs
-from stream.parity import named_graphs
-from stream.temporal.full import FullMode
+from stream.parity import RING, named_graphs
+from stream.temporal import modes
+from stream.temporal.modes import Temporal
 from training.behaviour import PROFILES
 from training.golden import clip_of
 from training.portraits import performance_of, with_portraits
@@ -45,23 +46,30 @@ def variant(bundle: Bundle, precision: str, folder: Path) -> Bundle:
     for name in bundle.manifest.files:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(bundle.path(name).read_bytes())
-    for name in FOR[precision]:
-        graph = named_graphs(bundle)[name]
-        static = (precision, name) == ("int8", STATIC)
-        cases = portrait_cases(bundle, "demo", 1) if static else []
-        reduce(bundle.path(graph.file), folder / graph.file, precision, cases)
-        found = structs.replace(found, manifest=with_precision(found.manifest, (graph.file,), precision))
+    for name, part in parts(bundle, precision).items():
+        cases = portrait_cases(bundle, "demo", 1) if (precision, name) == ("int8", STATIC) else []
+        for file in part.files:
+            reduce(bundle.path(file), folder / file, precision, cases)
+        found = structs.replace(found, manifest=with_precision(found.manifest, part.files, precision))
     return found
+
+
+def timed(bundle: Bundle) -> dict[str, Graph]:
+    """The graphs of full mode and, of a ring, the step of the manifest's hop."""
+    ring = bundle.manifest.modes.get("ring")
+    steps = {RING + name: s.graphs[ring.hop] for name, s in ring.steps.items()} if ring else {}
+    return named_graphs(bundle) | steps
 
 
 def speed(bundles: dict[str, Bundle], blocks: int) -> dict[str, dict[str, Any]]:
     """CPU milliseconds of each graph and precision, and their ratio to float32 block by block."""
     found: dict[str, dict[str, Any]] = {}
-    for name in named_graphs(bundles["fp32"]):
+    for name in timed(bundles["fp32"]):
+        graphs = {precision: timed(bundle)[name] for precision, bundle in bundles.items()}
         engines = {
-            precision: Engine(bundle.path(named_graphs(bundle)[name].file), named_graphs(bundle)[name])
-            for precision, bundle in bundles.items()
-            if precision == "fp32" or name in FOR[precision]
+            precision: Engine(bundles[precision].path(graph.file), graph)
+            for precision, graph in graphs.items()
+            if graph.precision == precision
         }
         repeats = 2 if name == "keypoints" else 20
         took: dict[str, list[float]] = {precision: [] for precision in engines}
@@ -102,7 +110,7 @@ def person(bundle: Bundle, n: int) -> tuple[Inputs, int]:
     return replace(clip, feature_mask=mask, portraits=crops[0], moments=moments), label
 
 
-def said(bundle: Bundle, temporal: FullMode, encode: ImageEncoder, clip: Inputs) -> Answers:
+def said(bundle: Bundle, temporal: Temporal, encode: ImageEncoder, clip: Inputs) -> Answers:
     """What a bundle says of a clip, image features by its own encoder."""
     features = np.zeros((len(clip.feature_mask), bundle.manifest.image.dim), np.float32)
     seen = np.array([encode(portrait) for portrait in clip.portraits])
@@ -111,10 +119,14 @@ def said(bundle: Bundle, temporal: FullMode, encode: ImageEncoder, clip: Inputs)
     return replace(ask(bundle, temporal, None, few), features=seen)
 
 
-def drift(bundles: dict[str, Bundle], people: int) -> dict[str, Any]:
-    """Against float32: per branch, in the confidence, in accuracy."""
+def drift(bundles: dict[str, Bundle], mode: modes.Name, people: int) -> dict[str, Any]:
+    """Of one mode against float32: per branch, in the confidence, in accuracy."""
     chains = {
-        precision: (bundle, FullMode(bundle), ImageEncoder(bundle, bundle.manifest.image))
+        precision: (
+            bundle,
+            modes.load(bundle, mode, provider="cpu", threads=1),
+            ImageEncoder(bundle, bundle.manifest.image),
+        )
         for precision, bundle in bundles.items()
     }
     answers: dict[str, list[Answers]] = {precision: [] for precision in bundles}
@@ -181,14 +193,14 @@ def main() -> None:
             "people": options.people,
             "watched_s": WATCHED,
             "megabytes": {
-                p: round(sum(b.path(g.file).stat().st_size for g in named_graphs(b).values()) / 1e6, 2)
+                p: round(sum(b.path(g.file).stat().st_size for g in graphs_of(b.manifest)) / 1e6, 2)
                 for p, b in bundles.items()
             },
             "gate": {
                 p: {"passed": r.passed, "confidence": r.drift, "seconds": r.seconds} for p, r in gates.items()
             },
             "speed": speed(bundles, options.blocks),
-            "drift": drift(bundles, options.people),
+            "drift": {mode: drift(bundles, mode, options.people) for mode in bundle.manifest.modes},
         }
     record.write("precision", figures, also=("onnx", "torch"))
 

@@ -31,7 +31,7 @@ def pipeline(r: dict[str, Any]) -> list[Row]:
     overhead = r["overhead_ms"]
     return [
         (
-            f"Whole chain, unpaced, an estimate every {r['hop']} ticks",
+            f"Whole chain, unpaced, {r['mode']} mode, an estimate every {r['hop']} ticks",
             f"{r['frames_per_s']:.0f} frames a second",
         ),
         (
@@ -56,7 +56,7 @@ def live_pace(r: dict[str, Any]) -> list[Row]:
     age, dropped = r["age_ms"], r["dropped"]
     return [
         (
-            "Age of an estimate when published, live pace",
+            f"Age of an estimate when published, live pace, {r['mode']} mode, every {r['hop']} ticks",
             f"p50 {age['p50']:.0f} ms, max {age['max']:.0f} ms ({age['n']} estimates)",
         ),
         (
@@ -102,18 +102,23 @@ def training_step(r: dict[str, Any]) -> list[Row]:
 def precision(r: dict[str, Any]) -> list[Row]:
     rows = []
     for name in ("fp16", "int8"):
-        found, gate, speed = r["drift"][name], r["gate"][name], r["speed"]
+        gate, speed = r["gate"][name], r["speed"]
         times = ", ".join(
             f"{g.replace('_', ' ')} {s[name]['ratio']:.2f}×" for g, s in speed.items() if name in s
         )
-        change = {k: f"{100 * v:+.1f}" for k, v in found["accuracy_change"].items()}
+        said = []
+        for mode, drift in r["drift"].items():
+            off = drift[name]["confidence"]
+            change = {k: f"{100 * v:+.1f}" for k, v in drift[name]["accuracy_change"].items()}
+            said.append(
+                f"{mode} mode mean {off['mean']:.4f}, max {off['max']:.4f}, accuracy {change['value']} "
+                f"[{change['low']}, {change['high']}] points"
+            )
         rows.append(
             (
                 f"{name} on a CPU, CPU time against fp32, and confidence off on {r['people']} made-up people",
-                f"{times}; mean {found['confidence']['mean']:.4f}, max {found['confidence']['max']:.4f}; "
-                f"accuracy {change['value']} [{change['low']}, {change['high']}] points; gate "
-                f"{'passed' if gate['passed'] else 'failed'}; {r['megabytes'][name]:.1f} of "
-                f"{r['megabytes']['fp32']:.1f} MB",
+                f"{times}; {'; '.join(said)}; gate {'passed' if gate['passed'] else 'failed'}; graphs of "
+                f"{r['megabytes'][name]:.1f} of {r['megabytes']['fp32']:.1f} MB",
             )
         )
     return rows

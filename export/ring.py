@@ -116,14 +116,14 @@ class RingLayer(nn.Module):
 
     def _heads(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         s, b, t, _ = x.shape
-        both = self.into(_normed(x)).reshape(s, b, t, 3, self.heads, self.width)
+        both = self.into(normed(x)).reshape(s, b, t, 3, self.heads, self.width)
         q, k, v = both.permute(3, 0, 1, 4, 2, 5).unbind(0)
         # Scaled before it is turned: a factor right before the product with the cache would be fused into it,
         # and ONNX Runtime's fast path for one row takes none.
         return rotated(q * self.width**-0.5, cos, sin), rotated(k, cos, sin), v
 
     def _fed(self, x: Tensor) -> Tensor:
-        out: Tensor = x + self.drop(self.down(F.gelu(self.up(_normed(x)))))
+        out: Tensor = x + self.drop(self.down(F.gelu(self.up(normed(x)))))
         return out
 
 
@@ -170,7 +170,7 @@ class Ring(nn.Module):
         for layer in self.layers:
             x = layer(x, bias, cos, sin)
             found.append(x)
-        return [*found[:-1], _normed(x)]
+        return [*found[:-1], normed(x)]
 
     def step(
         self,
@@ -199,10 +199,11 @@ class Ring(nn.Module):
         for i, (layer, (keys, values)) in enumerate(zip(self.layers, caches, strict=True)):
             x, k, v = cast(RingLayer, layer).step(x, bias[i], among, cos, sin, keys, values)
             found += [k, v]
-        return (_normed(x), *found)
+        return (normed(x), *found)
 
 
-def _normed(x: Tensor) -> Tensor:
+def normed(x: Tensor) -> Tensor:
+    """Rows [..., D] with mean 0 and variance 1, without scales."""
     return F.layer_norm(x, x.shape[-1:])
 
 

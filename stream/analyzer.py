@@ -221,7 +221,9 @@ class Analyzer:
         figures = view.figures
         if not self.window.seen(tick, round(ABSENT_AFTER_S * self.spec.rate)):
             return "absent", None
-        if figures.valid_s < self.bundle.manifest.warmup_s:
+        span_s = self.spec.poses / self.spec.rate
+        # A window that is hardly longer than the warm-up would else never leave it.
+        if figures.valid_s < min(self.bundle.manifest.warmup_s, span_s / 2):
             return "warming", None
         if figures.coverage < COVERAGE_FLOOR:
             return "degraded", f"a person in only {figures.coverage:.0%} of the window"

@@ -240,7 +240,7 @@ class Manifest(Record, frozen=True, kw_only=True):
     layout: Literal["openpose137"] = "openpose137"
     window: Window
     prior: float  # probability of win that the calibration assumes for deployment
-    warmup_s: float  # valid seconds before the state may be "ok"
+    warmup_s: float  # valid seconds before the state may be "ok"; half a window is always enough
     extractors: dict[str, Extractor]
     image: ImageInput | None = None
     text: TextInput | None = None

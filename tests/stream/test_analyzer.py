@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from stream import contract
 from stream.analyzer import ABSENT_AFTER_S, Analyzer
@@ -137,6 +138,17 @@ def test_nobody_is_absent_and_never_a_number(bundle: contract.Bundle) -> None:
     estimate = empty.estimate()
     assert (estimate.state, estimate.win, estimate.loss) == ("absent", None, None)
     assert set(estimate.branches.values()) == {None}
+
+
+def test_half_a_window_ends_any_warm_up(bundle: contract.Bundle) -> None:
+    slow = structs.replace(bundle, manifest=structs.replace(bundle.manifest, warmup_s=1e6))
+    live = analyzer(slow)
+    states = []
+    for frame in frames(2001):
+        live.observe(frame)
+        if frame.index in (1900, 2000):
+            states.append(live.estimate().state)
+    assert states == ["warming", "ok"]
 
 
 def test_somebody_who_left_is_absent(bundle: contract.Bundle) -> None:

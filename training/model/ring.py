@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from export.graphs import Cross, Fusion, Text
-from export.ring import Ring, RingLayer, bands_of
+from export.ring import Ring, RingLayer, bands_of, normed
 from export.ring_graphs import RingBranch
 from export.traceable import Layer
 from stream.contract import BRANCHES, Window
@@ -64,7 +64,7 @@ class RingFused(Branches):
         part, values, masks = self._inputs(branch, batch)
         layers = part.rows(values, masks)
         said = self.heads[branch](part.vectors(layers[-1], masks))[..., 0]
-        first = layers[0].permute(1, 2, 0, 3).flatten(-2)
+        first = normed(layers[0]).permute(1, 2, 0, 3).flatten(-2)
         seen = torch.stack(masks).any(0).cumsum(1) > 0
         return said, self.moment_heads[branch](first)[..., 0], seen
 

@@ -4,11 +4,15 @@
 that is there is used, see `small_recipe.py`; a killed one goes on), lets both modes judge simulated people
 after several times watched, and writes one line to ``results/ring_accuracy.jsonl`` and the anytime curves of
 both to ``results/ring_accuracy.png``. Differences are paired: the same people are drawn for both.
+
+The line also says how much each part of the window counts in the last judgement: the regression of its
+log-odds on the true evidence in stretches of 20 s, newest first, as shares of their sum.
 """
 
 import argparse
 from pathlib import Path
 
+import numpy as np
 import record
 from msgspec import structs
 from small_recipe import plain, trained
@@ -20,10 +24,11 @@ from training.evaluation import predictions
 from training.evaluation.intervals import over_seeds_and_subjects
 from training.evaluation.metrics import METRICS
 from training.evaluation.predictions import Prediction
-from training.judging import Panel, ceiling, chunks, made_up_people, with_window
+from training.judging import TEST, Panel, ceiling, chunks, made_up_people, with_window
 from training.materials import from_simulator
+from training.simulated import simulated
 
-PEOPLE, SECONDS = 300, 160.0
+PEOPLE, SECONDS, STRETCH = 300, 160.0, 20.0
 WATCHED = (5.0, 10.0, 30.0, 60.0, 160.0)
 RING = "small-ring"
 
@@ -59,6 +64,24 @@ def at(seeds: list[dict[str, list[Prediction]]], name: str, seconds: float) -> l
     return [[p for p in seed[name] if p.seconds == seconds] for seed in seeds]
 
 
+def evidence() -> np.ndarray:
+    """The true evidence in each stretch of each person's window, newest first, [people, stretches]."""
+    data = structs.replace(config.load(RING).data, seconds=SECONDS, mixed=0.0)
+    ends = np.arange(SECONDS, 0, -STRETCH) * 25
+    people = simulated(data, data.profile, PEOPLE, TEST)
+    return np.array([[p.evidence(round(e - STRETCH * 25), round(e)) for e in ends] for p in people])
+
+
+def shares(seeds: list[list[Prediction]], shown: np.ndarray) -> list[float]:
+    """What each stretch adds to the log-odds, as a share of the whole; the mean over seeds."""
+    found = []
+    for said in seeds:
+        logits = np.array([p.logit for p in said])
+        weights = np.linalg.lstsq(np.c_[shown, np.ones(len(shown))], logits, rcond=None)[0][:-1]
+        found.append(weights / weights.sum())
+    return [round(float(share), 3) for share in np.mean(found, axis=0)]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -80,7 +103,13 @@ def main() -> None:
             row[metric] = {name: plain(over_seeds_and_subjects(side, figure)) for name, side in sides.items()}
             row[f"{metric}_ring_minus_full"] = plain(over_seeds_and_subjects(ring, figure, against=full))
         rows.append(row)
-    record.write("ring_accuracy", {"seeds": len(seeds), "people": PEOPLE, "watched": rows}, also=("torch",))
+    shown = evidence()
+    counts = {name: shares(at(seeds, name, SECONDS), shown) for name in ("full", "ring")}
+    record.write(
+        "ring_accuracy",
+        {"seeds": len(seeds), "people": PEOPLE, "watched": rows, "counts": counts},
+        also=("torch",),
+    )
     lines = {name: seeds[0][name] for name in ("full", "ring")}
     draw_anytime(record.RESULTS / "ring_accuracy.png", lines, seeds[0]["best"], resamples=300)
 

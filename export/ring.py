@@ -35,11 +35,15 @@ def bands_of(span: int, layers: int, local: int = 0) -> tuple[int, ...]:
     return tuple(reach + 1 + (layer >= layers - more) for layer in range(layers))
 
 
+def periods(width: int) -> Tensor:
+    """Seconds in which each pair of a head's ``width`` coordinates turns once, ascending, float64 [w / 2]."""
+    low, high = (math.log(p) for p in PERIODS_S)
+    return torch.exp(torch.linspace(low, high, width // 2, dtype=torch.float64))
+
+
 def turns(rows: Tensor, width: int, step_s: float) -> tuple[Tensor, Tensor]:
     """Cosine and sine of the rotary phases of rows number ``rows`` [T], float32 [T, w]; in float64 inside."""
-    low, high = (math.log(p) for p in PERIODS_S)
-    period = torch.exp(torch.linspace(low, high, width // 2, dtype=torch.float64))
-    phase = 2 * math.pi * torch.frac(rows.double()[:, None] * step_s / period)
+    phase = 2 * math.pi * torch.frac(rows.double()[:, None] * step_s / periods(width))
     phase = torch.cat((phase, phase), dim=-1)
     return phase.cos().float(), phase.sin().float()
 

@@ -1,10 +1,12 @@
 """The network of the ring mode: causal branches, beside the text branch and with a fusion of their own."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
 from export.graphs import Cross, Fusion, Text
-from export.ring import Ring, RingLayer, bands_of, normed
+from export.ring import Ring, RingLayer, bands_of, normed, periods
 from export.ring_graphs import RingBranch
 from export.traceable import Layer
 from stream.contract import BRANCHES, Window
@@ -17,6 +19,7 @@ from training.model.spatial import build_spatial
 from training.model.text import build_bert
 
 FEATURES = "features"  # the image branch's one stream
+FAR = 8.0  # of a score, between a row whose wave is at its middle and the oldest in the band
 
 
 class RingFused(Branches):
@@ -42,7 +45,8 @@ class RingFused(Branches):
     @torch.no_grad()
     def begin(self, full: Fused) -> None:
         """Take over what reads one tick, the mix of neighbouring ticks, the first layers, and the text branch
-        with its head. Attention has other positions here, so what is taken over is where learning begins."""
+        with its head. Attention has other positions here, so what is taken over is where learning begins; in
+        the upper layers most heads begin with the far end of their band."""
         for name in GROUPS:
             self.keypoints.streams[name].load_state_dict(full.keypoints.spatial[name].state_dict())
         for mine, name in zip(self.keypoints.ring.local, GROUPS, strict=False):
@@ -55,6 +59,8 @@ class RingFused(Branches):
             for stream, encoder in enumerate(encoders):
                 for mine, theirs in zip(ring.layers, encoder.layers, strict=False):
                     _take(mine, stream, theirs)
+            for layer in list(ring.layers)[1:]:
+                _look_back(layer, ring.step_s)
         self.text.load_state_dict(full.text.state_dict())
         self.heads["text"].load_state_dict(full.heads["text"].state_dict())
 
@@ -93,6 +99,23 @@ def _ring(streams: int, sizes: Temporal, ring: Sizes, span: int, step_s: float, 
         local=local,
         dropout=sizes.dropout,
     )
+
+
+def _look_back(layer: RingLayer, step_s: float) -> None:
+    """Let all heads but the first begin by reading the far end of their band.
+
+    Layers that average their bands alike weigh the window's ticks like a spline: what left the newest band
+    hardly counts. A biased query and key score a row by its age alone, cos(2π(age − band) / period), here
+    over a wave that rises all along the band.
+    """
+    half, reach = layer.width // 2, layer.band * step_s
+    waves = periods(layer.width)
+    wave = min(int((waves < 2 * reach).sum()), half - 1)
+    phase = 2 * math.pi * reach / float(waves[wave])
+    strength = math.sqrt(FAR * layer.width**0.5)
+    query, key, _ = layer.into.bias.view(-1, 3, layer.heads, layer.width)[:, :, 1:].unbind(1)
+    query[..., wave], query[..., wave + half] = strength, 0.0
+    key[..., wave], key[..., wave + half] = strength * math.cos(phase), strength * math.sin(phase)
 
 
 def _take(mine: RingLayer, stream: int, theirs: Layer) -> None:

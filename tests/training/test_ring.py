@@ -8,6 +8,7 @@ import pytest
 import torch
 from msgspec import structs
 
+from export.ring import turns
 from stream import contract
 from stream.errors import ModelError, UsageError
 from training import loop, runs
@@ -17,7 +18,7 @@ from training.config import Model, Recipe, Ring, Stage, Target, Temporal
 from training.deliver import deliver, deliver_run
 from training.judging import Panel
 from training.materials import from_simulator
-from training.model.ring import RingFused
+from training.model.ring import FAR, RingFused
 from training.ring import DELAY, course_loss
 from training.sampling import Cut, assemble, course_of, target_of
 
@@ -138,6 +139,25 @@ def test_what_is_taken_over_computes_what_it_did(recipe, materials):
             values = batch.groups[name]
             mine = other.keypoints.streams[name](values)
             assert torch.equal(mine, full.keypoints.spatial[name](values))
+
+
+def test_upper_layers_begin_with_the_far_end_of_their_band(recipe, materials):
+    """Of all but the first layer all heads but the first: the older a row of the band, the more it counts."""
+    full, other = build(recipe, materials.tokenizer), build_ring(recipe, materials.tokenizer)
+    other.begin(full.eval())
+    for ring in (other.keypoints.ring, other.image.ring):
+        for depth, layer in enumerate(ring.layers):
+            rows = layer.band
+            nothing = torch.zeros(ring.streams, 1, rows, layer.heads * layer.width)  # all rows alike
+            with torch.no_grad():
+                q, k, _ = layer._heads(nothing, *turns(torch.arange(rows), layer.width, ring.step_s))
+            scores = (q[:, 0, :, -1:] @ k[:, 0].transpose(-1, -2)).squeeze(-2)  # [S, H, rows], oldest first
+            ascending = (scores[..., :-1] > scores[..., 1:]).all(-1)
+            expected = torch.zeros(layer.heads, dtype=torch.bool)
+            expected[1:] = depth > 0
+            assert torch.equal(ascending, expected.expand_as(ascending)), depth
+            if depth:
+                assert torch.allclose(scores[:, 1:, 0], torch.tensor(FAR), rtol=0.05)
 
 
 def test_positions_before_anybody_was_seen_do_not_count(recipe):

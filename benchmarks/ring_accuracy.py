@@ -10,6 +10,7 @@ log-odds on the true evidence in stretches of 20 s, newest first, as shares of t
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -42,13 +43,17 @@ def members(seed: int, out: Path) -> dict[str, Checkpoint]:
         runs.run_ring(full, out, from_simulator(full.recipe))
     ring = runs.ring_of(out)
     assert ring is not None
+    if ring.recipe.ring != config.load(RING).ring:
+        sys.exit(f"{out / checkpoint.RING}: expected a ring of the recipe {RING}, found another; delete it")
     return {"full": with_window(runs.resume(out), ring.recipe.window.poses), "ring": ring}
 
 
 def judged(seed: int, out: Path) -> dict[str, list[Prediction]]:
-    """What both modes said, and what somebody would have said who saw every true event."""
+    """What both modes said, and what somebody would have said who saw every true event; asked for anew where
+    the ring has been taught anew."""
     files = {name: out / f"ring-{name}.jsonl" for name in ("full", "ring", "best")}
-    if not all(path.exists() for path in files.values()):
+    taught = out / checkpoint.RING / checkpoint.WEIGHTS
+    if not all(path.exists() and newer(path, taught) for path in files.values()):
         both = members(seed, out)
         said: dict[str, list[Prediction]] = {name: [] for name in files}
         for chunk in chunks(made_up_people(both["full"], PEOPLE, SECONDS)):
@@ -58,6 +63,10 @@ def judged(seed: int, out: Path) -> dict[str, list[Prediction]]:
         for name, path in files.items():
             predictions.write(path, said[name])
     return {name: predictions.read(path) for name, path in files.items()}
+
+
+def newer(path: Path, than: Path) -> bool:
+    return than.exists() and path.stat().st_mtime >= than.stat().st_mtime
 
 
 def at(seeds: list[dict[str, list[Prediction]]], name: str, seconds: float) -> list[list[Prediction]]:

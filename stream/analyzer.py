@@ -77,6 +77,7 @@ class Analyzer:
         self._reader = TextReader(bundle, manifest.text) if manifest.text else None
         self._text: _Text | None = None
         self._scene = 0
+        self._counted = False  # the cut that the next portrait will tell of
         self._waiting: deque[_Waiting] = deque()
         self._waiting_lock = threading.Lock()
         self._claimed_slot = -1
@@ -92,6 +93,7 @@ class Analyzer:
         self._front_end.reset()
         self._text = None
         self._scene += 1  # whoever is still writing writes about what was forgotten
+        self._counted = False
         self._waiting.clear()
         self._claimed_slot = -1
         self.shed = 0
@@ -104,6 +106,9 @@ class Analyzer:
         if tick is None:
             return None
         portrait, pose = self._front_end.push(frame)
+        if portrait is not None and self._counted:
+            portrait = replace(portrait, cut=frame.discontinuity)
+        self._counted = portrait is None and (self._counted or frame.discontinuity)
         timings = dict(self._front_end.timings_ms)
         started = perf_counter()
         if (
@@ -174,7 +179,8 @@ class Analyzer:
         self.encode_waiting(tick)
         encoded = perf_counter()
         self._temporal.follow(self.window, tick)
-        view = self.window.read(tick, since_cut=self.on_cut == "reset")
+        since = self._temporal.begun()
+        view = self.window.read(tick, since_cut=self.on_cut == "reset", since=since)
         pts = float(self._pts.get(tick))
         text = self._text_at(tick, pts)
         vectors = self._temporal.vectors(view, text.vector if text else None)

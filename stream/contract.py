@@ -130,6 +130,16 @@ class Steps(Record, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if 1 not in self.graphs or any(hop < 1 or self.ring.capacity % hop for hop in self.graphs):
             raise ValueError("steps need a hop of 1, and a capacity that is a multiple of every hop")
+        ring = self.ring
+        for hop, graph in self.graphs.items():
+            shapes = {tensor.name: tensor.shape for tensor in graph.inputs}
+            layers, _, rows, capacity = shapes.get("bias", (0, 0, 0, 0))
+            before = shapes.get("tail", (0, 0, 0))[1]
+            found = (layers, rows, capacity, before)
+            if found != (len(ring.bands), hop, ring.capacity, max(ring.local - 1, 0)):
+                raise ValueError(
+                    f"{graph.file} must have the ring's bands, capacity, local ticks, and its hop"
+                )
 
 
 class Mode(Record, frozen=True, kw_only=True):

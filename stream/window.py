@@ -36,7 +36,8 @@ class Grid:
     def claim(self, pts: float, discontinuity: bool = False) -> int | None:
         """The tick of a frame, or None when an earlier frame has it.
 
-        After a discontinuity (or a media clock that ran backwards) time goes on with the next tick.
+        Where the media clock runs backwards, or stands still at a discontinuity, time goes on with the next
+        tick; where it jumps ahead, what it left out is a gap.
         """
         if self.origin is None:
             self.origin = pts
@@ -206,10 +207,11 @@ class Window:
             first = slot * self.spec.stride if tick is None else tick
             self._feature_segment.put(slot, self._segment.get(first))
 
-    def read(self, tick: int, *, since_cut: bool = False) -> WindowView:
+    def read(self, tick: int, *, since_cut: bool = False, since: int = 0) -> WindowView:
         """All that ticks ≤ ``tick`` say; unseen ticks are zeros and masked.
 
-        With ``since_cut`` what came before the newest cut is masked too, and does not count in the figures.
+        With ``since_cut`` what came before the newest cut is masked too, and does not count in the figures;
+        nor do ticks before ``since``.
         """
         spec = self.spec
         newest_slot = self.slot_of(tick)
@@ -227,7 +229,7 @@ class Window:
             masks=masks,
             features=self._features.view(newest_slot, spec.features),
             feature_mask=feature_mask,
-            figures=self.figures(tick, since_cut=since_cut),
+            figures=self.figures(tick, since_cut=since_cut, since=since),
         )
 
     def _open(self, slot: int) -> None:
@@ -260,11 +262,14 @@ class Window:
         return slot if past or self._feature_mask.get(slot) else slot - 1
 
     def slots_of(self, first: int, last: int) -> tuple[Floats, Mask, NDArray[np.int64]]:
-        """Slots first..last: a view [n, D], bool [n], and segments [n], 0 where there is no feature."""
+        """Slots first..last: a view [n, D], bool [n], and segments [n]: the feature's own, or that of the
+        last tick of a slot without one."""
         n = last - first + 1
         rings = (self._features, self._feature_mask, self._feature_segment)
         features, mask, segments = (ring.view(last, n) for ring in rings)
-        return features, mask, segments
+        ends = ((slot + 1) * self.spec.stride - 1 for slot in range(first, last + 1))
+        own = [self.segment(min(max(end, self.newest - self.rows + 1), self.newest)) for end in ends]
+        return features, mask, np.where(mask, segments, own)
 
     @property
     def oldest_slot(self) -> int:
@@ -281,15 +286,15 @@ class Window:
         """Whether any of the ``ticks`` ticks up to ``tick`` shows a person."""
         return bool(self._present.view(tick, min(ticks, self.spec.poses)).any())
 
-    def figures(self, tick: int, *, since_cut: bool = False) -> WindowFigures:
+    def figures(self, tick: int, *, since_cut: bool = False, since: int = 0) -> WindowFigures:
         """Fill, coverage, largest gap and valid seconds of the window that ends at ``tick``.
 
-        With ``since_cut`` it begins at the newest cut.
+        With ``since_cut`` it begins at the newest cut, and never before tick ``since``.
         """
         spec = self.spec
         if self.newest < 0:
             return WindowFigures(0.0, 0.0, 0.0, 0.0, 0.0)
-        filled = min(tick - self.first + 1, spec.poses)
+        filled = min(tick - max(self.first, min(since, tick)) + 1, spec.poses)
         if since_cut:
             filled = int((self._segment.view(tick, filled) == self.segment(tick)).sum())
         slots = min(self.slot_of(tick) - self.slot_of(tick - filled + 1) + 1, spec.features)

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 
-def watch_demo() -> list[dict]:
+def watch_demo(*more: str) -> list[dict]:
     done = subprocess.run(
         [
             sys.executable,
@@ -24,6 +24,7 @@ def watch_demo() -> list[dict]:
             "--json",
             "--publish",
             "tcp://127.0.0.1:*",
+            *more,
         ],
         cwd=ROOT,
         capture_output=True,
@@ -55,6 +56,18 @@ def test_loss_at_thirty_seconds_win_at_ninety(messages: list[dict]) -> None:
     assert win_at(messages, 30) <= 0.40
     assert messages[-1]["win"] >= 0.60
     assert messages[-1]["state"] == "ok"
+
+
+def test_the_ring_is_what_runs_unless_asked_otherwise(messages: list[dict]) -> None:
+    assert {m["mode"] for m in messages} == {"ring"}
+
+
+@pytest.mark.timeout(400)
+def test_full_mode_says_the_same_of_it(holistic_files: Path) -> None:
+    full = watch_demo("--mode", "full")
+    assert {m["mode"] for m in full} == {"full"}
+    assert win_at(full, 30) <= 0.40
+    assert full[-1]["win"] >= 0.60
 
 
 def test_warming_comes_before_ok(messages: list[dict]) -> None:

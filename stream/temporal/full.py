@@ -61,6 +61,10 @@ class FullMode:
     def follow(self, window: Window, tick: int) -> None:
         """Nothing is taken before it is read: an update reads the whole window anew."""
 
+    def begun(self) -> int:
+        """Every tick of the window is read."""
+        return 0
+
     def missed(self, since: int) -> bool:
         """Nothing but what an update reads can be missed, which the window itself tells."""
         return False

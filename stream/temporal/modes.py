@@ -37,6 +37,9 @@ class Temporal(Protocol):
     def text(self, pieces: Pieces) -> Floats:
         """The text branch's vector, float32 [1, E]."""
 
+    def begun(self) -> int:
+        """The oldest tick that anything may be remembered of, as far as was followed."""
+
     def missed(self, since: int) -> bool:
         """Whether any tick after ``since`` was overwritten before it was taken."""
 

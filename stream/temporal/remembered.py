@@ -13,7 +13,7 @@ from stream.records import Floats, Mask
 
 MASKED = -1e4  # added to the score of a row that is not there; e^-10000 is exactly 0 in float32
 # Added to the scores of everything older, per cut, where what came before a cut is to fade: one row of now
-# weighs as much as four of the scene before, so a few seconds outweigh it and it is not lost before that.
+# weighs as much as four of the scene before, so a quarter of a band outweighs it and it is not lost before.
 FADED = math.log(0.25)
 NEVER = -(2**62)  # the number of a row that was never written: older than any band
 
@@ -23,25 +23,30 @@ class Remembered:
 
     def __init__(self, spec: RingSpec, streams: int, width: int) -> None:
         self._bands = np.array(spec.bands)[:, None, None]
-        self._nearest = min(spec.bands)
+        self._nearest, self._widest = min(spec.bands), max(spec.bands)
         low, high = (math.log(p) for p in spec.periods_s)
         self._turns = spec.step_s / np.exp(np.linspace(low, high, width // 2))  # per row, float64
         self.numbers: NDArray[np.int64] = np.empty(spec.capacity, np.int64)
         self.weights: Floats = np.empty((streams, spec.capacity), np.float32)  # 0, fades, or MASKED
         self.newest: NDArray[np.int64] = np.empty(streams, np.int64)  # numbers of the newest valid rows
+        self.begun = NEVER  # oldest valid row since which no gap was as long as the widest band
+        self.faded = NEVER  # first row after the newest cut that let the rest fade
         self.forget()
 
     def forget(self) -> None:
         """Nothing that was written is there any more."""
         self.numbers[:], self.weights[:], self.newest[:] = NEVER, MASKED, NEVER
+        self.begun = self.faded = NEVER
 
-    def fade(self, times: int) -> None:
-        """What was written counts for less."""
+    def fade(self, row: int, times: int) -> None:
+        """What was written before row ``row`` counts for less."""
         self.weights += np.float32(FADED * times)
+        self.faded = row
 
     def hears(self, row: int) -> bool:
-        """Whether row ``row``, itself missing, would still see a valid one in every layer's band."""
-        return bool(row - self.newest.max() < self._nearest)
+        """Whether row ``row``, itself missing, would still be heard (see `write`)."""
+        newest = int(self.newest.max())
+        return row - newest < self._nearest and newest >= self.faded
 
     def phases(self, row: int, cos: Floats, sin: Floats) -> None:
         """Rotary phases of the rows from ``row`` on, written into float32 [h, w]; float64 inside.
@@ -63,13 +68,18 @@ class Remembered:
     def write(self, row: int, mask: Mask) -> Mask:
         """Rows from ``row`` on are cached now; ``mask`` bool [S, h] says which are valid.
 
-        Returns which are heard, bool [S, h]: a valid row lies in every layer's band of theirs.
+        Returns which are heard, bool [S, h]: a valid row lies in every layer's band of theirs, and no cut
+        that lets the rest fade in between. (Among alike scores a common factor has no effect: where only the
+        scene before is there to see, it would count in full.)
         """
         hop, slot = mask.shape[1], row % len(self.numbers)
         rows = np.arange(row, row + hop)
         self.numbers[slot : slot + hop] = rows
         self.weights[:, slot : slot + hop] = np.where(mask, np.float32(0), np.float32(MASKED))
+        valid = rows[mask.any(axis=0)]
+        if valid.size and valid[0] - self.newest.max() >= self._widest:
+            self.begun = int(valid[0])
         newest = np.maximum.accumulate(np.where(mask, rows, self.newest[:, None]), axis=1)
         self.newest[:] = newest[:, -1]
-        heard: Mask = rows - newest < self._nearest
+        heard: Mask = (rows - newest < self._nearest) & (newest >= self.faded)
         return heard

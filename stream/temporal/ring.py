@@ -98,6 +98,13 @@ class RingHost:
         arrays = [*(p.array for p in places), self._read, self._counts, memory.numbers, memory.weights]
         return sum(array.nbytes for array in arrays)
 
+    @property
+    def begun(self) -> int:
+        """Number of the oldest row that anything may be remembered of. Missing rows hand nothing on: where
+        none is there for as long as the widest band, all of before is lost, however far the rings reach."""
+        self.flush()
+        return self._memory.begun
+
     def reset(self, row: int = 0) -> None:
         """Forget everything; the next row is number ``row``."""
         for place in self._kept.values():
@@ -201,7 +208,7 @@ class RingHost:
     def fade(self, times: int = 1) -> None:
         """After a cut: what was before counts for less, and is not read any more."""
         self.flush()
-        self._memory.fade(times)
+        self._memory.fade(self._row, times)
         self._counts[...] = False
 
     def forget(self) -> None:
@@ -233,17 +240,32 @@ class RingHost:
             "numbers": memory.numbers.copy(),
             "weights": memory.weights.copy(),
             "newest": memory.newest.copy(),
+            "since": np.array([memory.begun, memory.faded]),
             "read": self._read.copy(),
             "counts": self._counts.copy(),
         }
 
+    def check(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Raises ValueError for what is no snapshot of a host of the same steps."""
+        for name, mine in self.snapshot().items():
+            if name not in arrays:
+                raise ValueError(f"no {name}")
+            theirs = arrays[name]
+            if (theirs.shape, theirs.dtype) != (mine.shape, mine.dtype):
+                raise ValueError(f"{name} {theirs.dtype}{list(theirs.shape)}")
+            if not np.isfinite(theirs).all():
+                raise ValueError(f"{name} with what is no number")
+
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Go on from a snapshot of a host of the same steps."""
+        """Go on from a snapshot of a host of the same steps. Raises ValueError for another, and stays as it
+        was."""
+        self.check(arrays)
         memory = self._memory
         for name, place in self._kept.items():
             place.array[...] = arrays[name]
             place.send()
         memory.numbers[...], memory.weights[...] = arrays["numbers"], arrays["weights"]
         memory.newest[...] = arrays["newest"]
+        memory.begun, memory.faded = arrays["since"].tolist()
         self._read[...], self._counts[...] = arrays["read"], arrays["counts"]
         self._row, self._waiting = int(arrays["row"]), 0

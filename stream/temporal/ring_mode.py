@@ -99,6 +99,8 @@ class RingMode:
         if window.oldest_slot > self._slot + 1:
             ring.skip(window.oldest_slot - self._slot - 1)
             self._slot = window.oldest_slot - 1
+            gone = window.oldest_slot * self._stride - 1
+            self._missed = max(self._missed, gone if gone > window.void else -1)
         if slot <= self._slot:
             return
         features, mask, segments = window.slots_of(self._slot + 1, slot)
@@ -126,6 +128,16 @@ class RingMode:
             self.rings[name].forget()
         elif before and self._on_cut == "decay":
             self.rings[name].fade(segment - before)
+
+    def begun(self) -> int:
+        """The oldest tick that anything is remembered of, as far as was followed."""
+        if "keypoints" in self.rings:
+            ring = self.rings["keypoints"]
+            return self.tick + 1 - (ring.row - ring.begun)
+        if "image" in self.rings:
+            ring = self.rings["image"]
+            return (self._slot + 1 - (ring.row - ring.begun)) * self._stride
+        return 0
 
     def missed(self, since: int) -> bool:
         """Whether any tick after ``since`` was overwritten before it was taken."""
@@ -172,24 +184,37 @@ class RingMode:
         arrays = {f"{n}.{k}": v for n, ring in self.rings.items() for k, v in ring.snapshot().items()}
         return {"state": state, **arrays}
 
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Go on from a snapshot of the same bundle: the next tick to be taken is the one behind it."""
-        self.tick, self._slot, self._missed = arrays["state"].tolist()
-        self._segments = dict.fromkeys(self.rings, 0)  # the next window counts its cuts from its own start
+    def restore(self, arrays: Mapping[str, NDArray[Any]], *, same_ticks: bool = False) -> None:
+        """Go on from a snapshot of the same bundle, with the first tick of the window that comes.
+
+        With ``same_ticks`` that window counts as the last one did, and the next tick to be taken is the one
+        behind the snapshot. Raises ValueError for arrays of anything else, and stays as it was.
+        """
+        parts = {
+            name: {k.removeprefix(f"{name}."): v for k, v in arrays.items() if k.startswith(f"{name}.")}
+            for name in self.rings
+        }
+        state = arrays.get("state", np.zeros(0))
+        if state.shape != (3,) or state.dtype != np.int64:
+            raise ValueError(f"state {state.dtype}{list(state.shape)}")
         for name, ring in self.rings.items():
-            own = f"{name}."
-            ring.restore({k.removeprefix(own): v for k, v in arrays.items() if k.startswith(own)})
+            ring.check(parts[name])
+        for name, ring in self.rings.items():
+            ring.restore(parts[name])
+        self.tick, self._slot, self._missed = state.tolist() if same_ticks else (-1, -1, -1)
+        self._segments = dict.fromkeys(self.rings, 0)  # the next window counts its cuts from its own start
 
     def save(self, path: Path) -> None:
         """Write a snapshot to a file, whole or not at all."""
         snapshots.save(path, self._bundle, self.snapshot())
 
-    def load(self, path: Path) -> None:
-        """Go on from a file. Raises UsageError for one that is none, or of another bundle."""
+    def load(self, path: Path, *, same_ticks: bool = False) -> None:
+        """Go on from a file. Raises UsageError for one that is none, or of another bundle, and stays as it
+        was."""
         arrays = snapshots.load(path, self._bundle)
         try:
-            self.restore(arrays)
-        except (KeyError, ValueError) as error:
+            self.restore(arrays, same_ticks=same_ticks)
+        except ValueError as error:
             raise UsageError(
                 f"{path}: expected a whole snapshot of a ring, found one that lacks or has other arrays "
                 f"({error}); begin without it."

@@ -27,6 +27,14 @@ def edit(bundle: Path, change: Callable[[dict], None]) -> None:
     path.write_text(json.dumps(manifest))
 
 
+def ring_of(manifest: dict) -> dict:
+    return manifest["modes"]["ring"]["steps"]["keypoints"]["ring"]
+
+
+def swap_hops(graphs: dict) -> None:
+    graphs["1"], graphs["5"] = graphs["5"], graphs["1"]
+
+
 def refused(bundle: Path, *fragments: str) -> None:
     with pytest.raises(BundleError) as caught:
         contract.load(bundle)
@@ -105,6 +113,10 @@ def test_file_without_hash(bundle: Path) -> None:
         (lambda m: m["modes"]["full"]["calibration"]["slope"].pop("keypoints"), "same branches"),
         (lambda m: m.update(image=None), "image or text branch"),
         (lambda m: m["modes"]["full"].update(hop=0), "hop"),
+        (lambda m: ring_of(m).update(capacity=2700), "the ring's bands, capacity"),
+        (lambda m: ring_of(m).update(bands=[1335]), "the ring's bands, capacity"),
+        (lambda m: ring_of(m).update(local=5), "the ring's bands, capacity"),
+        (lambda m: swap_hops(m["modes"]["ring"]["steps"]["image"]["graphs"]), "and its hop"),
         (lambda m: m["modes"]["ring"]["branches"]["text"].update(precision="int8"), "share text.onnx"),
     ],
 )

@@ -178,6 +178,36 @@ def test_a_jump_of_the_media_clock_is_no_miss(both: Bundle) -> None:
     assert estimate.branches["keypoints"] == pytest.approx(new.estimate().branches["keypoints"], abs=2e-6)
 
 
+# -- gaps --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["ring", "full"])
+def test_what_a_long_absence_has_wiped_out_does_not_count_as_seen(both: Bundle, mode: str) -> None:
+    """Missing rows hand nothing on: behind a gap of a whole band nothing is remembered, and nothing said as
+    if it were. Full mode reads the whole window, with whatever gaps."""
+    spec = both.manifest.modes["ring"].steps["keypoints"].ring
+    band = max(spec.bands)
+    for gap in (band - 2, band - 1, band + spec.readout):
+        away = analyzer(both, MadeUp(lambda i, gap=gap: 40 <= i < 40 + gap), mode=mode)
+        new = analyzer(both, mode=mode)
+        for frame in frames(40 + gap + 9):
+            away.observe(frame)
+            if frame.index % 5 == 0:
+                away.estimate()
+            if frame.index >= 40 + gap:
+                new.observe(frame)
+        a, b = away.estimate(), new.estimate()
+        if mode == "full" or gap < band - 1:
+            seen = min(40 + gap + 9, both.manifest.window.poses) - gap
+            assert a.window.valid_s == pytest.approx(seen / 25)
+            assert a.state == ("ok" if 2 * gap < both.manifest.window.poses else "degraded")
+        else:
+            assert (a.state, a.window.valid_s) == ("warming", pytest.approx(9 / 25))
+            assert b.window.valid_s == a.window.valid_s
+        if mode == "ring" and gap == band + spec.readout:  # no row of before is among those read, either
+            assert a.branches["keypoints"] == pytest.approx(b.branches["keypoints"], abs=2e-6)
+
+
 # -- cuts --------------------------------------------------------------------------------------------
 
 
@@ -230,6 +260,56 @@ def test_decay_on_cut_lies_between(both: Bundle) -> None:
         assert np.abs(said[one] - said[other]).max() > 1e-3
 
 
+@pytest.mark.parametrize("on_cut", ["keep", "decay", "reset"])
+def test_whenever_it_is_asked_a_cut_is_where_it_is(both: Bundle, on_cut: str) -> None:
+    """While somebody is there and while nobody is, at the edge of a picture's slot and within one."""
+    story = MadeUp(lambda i: 40 <= i < 62 or 81 <= i < 89, cuts=(20, 73))
+    every = {n: analyzer(both, story, on_cut=on_cut) for n in (1, 3, 7, 1000)}
+    for frame in frames(97):
+        for n, each in every.items():
+            each.observe(replace(frame, discontinuity=frame.index in (47, 83)))
+            if frame.index % n == n - 1:
+                each.estimate()
+    once = every.pop(1000).estimate()
+    assert once.branches["image"] is not None
+    for each in every.values():
+        close(once, each.estimate())
+
+
+def test_a_cut_while_nobody_is_there_is_one_cut(both: Bundle) -> None:
+    """The source says so at once, and the next portrait once more."""
+
+    class Owing(MadeUp):
+        """As `stream.subject` does: a cut is told with the next portrait."""
+
+        def push(self, frame: Frame) -> tuple[Portrait | None, Pose | None]:
+            self.owed = getattr(self, "owed", False) or frame.discontinuity
+            portrait, seen = super().push(frame)
+            if portrait is not None:
+                portrait, self.owed = replace(portrait, cut=self.owed or portrait.cut), False
+            return portrait, seen
+
+    live = analyzer(both, Owing(lambda i: 30 <= i < 40, cuts=(55,)))
+    scenes = []
+    for frame in frames(60):
+        seen = live.observe(replace(frame, discontinuity=frame.index in (20, 35)))
+        assert seen is not None
+        scenes.append(seen.scene)
+    assert [i for i in range(1, 60) if scenes[i] != scenes[i - 1]] == [20, 35, 55]
+    assert live.window.segment(59) - live.window.segment(0) == 3
+
+
+def test_after_a_cut_that_fades_the_scene_before_is_not_read_alone(both: Bundle) -> None:
+    """Among rows that fade alike, fading has no effect."""
+    live = analyzer(both, MadeUp(lambda i: 60 <= i < 70), on_cut="decay")
+    said = {}
+    for frame in frames(75):
+        live.observe(replace(frame, discontinuity=frame.index == 62))
+        said[frame.index] = live.estimate().branches["keypoints"]
+    assert None not in (said[59], said[61], said[70])  # seen, just gone, there again
+    assert {said[i] for i in range(62, 70)} == {None}
+
+
 def test_a_cut_while_nobody_is_there_counts_too(both: Bundle) -> None:
     """A new stretch of the source begins while the person is away."""
     story = MadeUp(lambda i: 55 <= i < 70)
@@ -270,13 +350,35 @@ from test_ring_mode import RingMode, Window, followed
 from stream.contract import load
 both = load({str(both.folder)!r})
 temporal, window = RingMode(both), Window(both.manifest.window, 16)
-temporal.load(Path({str(tmp_path / "ring.npz")!r}))
+temporal.load(Path({str(tmp_path / "ring.npz")!r}), same_ticks=True)
 said = followed(temporal, window, 234 - 24, 280, 234)
 print(*(f"{{n}} {{v.tobytes().hex()}}" for n, v in said.items()), sep="\\n")
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     found = dict(line.split() for line in done.stdout.splitlines())
     assert found == {name: v.tobytes().hex() for name, v in expected.items()}
+
+
+def test_a_restored_ring_goes_on_with_any_window_s_first_tick(both: Bundle) -> None:
+    """As in a process that was started anew: ticks count from 0 or, by chance, from behind the old ones."""
+    before = RingMode(both)
+    followed(before, Window(both.manifest.window, 16), 0, 233, 0)
+    kept, said = before.snapshot(), []
+    for first in (0, 235, 5000):  # each begins a slot, so that the same pictures come
+        again, window = RingMode(both), Window(both.manifest.window, 16)
+        again.restore(kept)
+        for tick in range(first, first + 40):
+            window.push(tick, Portrait(BOX, 1.0), pose(tick - first))
+            if tick % 7 == 0:
+                again.follow(window, tick)
+        again.follow(window, first + 39)
+        assert not again.missed(0)
+        assert again.begun() == first - 234
+        said.append(again.vectors(window.read(first + 39)))
+    for other in said[1:]:
+        assert other.keys() == said[0].keys()
+        for name, vector in other.items():
+            np.testing.assert_allclose(vector, said[0][name], rtol=0, atol=2e-6)
 
 
 def test_after_coming_back_a_cut_is_a_cut(both: Bundle) -> None:
@@ -294,13 +396,54 @@ def test_after_coming_back_a_cut_is_a_cut(both: Bundle) -> None:
     assert again.rings["keypoints"]._counts[0].sum() == 60 - 52
 
 
-def test_a_file_that_lacks_arrays_is_one_sentence(both: Bundle, tmp_path: Path) -> None:
-    ring = RingMode(both)
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda arrays: arrays.pop("keypoints.row"),
+        lambda arrays: arrays.pop("state"),
+        lambda arrays: arrays.update({"state": np.array([1e300, 0.0, 0.0])}),
+        lambda arrays: arrays.update({"keypoints.row": np.array([1, 2])}),
+        lambda arrays: arrays.update({"image.keys_0": np.array(np.nan, np.float32)}),
+        lambda arrays: arrays["image.values_1"].fill(np.nan),
+        lambda arrays: arrays.update({"image.read": arrays["image.read"][:, 1:]}),
+    ],
+)
+def test_arrays_of_something_else_are_one_sentence_and_change_nothing(
+    both: Bundle, tmp_path: Path, harm: Callable[[dict[str, Any]], object]
+) -> None:
+    ring, window = RingMode(both), Window(both.manifest.window, 16)
+    followed(ring, window, 0, 60, 0)
     arrays = ring.snapshot()
-    del arrays["keypoints.row"]
+    harm(arrays)
     snapshots.save(tmp_path / "ring.npz", both, arrays)
+    other, same = RingMode(both), Window(both.manifest.window, 16)
+    expected = followed(other, same, 0, 90, 0)
+    followed(ring, window, 61, 75, 61)
     with pytest.raises(UsageError, match=r"expected a whole snapshot of a ring.*begin without it"):
         ring.load(tmp_path / "ring.npz")
+    found = followed(ring, window, 76, 90, 76)
+    for name, vector in expected.items():
+        np.testing.assert_allclose(found[name], vector, rtol=0, atol=2e-6)
+
+
+def test_bits_that_flipped_are_one_sentence_or_nothing(both: Bundle, tmp_path: Path) -> None:
+    """An archive has checksums of what is in it, but not of its directory."""
+    temporal, path = RingMode(both), tmp_path / "ring.npz"
+    temporal.save(path)
+    raw, rng = path.read_bytes(), np.random.default_rng(0)
+    refused = 0
+    for place in rng.integers(0, len(raw), 60).tolist() + list(range(len(raw) - 400, len(raw), 10)):
+        path.write_bytes(raw[:place] + bytes([raw[place] ^ (1 << int(rng.integers(8)))]) + raw[place + 1 :])
+        try:
+            temporal.load(path)
+        except UsageError:
+            refused += 1
+    assert refused > 60
+
+
+def test_a_snapshot_has_nowhere_to_go(both: Bundle, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"none/ring.npz: expected a place for a snapshot, found none"):
+        RingMode(both).save(tmp_path / "none" / "ring.npz")
 
 
 def test_a_snapshot_of_another_bundle_or_none_is_refused(both: Bundle, tmp_path: Path) -> None:

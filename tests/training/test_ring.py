@@ -12,6 +12,7 @@ from export.ring import turns
 from stream import contract
 from stream.errors import ModelError, UsageError
 from training import loop, runs
+from training import ring as ring_course
 from training.checkpoint import RING, build, build_ring
 from training.checkpoint import load as load_checkpoint
 from training.config import Model, Recipe, Ring, Stage, Target, Temporal
@@ -187,6 +188,30 @@ def test_moments_are_asked_for_once_they_are_past(recipe):
         float(course_loss("keypoints", said, m, seen, batch, COURSE, recipe)) for m in (right, batch.moments)
     ]
     assert losses[0] < losses[1]
+
+
+def test_distilling_asks_the_newest_position_for_what_the_full_branch_says(
+    recipe, materials, monkeypatch, folder
+):
+    """The loss that a trainer is given, with and without ``distil``, of the same batch."""
+    given = []
+    trainer = SimpleNamespace(
+        recipe=recipe,
+        accelerator=SimpleNamespace(device="cpu"),
+        fit=lambda parts, loss, windows: given.append(loss),
+    )
+    monkeypatch.setattr(ring_course, "windows_of", lambda *_: None)
+    full, model = runs.resume(folder).model, build_ring(recipe, materials.tokenizer).eval()
+    for distil in (0.0, 2.0):
+        trainer.recipe = structs.replace(recipe, ring=structs.replace(recipe.ring, distil=distil))
+        ring_course._alone(trainer, model, full, "keypoints", [materials.pools.labelled])
+    batch = assemble([Cut(p, 0, 60) for p in materials.pools.labelled[:3]], recipe.window, recipe.target)
+    with torch.no_grad():
+        plain, distilled = (float(loss(batch)) for loss in given)
+        newest = model.course("keypoints", batch)[0][:, -1]
+        wise = full.alone("keypoints", batch).sigmoid()
+    apart = torch.nn.functional.binary_cross_entropy_with_logits(newest, wise)
+    assert distilled - plain == pytest.approx(2.0 * float(apart), rel=1e-5)
 
 
 def assemble_like(rows):

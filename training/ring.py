@@ -57,7 +57,11 @@ def _alone(
         return found
 
     parts = [getattr(model, branch), model.heads[branch], model.moment_heads[branch]]
-    trainer.fit(parts, loss, windows_of(trainer, f"ring {branch}", learnt, stage, (branch,)))
+    windows = windows_of(trainer, f"ring {branch}", learnt, stage, (branch,))
+    trainer.once(
+        f"ring level {branch}", lambda: model.level(branch, windows[0].to(trainer.accelerator.device))
+    )
+    trainer.fit(parts, loss, windows)
 
 
 def course_loss(

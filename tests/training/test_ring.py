@@ -161,6 +161,33 @@ def test_upper_layers_begin_with_the_far_end_of_their_band(recipe, materials):
                 assert torch.allclose(scores[:, 1:, 0], torch.tensor(FAR), rtol=0.05)
 
 
+def test_upper_layers_begin_as_loud_as_what_they_are_given(recipe, materials):
+    """A full mode's rows may be of any size: what is added to them counts all the same, in every stream."""
+    model = build_ring(recipe, materials.tokenizer).eval()
+    with torch.no_grad():
+        for part in model.keypoints.ring.layers[0].out, model.keypoints.ring.layers[0].down:
+            part.weight.mul_(torch.tensor([1.0, 30.0, 1.0])[:, None, None])
+    batch = assemble([Cut(p, 0, 60) for p in materials.pools.labelled[:4]], recipe.window, recipe.target)
+
+    def shares():
+        part, values, masks = model._inputs("keypoints", batch)
+        x = torch.stack([embed(v) for embed, v in zip(part.streams.values(), values, strict=True)])
+        kept = []
+        for layer in part.ring.layers:
+            layer.register_forward_hook(lambda _, given, out: kept.append((out - given[0]).std((1, 2, 3))))
+        with torch.no_grad():
+            first = part.ring.rows(x, torch.stack(masks))[0]
+        for layer in part.ring.layers:
+            layer._forward_hooks.clear()
+        return kept[1] / first.std((1, 2, 3))
+
+    quiet = shares()
+    model.level("keypoints", batch)
+    loud = shares()
+    assert float(quiet[1]) < 0.1  # of the face; hands are not there in so short a time
+    assert float(loud[1]) > 0.4 * float(loud[0]) > 0.1
+
+
 def test_positions_before_anybody_was_seen_do_not_count(recipe):
     rows = 30
     batch = assemble_like(rows)

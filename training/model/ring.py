@@ -64,6 +64,22 @@ class RingFused(Branches):
         self.text.load_state_dict(full.text.state_dict())
         self.heads["text"].load_state_dict(full.heads["text"].state_dict())
 
+    @torch.no_grad()
+    def level(self, branch: str, batch: Batch) -> None:
+        """Make what the upper layers of a branch add as large as the rows that they are given, by stream.
+
+        A full mode's rows may be of any size, for everything reads them normed; beside large ones what is
+        added here, and so what is remembered, would hardly count.
+        """
+        part, values, masks = self._inputs(branch, batch)
+        rows = part.rows(values, masks)[0]
+        known = zip(rows, masks, strict=True)
+        size = torch.stack([x[mask].std() if mask.any() else x.new_ones(()) for x, mask in known])
+        for layer in list(part.ring.layers)[1:]:
+            for side in (layer.out, layer.down):
+                side.weight.mul_(size[:, None, None])
+                side.bias.mul_(size[:, None, None])
+
     def course(self, branch: str, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """What ``branch`` says alone after every row, logits [B, T or F]; what the first layer's rows say of
         their moments, likewise; and whether anything had been seen by then, bool [B, T or F]."""

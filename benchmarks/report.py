@@ -140,7 +140,8 @@ def ring_update(r: dict[str, Any]) -> list[Row]:
         (
             f"One ring update of all keypoints, {r['poses']} ticks, d = {size['dim']}, {size['layers']} "
             f"layers, {r['threads']} threads",
-            f"p50: {hops}; {r['memory_mb']:.0f} MB of caches",
+            f"p50: {hops}; hop 1 with int8 products {ms['hop_1_int8']['p50']:.1f} ms; "
+            f"{r['memory_mb']:.0f} MB of caches",
         ),
         (
             f"The fastest full graph of that depth and width ({r['fastest_full'].removeprefix('full_')}) "

@@ -3,13 +3,13 @@
 python benchmarks/ring_update.py [--blocks 12] [--threads 2]
 
 All three keypoint streams, d = 256, 3 layers, 4 heads, 4000 ticks of memory; random weights. Ours is all of
-an update: spatial encoders, phases, bias, the step, new rows in the caches, the mean of the newest ones. The
-full graph is the same depth and width over 4000 poses, in float32 and with int8 products; the faster one
-counts. The peer steps three stacks of its single-output layers over vectors that somebody else has encoded,
-and positions are left out. Blocks alternate, so that whatever else the machine does falls on all. Before
-anything is timed, stream must equal banded batch, and one layer's attention the peer's: around it the peer
-norms after adding and we before, so no more than that can agree. The peer's environment: `make
-peer-continual`.
+an update: spatial encoders, phases, bias, the step, new rows in the caches, the mean of the newest ones; hop
+1 also with int8 products, as `undertone-export quantize` makes them (ratios are those of float32). The full
+graph is the same depth and width over 4000 poses, in float32 and with int8 products; the faster one counts.
+The peer steps three stacks of its single-output layers over vectors that somebody else has encoded, and
+positions are left out. Blocks alternate, so that whatever else the machine does falls on all. Before anything
+is timed, stream must equal banded batch, and one layer's attention the peer's: around it the peer norms after
+adding and we before, so no more than that can agree. The peer's environment: `make peer-continual`.
 """
 
 import argparse
@@ -56,10 +56,18 @@ def ring_branch() -> RingBranch:
     return RingBranch({n: spatial(w) for n, w in WINDOW.widths.items()}, ring, DIM, OUT, 25).eval()
 
 
-def host_of(branch: RingBranch, folder: Path, threads: int) -> RingHost:
+def hosts_of(branch: RingBranch, folder: Path, threads: int) -> dict[str, RingHost]:
+    """The same ring in float32 and with int8 products."""
     graphs, _, _ = write_branch("keypoints", branch, WINDOW.widths, 0, folder)
-    steps = Steps(graphs=dict(zip(HOPS, graphs, strict=True)), ring=branch.spec(0))
-    return RingHost(steps, lambda name: folder / name, threads=threads)
+    found = {}
+    for kind in ("fp32", "int8"):
+        if kind == "int8":
+            for graph in graphs:
+                precision.int8(folder / graph.file, folder / f"int8-{graph.file}")
+            graphs = tuple(structs.replace(graph, file=f"int8-{graph.file}") for graph in graphs)
+        steps = Steps(graphs=dict(zip(HOPS, graphs, strict=True)), ring=branch.spec(0))
+        found[kind] = RingHost(steps, lambda name: folder / name, threads=threads)
+    return found
 
 
 def apart(branch: RingBranch, host: RingHost, rows: int) -> float:
@@ -152,16 +160,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="ring-") as name:
         work = Path(name)
         branch = ring_branch()
-        host = host_of(branch, work, options.threads)
-        stream_apart = apart(branch, host, 5 * WINDOW.poses // 4)
+        hosts = hosts_of(branch, work, options.threads)
+        host = hosts["fp32"]
+        stream_apart, int8_apart = (apart(branch, each, 5 * WINDOW.poses // 4) for each in hosts.values())
         fulls = full_graphs(work)
         peer = Peer(PYTHON, SCRIPT, (work, options.threads), "peer-continual")
         peer_apart = from_peer(branch, peer, work)
         if max(stream_apart, peer_apart) > TOLERANCE:
             sys.exit(f"answers lie {stream_apart:.1g} and {peer_apart:.1g} apart; their times do not compare")
-        filled = ring_updates(host, 25)
-        filled(WINDOW.poses // 25)
+        for each in hosts.values():
+            ring_updates(each, 25)(WINDOW.poses // 25)
         sides: dict[str, tuple[Updates, int]] = {f"hop_{hop}": (ring_updates(host, hop), 40) for hop in HOPS}
+        sides["hop_1_int8"] = (ring_updates(hosts["int8"], 1), 40)
         sides["peer"] = (lambda count: peer.ask(time=count)["ms"], 40)
         for kind, graph in fulls.items():
             engine = Engine(work / graph.file, graph, threads=options.threads)
@@ -183,7 +193,7 @@ def main() -> None:
                 "threads": options.threads,
                 "sizes": {"dim": DIM, "layers": LAYERS, "heads": HEADS, "feedforward": FEEDFORWARD},
                 "poses": WINDOW.poses,
-                "relative_error": {"stream": stream_apart, "peer": peer_apart},
+                "relative_error": {"stream": stream_apart, "peer": peer_apart, "int8": int8_apart},
                 "ms": {side: record.percentiles(values) for side, values in took.items()},
                 "fastest_full": fastest,
                 "full_over_ring": ratios(blocks[fastest], blocks["hop_1"]),

@@ -47,6 +47,7 @@ studies: $(VENV)/.all  ## the simulated tables, the pseudo-label noise study and
 	$(VENV)/bin/undertone-training noise-study --corpus runs/plain --out runs/noise
 	$(VENV)/bin/python benchmarks/small_recipe.py
 	$(VENV)/bin/python benchmarks/ring_accuracy.py
+	$(VENV)/bin/python benchmarks/text_branch.py
 
 labelling: $(VENV)/.all  ## a made-up labeller's descriptions and pseudo-labels, guarded and not, through to the table; about an hour
 	$(VENV)/bin/undertone-training corpus simulate described --out runs/described --profile standard --recordings 400 --seconds 30 --shares 0.5,0.02,0.48

@@ -198,6 +198,20 @@ def small_recipe(r: dict[str, Any]) -> list[Row]:
     ]
 
 
+def text_branch(r: dict[str, Any]) -> list[Row]:
+    def mean(of: Callable[[dict[str, Any]], float]) -> str:
+        return f"{100 * sum(map(of, r['runs'])) / len(r['runs']):.1f} %"
+
+    return [
+        (
+            f"Simulated: text branch of `tiny` on {r['texts']} made-up descriptions of {r['seconds']:.0f} s, "
+            f"{r['unseen']} unseen, {len(r['runs'])} seed(s)",
+            f"balanced accuracy {mean(lambda run: run['learnt']['balanced_accuracy'])}; who knows how they "
+            f"were worded {mean(lambda run: run['ideal']['balanced_accuracy'])}",
+        )
+    ]
+
+
 QUESTIONS: dict[str, Callable[[dict[str, Any]], list[Row]]] = {
     "keypoints": keypoints,
     "pipeline": pipeline,
@@ -209,6 +223,7 @@ QUESTIONS: dict[str, Callable[[dict[str, Any]], list[Row]]] = {
     "training_step": training_step,
     "small_recipe": small_recipe,
     "ring_accuracy": ring_accuracy,
+    "text_branch": text_branch,
 }
 
 

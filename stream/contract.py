@@ -133,9 +133,8 @@ class Steps(Record, frozen=True, kw_only=True):
         ring = self.ring
         for hop, graph in self.graphs.items():
             shapes = {tensor.name: tensor.shape for tensor in graph.inputs}
-            layers, _, rows, capacity = shapes.get("bias", (0, 0, 0, 0))
-            before = shapes.get("tail", (0, 0, 0))[1]
-            found = (layers, rows, capacity, before)
+            bias, tail = shapes.get("bias", ()), shapes.get("tail", (0, 0, 0))
+            found = (*bias[:1], *bias[2:], *tail[1:2])  # of another number of dimensions, too
             if found != (len(ring.bands), hop, ring.capacity, max(ring.local - 1, 0)):
                 raise ValueError(
                     f"{graph.file} must have the ring's bands, capacity, local ticks, and its hop"

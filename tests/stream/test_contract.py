@@ -31,6 +31,12 @@ def ring_of(manifest: dict) -> dict:
     return manifest["modes"]["ring"]["steps"]["keypoints"]["ring"]
 
 
+def shape_of(manifest: dict, name: str) -> list:
+    """Of an input of the keypoints' smallest step, to be harmed."""
+    inputs = manifest["modes"]["ring"]["steps"]["keypoints"]["graphs"]["1"]["inputs"]
+    return next(tensor["shape"] for tensor in inputs if tensor["name"] == name)
+
+
 def swap_hops(graphs: dict) -> None:
     graphs["1"], graphs["5"] = graphs["5"], graphs["1"]
 
@@ -116,6 +122,8 @@ def test_file_without_hash(bundle: Path) -> None:
         (lambda m: ring_of(m).update(capacity=2700), "the ring's bands, capacity"),
         (lambda m: ring_of(m).update(bands=[1335]), "the ring's bands, capacity"),
         (lambda m: ring_of(m).update(local=5), "the ring's bands, capacity"),
+        (lambda m: shape_of(m, "tail").clear(), "the ring's bands, capacity"),
+        (lambda m: shape_of(m, "bias").pop(), "the ring's bands, capacity"),
         (lambda m: swap_hops(m["modes"]["ring"]["steps"]["image"]["graphs"]), "and its hop"),
         (lambda m: m["modes"]["ring"]["branches"]["text"].update(precision="int8"), "share text.onnx"),
     ],

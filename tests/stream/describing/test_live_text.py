@@ -76,15 +76,9 @@ def test_the_last_minute_becomes_text(asked: LiveText, gemini_server: GeminiServ
     assert not gemini_server.of("start"), "nothing is left with the service"
 
 
-@pytest.mark.parametrize(("form", "told"), [("guarded", False), ("paper", True)])
-def test_text_has_the_form_that_the_bundle_learnt_to_read(
-    gemini_server: GeminiServer, bundle: contract.Bundle, form: contract.TextForm, told: bool
-) -> None:
-    reads = msgspec.structs.replace(bundle.manifest.text, form=form)
-    learnt = msgspec.structs.replace(bundle.manifest, text=reads)
-    text = live_text(
-        Wishes(describe="gemini", every_s=0.2), msgspec.structs.replace(bundle, manifest=learnt), "live"
-    )
+def answer(wishes: Wishes, bundle: contract.Bundle) -> str:
+    """What the labeller's one answer becomes for the text branch."""
+    text = live_text(wishes, bundle, "live")
     assert text is not None
     text.start()
     try:
@@ -94,7 +88,17 @@ def test_text_has_the_form_that_the_bundle_learnt_to_read(
         text.close()
     said = text.take()
     assert said is not None
-    assert ("win 70" in said.text) is told
+    return said.text
+
+
+@pytest.mark.parametrize(("form", "told"), [("guarded", False), ("paper", True)])
+def test_text_has_the_form_that_the_bundle_learnt_to_read(
+    gemini_server: GeminiServer, bundle: contract.Bundle, form: contract.TextForm, told: bool
+) -> None:
+    reads = msgspec.structs.replace(bundle.manifest.text, form=form)
+    learnt = msgspec.structs.replace(bundle.manifest, text=reads)
+    wishes = Wishes(describe="gemini", every_s=0.2)
+    assert ("win 70" in answer(wishes, msgspec.structs.replace(bundle, manifest=learnt))) is told
 
 
 def test_names_that_were_given_stay_out_of_the_text(
@@ -102,19 +106,10 @@ def test_names_that_were_given_stay_out_of_the_text(
 ) -> None:
     said_of_her = {**GOOD, "evidence_loss": ["Ada Example lowers her brow", "Example looks away"]}
     gemini_server.answer = lambda asked: json.dumps(said_of_her)
-    text = live_text(Wishes(describe="gemini", every_s=0.2, names=("Ada Example",)), bundle, "live")
-    assert text is not None
-    text.start()
-    try:
-        show(text, 100.0, 112.0)
-        until(lambda: text.describing().answered == 1)  # type: ignore[union-attr]
-    finally:
-        text.close()
-    said = text.take()
-    assert said is not None
-    assert "lowers her brow" in said.text
-    assert "Ada" not in said.text
-    assert "Example" not in said.text
+    said = answer(Wishes(describe="gemini", every_s=0.2, names=("Ada Example",)), bundle)
+    assert "lowers her brow" in said
+    assert "Ada" not in said
+    assert "Example" not in said
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import record
 
-from stream import contract
-from stream.temporal.full import FullMode
+from stream.branches.full_mode import FullMode
+from stream.bundle import manifest
 
 
 def timed(call: Callable[[], object], repeats: int) -> list[float]:
@@ -26,10 +26,10 @@ def timed(call: Callable[[], object], repeats: int) -> list[float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bundle", type=Path, default=contract.demo_bundle())
+    parser.add_argument("--bundle", type=Path, default=manifest.demo_bundle())
     parser.add_argument("--repeats", type=int, default=15)
     options = parser.parse_args()
-    bundle = contract.load(options.bundle)
+    bundle = manifest.load(options.bundle)
     window = bundle.manifest.window
     figures: dict[str, object] = {
         "bundle": bundle.manifest.name,

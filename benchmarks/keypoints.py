@@ -22,8 +22,8 @@ import numpy as np
 import record
 from peer import Peer
 
-from stream.frontend import FrontEnd
-from stream.models import cache_dir
+from stream.bundle.model_cache import cache_dir
+from stream.frontend.front_end import FrontEnd
 from stream.records import Frame
 
 PEER = record.ROOT / "benchmarks" / "peers" / "mediapipe"

@@ -13,9 +13,9 @@ import time
 
 import record
 
-from stream.contract import demo_bundle, load
-from stream.listener import Subscriber
-from stream.wire import Confidence, Event, Health
+from stream.bundle.manifest import demo_bundle, load
+from stream.publish.subscriber import Subscriber
+from stream.publish.wire import Confidence, Event, Health
 
 ENDPOINT = "tcp://127.0.0.1:5571"
 

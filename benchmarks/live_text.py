@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 
 import record
 
-from stream.listener import Subscriber
-from stream.wire import Confidence, Event, Health
+from stream.publish.subscriber import Subscriber
+from stream.publish.wire import Confidence, Event, Health
 
 sys.path.insert(0, str(record.ROOT / "tests"))
 from gemini_server import GeminiServer

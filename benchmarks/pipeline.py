@@ -14,13 +14,13 @@ import time
 
 import record
 
-from stream import contract
-from stream.analyzer import Analyzer
+from stream.branches import modes
+from stream.bundle import manifest
 from stream.capture.capture import Capture
 from stream.capture.source import Source
-from stream.frontend import FrontEnd
-from stream.telemetry import rss_mb
-from stream.temporal import modes
+from stream.frontend.front_end import FrontEnd
+from stream.runtime.analyzer import Analyzer
+from stream.runtime.telemetry import rss_mb
 
 OUTSIDE = ("warp", "crop")  # image warps and resizes
 
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--hop", type=int)
     options = parser.parse_args()
     source = Source.parse(options.source)
-    bundle = contract.load(contract.demo_bundle())
+    bundle = manifest.load(manifest.demo_bundle())
     mode = modes.chosen(bundle, options.mode)
     hop = options.hop or bundle.manifest.modes[mode].hop
     analyzer = Analyzer(bundle, FrontEnd.from_cache(2), mode=mode)

@@ -19,20 +19,21 @@ import numpy as np
 import record
 from msgspec import structs
 
-from export.quantize import STATIC, parts, portrait_cases, reduce, with_precision
-from stream import contract, golden, parity
-from stream.asking import ask
-from stream.contract import Bundle, Graph, graphs_of
-from stream.engine import Engine
-from stream.features import ImageEncoder
-from stream.golden import Answers, Inputs
-from stream.parity import RING, named_graphs
-from stream.temporal import modes
-from stream.temporal.modes import Temporal
-from training.behaviour import PROFILES
-from training.golden import clip_of
-from training.portraits import performance_of, with_portraits
-from training.simulator import simulate
+from export.bundles.quantize import STATIC, parts, portrait_cases, reduce, with_precision
+from stream.branches import modes
+from stream.branches.image import ImageEncoder
+from stream.branches.modes import Temporal
+from stream.bundle import manifest
+from stream.bundle.manifest import Bundle, Graph, graphs_of
+from stream.inference.engine import Engine
+from stream.verify import bundle_parity, golden
+from stream.verify.answers import ask
+from stream.verify.bundle_parity import RING, named_graphs
+from stream.verify.golden import Answers, Inputs
+from training.delivery.golden import clip_of
+from training.simulator.behaviour import PROFILES
+from training.simulator.portraits import performance_of, with_portraits
+from training.simulator.recordings import simulate
 
 PRECISIONS = ("fp16", "int8")
 SEED = 7_000_000  # apart from every seed that trains, calibrates or holds out
@@ -184,10 +185,10 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=100)
     parser.add_argument("--blocks", type=int, default=7)
     options = parser.parse_args()
-    bundle = contract.load(contract.demo_bundle())
+    bundle = manifest.load(manifest.demo_bundle())
     with tempfile.TemporaryDirectory() as work:
         bundles = {"fp32": bundle} | {p: variant(bundle, p, Path(work) / p) for p in PRECISIONS}
-        gates = {p: parity.check(bundles[p], threads=1) for p in PRECISIONS}
+        gates = {p: bundle_parity.check(bundles[p], threads=1) for p in PRECISIONS}
         figures = {
             "bundle": bundle.manifest.name,
             "people": options.people,

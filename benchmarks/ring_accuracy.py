@@ -18,16 +18,17 @@ import record
 from msgspec import structs
 from small_recipe import plain, trained
 
-from training import checkpoint, config, runs
-from training.checkpoint import Checkpoint
-from training.evaluate import draw_anytime
+from training import config
+from training.data.materials import from_simulator
+from training.data.simulated import simulated
 from training.evaluation import predictions
 from training.evaluation.intervals import over_seeds_and_subjects
 from training.evaluation.metrics import METRICS
 from training.evaluation.predictions import Prediction
-from training.judging import TEST, Panel, ceiling, chunks, made_up_people, with_window
-from training.materials import from_simulator
-from training.simulated import simulated
+from training.learning import checkpoint, runs
+from training.learning.checkpoint import Checkpoint
+from training.studies.panel import TEST, Panel, ceiling, chunks, made_up_people, with_window
+from training.studies.report import draw_anytime
 
 PEOPLE, SECONDS, STRETCH = 300, 160.0, 20.0
 WATCHED = (5.0, 10.0, 30.0, 60.0, 160.0)

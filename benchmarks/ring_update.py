@@ -27,16 +27,16 @@ from msgspec import structs
 from peer import Peer
 from torch import nn
 
-from export import precision
-from export.graphs import Keypoints
-from export.ring import Ring, RingLayer, bands_of
-from export.ring_graphs import HOPS, RingBranch, write_branch
-from export.to_onnx import export
-from export.traceable import Encoder
-from stream.contract import Graph, Steps, Window
-from stream.engine import Engine
+from export.lowering import precision
+from export.lowering.to_onnx import export
+from export.modules.branches import Keypoints
+from export.modules.ring import Ring, RingLayer, bands_of
+from export.modules.ring_branches import HOPS, RingBranch, write_branch
+from export.modules.traceable import Encoder
+from stream.branches.ring_host import RingHost
+from stream.bundle.manifest import Graph, Steps, Window
+from stream.inference.engine import Engine
 from stream.skeleton import GROUPS
-from stream.temporal.ring import RingHost
 
 SCRIPT = record.ROOT / "benchmarks" / "peers" / "continual" / "stepping.py"
 PYTHON = record.ROOT / ".venv-continual" / "bin" / "python"

@@ -14,15 +14,16 @@ import numpy as np
 import record
 from msgspec import structs
 
-from training import config, runs
-from training.behaviour import PROFILES, bayes_ceiling
-from training.evaluate import draw_anytime
+from training import config
+from training.data.materials import from_simulator
 from training.evaluation import predictions
 from training.evaluation.intervals import Interval, over_seeds_and_subjects
 from training.evaluation.metrics import METRICS
 from training.evaluation.predictions import Prediction
-from training.judging import Panel, ceiling, chunks, made_up_people, with_window
-from training.materials import from_simulator
+from training.learning import runs
+from training.simulator.behaviour import PROFILES, bayes_ceiling
+from training.studies.panel import Panel, ceiling, chunks, made_up_people, with_window
+from training.studies.report import draw_anytime
 
 PEOPLE, LONG_PEOPLE = 1000, 150
 LONG_S, LONG_POSES = 160.0, 4000

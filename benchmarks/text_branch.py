@@ -16,17 +16,17 @@ import record
 import torch
 from msgspec import structs
 
-from training.behaviour import PROFILES
-from training.checkpoint import build
 from training.config import Recipe, load
-from training.dataset import Pools, Prepared, text_only
-from training.descriptions import evidence_told
+from training.data.prepared import Pools, Prepared, text_only
+from training.data.sampling import Cut, assemble
+from training.data.simulated import described, sample_texts
 from training.evaluation.metrics import METRICS
-from training.loop import Trainer
+from training.learning.checkpoint import build
+from training.learning.loop import Trainer
+from training.learning.stages import pretrain
 from training.model.text import train_tokenizer
-from training.sampling import Cut, assemble
-from training.simulated import described, sample_texts
-from training.stages import pretrain
+from training.simulator.behaviour import PROFILES
+from training.simulator.descriptions import evidence_told
 
 UNSEEN, UNSEEN_SEED, BATCH = 1000, 8_000_000, 50
 

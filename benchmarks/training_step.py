@@ -26,21 +26,21 @@ import record
 import torch
 from msgspec.structs import replace as changed
 
-from stream.contract import BRANCHES
+from stream.bundle.manifest import BRANCHES
+from stream.runtime.telemetry import rss_mb
 from stream.skeleton import GROUPS
-from stream.telemetry import rss_mb
-from training.checkpoint import build
 from training.config import Dropping, Recipe, Stage, load
-from training.corpus import made_up
-from training.corpus.importing import bring
-from training.dataset import Pools, Prepared, prepare
-from training.log import Log
-from training.loop import Trainer
-from training.materials import from_corpus, from_simulator
+from training.corpus.readers.importing import bring
+from training.data.materials import from_corpus, from_simulator
+from training.data.prepared import Pools, Prepared, prepare
+from training.data.simulated import sample_texts, simulated
+from training.data.windows import Windows
+from training.learning.checkpoint import build
+from training.learning.log import Log
+from training.learning.loop import Trainer
+from training.learning.stages import finetune, fit_inputs, pretrain
 from training.model.text import train_tokenizer
-from training.simulated import sample_texts, simulated
-from training.stages import finetune, fit_inputs, pretrain
-from training.windows import Windows
+from training.simulator import as_corpus
 
 BATCHES, PEOPLE, FULL_S = (1, 2), 4, 160.0
 LOADING_STEPS, DISK_PEOPLE = 110, 60
@@ -154,7 +154,7 @@ def feeding() -> dict[str, Any]:
     recipe = tiny()
     pools = {"memory": from_simulator(recipe).pools.labelled}
     with tempfile.TemporaryDirectory() as folder:
-        people = made_up.source("bench", recordings=DISK_PEOPLE, seconds=recipe.data.seconds)
+        people = as_corpus.source("bench", recordings=DISK_PEOPLE, seconds=recipe.data.seconds)
         pools["mapped"] = from_corpus(recipe, bring(people, folder)).pools.labelled
         return {
             name: {

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from export.frontends.commands import frontends
-from stream.contract import Window, load
+from stream.bundle.manifest import Window, load
 from stream.errors import UndertoneError
 
 app = typer.Typer(
@@ -47,7 +47,7 @@ def untrained(
 
     Example: undertone-export untrained runs/untrained --poses 500 --features 100
     """
-    from export.untrained import write_untrained
+    from export.bundles.untrained import write_untrained
 
     window = Window(poses=poses, features=features)
     folder = write_untrained(out, window, dim=dim, seed=seed, image=image, text=text)
@@ -78,8 +78,8 @@ def check(
 
       undertone-export check models/yolo11x-640x384-fp16.onnx --provider cuda
     """
-    from export.checking import check as run
-    from export.checking import subjects
+    from export.commands.check import check as run
+    from export.commands.check import subjects
 
     for line in run(subjects(target), provider, report, threads=threads):
         typer.echo(line)
@@ -103,7 +103,7 @@ def golden(
 
     Example: undertone-export golden bundles/old --source press.mp4
     """
-    from export.golden import add
+    from export.bundles.golden import add
 
     found = add(load(bundle), source or ["demo"], out or bundle, threads=threads)
     size = sum(entry.size for entry in found.manifest.files.values())
@@ -137,7 +137,7 @@ def quantize(
 
       undertone-export quantize stream/assets/demo --out bundles/demo-int8 --precision int8 --branch text
     """
-    from export.quantize import quantize as run
+    from export.bundles.quantize import quantize as run
 
     for line in run(load(bundle), out, precision, branch, portraits=portraits, threads=threads):
         typer.echo(line)
@@ -165,8 +165,8 @@ def engines(
 
       undertone-export engines models/yolo11x-640x384-fp16.onnx
     """
-    from export.checking import subjects
-    from export.engines import build
+    from export.commands.check import subjects
+    from export.commands.engines import build
 
     for line in build(subjects(target), out):
         typer.echo(line)

@@ -1,6 +1,6 @@
 """``python -m stream`` is the ``undertone`` command."""
 
-from stream.app import main
+from stream.cli.app import main
 
 if __name__ == "__main__":
     main()

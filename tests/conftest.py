@@ -8,7 +8,7 @@ import hypothesis
 import pytest
 from gemini_server import GeminiServer
 
-from stream import models
+from stream.bundle import model_cache
 from stream.errors import ModelError
 
 # A busy machine is no failure.
@@ -20,7 +20,7 @@ hypothesis.settings.load_profile("undertone")
 def holistic_files() -> Path:
     """The folder of the pulled keypoint networks; without them a test fails and says how to get them."""
     try:
-        return models.locate("holistic")
+        return model_cache.locate("holistic")
     except ModelError as error:
         pytest.fail(f"this test runs the embedded networks: {error} or `make models`", pytrace=False)
 

@@ -16,20 +16,20 @@ FORBIDDEN = {
 }
 # One foreign library, one file (or folder): whoever else needs it goes through that file.
 OWNERS = {
-    "onnxruntime": {"stream/engine.py", "stream/binding.py"},
-    "zmq": {"stream/publisher.py"},
-    "ai_edge_litert": {"stream/keypoints/litert.py"},
-    "tokenizers": {"stream/text.py"},
+    "onnxruntime": {"stream/inference/engine.py", "stream/inference/buffers.py"},
+    "zmq": {"stream/publish/publisher.py"},
+    "ai_edge_litert": {"stream/frontend/mediapipe/litert.py"},
+    "tokenizers": {"stream/branches/text.py"},
     "av": {
         "stream/capture/decoder.py",
         "stream/capture/hardware.py",
         "stream/capture/picture.py",
-        "stream/describing/mute.py",
-        "stream/mp4.py",
+        "stream/describing/picture_only.py",
+        "stream/overlay/mp4.py",
     },
-    "google": {"stream/describing/gemini.py", "stream/describing/gemini_replies.py"},
-    "httpx2": {"stream/describing/gemini_replies.py"},
-    "pydantic": {"stream/describing/answer.py"},
+    "google": {"stream/describing/labellers/gemini.py", "stream/describing/labellers/gemini_errors.py"},
+    "httpx2": {"stream/describing/labellers/gemini_errors.py"},
+    "pydantic": {"stream/describing/labellers/answer.py"},
 }
 
 
@@ -92,8 +92,8 @@ def test_a_stream_runs_without_the_extra_for_describing() -> None:
     code = (
         "import sys\n"
         "for name in ('google.genai', 'pydantic', 'httpx2'): sys.modules[name] = None\n"
-        "import stream.app, stream.watching, stream.live\n"
-        "import stream.describing.live, stream.describing.provider\n"
+        "import stream.cli.app, stream.cli.watch, stream.runtime.session\n"
+        "import stream.describing.live_text, stream.describing.labellers.provider\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from stream.errors import UndertoneError
-from training import measuring
-from training.corpus.commands import app as corpus_app
-from training.labelling import agreement_commands, commands, made_up_commands
+from training.cli import evaluate, label, label_made_up
+from training.cli import labels as agreement_commands
+from training.cli.corpus import app as corpus_app
 
 app = typer.Typer(
     name="undertone-training",
@@ -86,7 +86,7 @@ def run(
 
     Example: undertone-training run tiny --out runs/tiny
     """
-    from training import runs
+    from training.learning import runs
 
     chosen = _recipe(recipe, seed)
     checkpoint = runs.run(chosen, out, _materials(chosen, out, corpus, setting, labels, films, encoder))
@@ -108,7 +108,7 @@ def pretrain(
 
     Example: undertone-training pretrain tiny --out runs/tiny
     """
-    from training import runs
+    from training.learning import runs
 
     chosen = _recipe(recipe, seed)
     runs.run_pretrain(chosen, out, _materials(chosen, out, corpus, setting, labels, films, encoder))
@@ -128,7 +128,7 @@ def finetune(
 
     Example: undertone-training finetune runs/tiny
     """
-    from training import checkpoint, runs
+    from training.learning import checkpoint, runs
 
     first = checkpoint.load(folder / runs.PRETRAINED)
     materials = _materials(first.recipe, folder, corpus, setting, labels, films, encoder)
@@ -154,7 +154,7 @@ def ring(
 
     Example: undertone-training ring runs/small --recipe small-ring
     """
-    from training import checkpoint, runs
+    from training.learning import checkpoint, runs
 
     chosen = _recipe(recipe, None) if recipe else None
     full = checkpoint.load(folder / runs.FINETUNED, chosen)
@@ -162,14 +162,14 @@ def ring(
     _say(runs.run_ring(full, folder, materials).about["figures"])
 
 
-app.command()(measuring.evaluate)
-app.command()(measuring.crossval)
-app.command()(measuring.ablate)
-app.command(name="noise-study")(measuring.noise_study)
-app.command()(measuring.curves)
-app.command()(commands.label)
+app.command()(evaluate.evaluate)
+app.command()(evaluate.crossval)
+app.command()(evaluate.ablate)
+app.command(name="noise-study")(evaluate.noise_study)
+app.command()(evaluate.curves)
+app.command()(label.label)
 app.command()(agreement_commands.labels)
-app.command()(made_up_commands.label_made_up)
+app.command()(label_made_up.label_made_up)
 
 
 @app.command()
@@ -185,8 +185,9 @@ def deliver(
 
     Example: undertone-training deliver runs/tiny --out runs/tiny/bundle
     """
-    from training import materials, runs
-    from training.deliver import deliver_run
+    from training.data import materials
+    from training.delivery.deliver import deliver_run
+    from training.learning import runs
 
     checkpoint = runs.resume(folder)
     command = f"undertone-training run {checkpoint.recipe.name}; undertone-training deliver"
@@ -235,8 +236,8 @@ def extract(
 
     Example: undertone-training extract videos --labels labels.csv --out corpora/mine
     """
-    from stream.choosing import Choice
-    from training.corpus import extracting
+    from stream.runtime.front_end_choice import Choice
+    from training.extraction import extracting
 
     choice = Choice(detector, keypoints, detector_model, keypoints_model, image)
     options = extracting.Options(
@@ -257,7 +258,7 @@ def demo(
 
     Example: undertone-training demo
     """
-    from training.demo import rebuild
+    from training.delivery.demo import rebuild
 
     typer.echo(rebuild(out, work, count))
 
@@ -281,9 +282,9 @@ def _materials(
     encoder: Path | None,
 ) -> Any:
     """From the corpus where one is named, else from the simulator."""
-    from training import materials
     from training.corpus.store import Store
-    from training.films import load_folder
+    from training.data import materials
+    from training.data.films import load_folder
     from training.labelling.labels import read
 
     if corpus is not None:

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from stream.contract import Window
+from stream.bundle.manifest import Window
 from stream.errors import UsageError
-from training.behaviour import PROFILES
+from training.simulator.behaviour import PROFILES
 
 RECIPES = Path(__file__).with_name("recipes")
 Count = Annotated[int, msgspec.Meta(ge=0)]

@@ -7,22 +7,22 @@ from pathlib import Path
 import numpy as np
 from msgspec import structs
 
-from export.bundle import copied
-from stream import golden
-from stream.asking import Encode, ask
+from export.bundles.write import copied
+from stream.branches.full_mode import FullMode
+from stream.branches.image import ImageEncoder, crop_portrait
+from stream.branches.ring_mode import RingMode
+from stream.branches.text import TextReader
+from stream.bundle.manifest import Bundle, Golden, Manifest
 from stream.capture.capture import Capture
 from stream.capture.source import Source
-from stream.contract import Bundle, Golden, Manifest
 from stream.errors import SourceError
-from stream.features import ImageEncoder, crop_portrait
-from stream.frontend import FrontEnd
-from stream.golden import Inputs
+from stream.frontend.front_end import FrontEnd
 from stream.records import Image
 from stream.skeleton import COUNT
-from stream.temporal.full import FullMode
-from stream.temporal.ring_mode import RingMode
-from stream.text import TextReader
-from stream.window import Grid
+from stream.verify import golden
+from stream.verify.answers import Encode, ask
+from stream.verify.golden import Inputs
+from stream.window.window import Grid
 
 FOLDER = "golden"
 MOMENTS, PORTRAITS = 12, 3  # of a clip

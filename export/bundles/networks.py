@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from export.graphs import Fusion, Image, Keypoints, Portrait, Text
-from export.parity import Case, Report, check, random_cases
-from export.to_onnx import export
-from stream.contract import BRANCHES, Graph, Window
+from export.lowering.module_parity import Case, Report, check, random_cases
+from export.lowering.to_onnx import export
+from export.modules.branches import Fusion, Image, Keypoints, Portrait, Text
+from stream.bundle.manifest import BRANCHES, Graph, Window
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,18 +15,18 @@ import numpy as np
 import onnx
 from msgspec import structs
 
-from export import precision as baked
-from export.bundle import copied
-from stream import parity
+from export.bundles.write import copied
+from export.lowering import precision as baked
+from stream.branches.image import crop_portrait, normalised
+from stream.bundle.manifest import Bundle, Graph, Manifest, graphs_of
 from stream.capture.capture import Capture
 from stream.capture.source import Source
-from stream.contract import Bundle, Graph, Manifest, graphs_of
 from stream.errors import BundleError, ModelError, SourceError, UsageError
-from stream.features import crop_portrait, normalised
-from stream.frontend import FrontEnd
-from stream.parity import RING, Difference, Report, named_graphs, tolerance_of
+from stream.frontend.front_end import FrontEnd
 from stream.records import Floats
-from stream.window import Grid
+from stream.verify import bundle_parity
+from stream.verify.bundle_parity import RING, Difference, Report, named_graphs, tolerance_of
+from stream.window.window import Grid
 
 Reduced = Literal["fp16", "int8"]
 Key = TypeVar("Key", int, str)
@@ -79,7 +79,7 @@ def quantize(
             tried = structs.replace(now, manifest=with_precision(now.manifest, part.files, kind))
             for file in part.files:
                 reduce(bundle.path(file), folder / file, kind, cases)
-            report = parity.check(tried, threads=threads)
+            report = bundle_parity.check(tried, threads=threads)
             if report.passed:
                 now = tried
                 kept.append(name)

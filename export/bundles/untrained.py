@@ -9,11 +9,11 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel, Dinov2Config, Dinov2Model
 
-from export.bundle import write
-from export.graphs import Fusion, Image, Keypoints, Portrait, Text
-from export.networks import Networks, write_graphs
-from export.traceable import Encoder
-from stream.contract import (
+from export.bundles.networks import Networks, write_graphs
+from export.bundles.write import write
+from export.modules.branches import Fusion, Image, Keypoints, Portrait, Text
+from export.modules.traceable import Encoder
+from stream.bundle.manifest import (
     Calibration,
     ImageInput,
     Manifest,

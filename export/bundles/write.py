@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from stream.contract import MANIFEST, Bundle, FileEntry, Manifest, load, sha256_of
+from stream.bundle.manifest import MANIFEST, Bundle, FileEntry, Manifest, load, sha256_of
 from stream.errors import BundleError
 
 

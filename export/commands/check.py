@@ -5,16 +5,16 @@ from pathlib import Path
 
 import msgspec
 
-from export.inspection import inspect
-from export.operators import unsupported
-from stream import fronts, gate
-from stream.cards import card_file
-from stream.contract import MANIFEST, Bundle, load
-from stream.engine import provider_name
+from export.commands.smoke import inspect
+from export.lowering.operators import unsupported
+from stream.bundle.manifest import MANIFEST, Bundle, load
+from stream.bundle.model_card import card_file
 from stream.errors import ProviderError, UsageError
-from stream.fronts import Model
-from stream.gate import Subject
-from stream.parity import Report
+from stream.inference.engine import provider_name
+from stream.verify import gate, model_parity
+from stream.verify.bundle_parity import Report
+from stream.verify.gate import Subject
+from stream.verify.model_parity import Model
 
 
 def subjects(target: Path) -> list[Subject]:
@@ -23,7 +23,7 @@ def subjects(target: Path) -> list[Subject]:
     Raises UsageError for none of these, BundleError or ModelError for what is damaged.
     """
     if target.is_file():
-        return [fronts.opened(target)]
+        return [model_parity.opened(target)]
     if (target / MANIFEST).exists():
         return [load(target)]
     models = [path for path in sorted(target.glob("*.onnx")) if card_file(path).is_file()]
@@ -32,7 +32,7 @@ def subjects(target: Path) -> list[Subject]:
             f"{target}: expected a bundle, a model that `undertone-export frontends` wrote or a folder of "
             "such, found none; give one of these."
         )
-    return [fronts.opened(path) for path in models]
+    return [model_parity.opened(path) for path in models]
 
 
 def check(

@@ -1,7 +1,7 @@
 """``undertone-export engines``: TensorRT engines of a bundle or of front-end models, built and proven here.
 
-What runs a graph on a GPU through TensorRT belongs to that GPU, driver and TensorRT, see `stream.engines`. So
-nothing of it is ever shipped: whoever has the machine builds, and what was built must then pass the gate.
+An engine belongs to one GPU, driver and TensorRT version (see `stream.inference.tensorrt_cache`), so none is
+ever shipped: it is built on the machine that runs it and must then pass the gate there.
 """
 
 import os
@@ -12,15 +12,16 @@ from pathlib import Path
 
 import onnx
 
-from export.operators import unsupported
-from stream import engines, gate
-from stream.contract import graphs_of
-from stream.engine import compile_engine, machine
-from stream.engines import Machine
+from export.lowering.operators import unsupported
+from stream.bundle.manifest import graphs_of
 from stream.errors import BundleError, ModelError, ProviderError
-from stream.fronts import Model
-from stream.gate import Subject
-from stream.parity import Report
+from stream.inference import tensorrt_cache
+from stream.inference.engine import compile_engine, machine
+from stream.inference.tensorrt_cache import Machine
+from stream.verify import gate
+from stream.verify.bundle_parity import Report
+from stream.verify.gate import Subject
+from stream.verify.model_parity import Model
 
 # Graph, engine to write, folder of timings, names of open dimensions that are one.
 Compile = Callable[[Path, Path, Path, Sequence[str]], None]
@@ -51,11 +52,11 @@ def build(
     yield f"{here.gpu}, compute capability {here.sm}, TensorRT {here.tensorrt}, CUDA {here.cuda}"
     for subject in found:
         gate.report_path(subject, "tensorrt").unlink(missing_ok=True)  # it may be on engines that are gone
-    timings = engines.own_folder(engines.own_folder(engines.folder()) / "timings")
+    timings = tensorrt_cache.own_folder(tensorrt_cache.own_folder(tensorrt_cache.folder()) / "timings")
     for subject in found:
         for path in _graphs(subject):
             began = time.monotonic()
-            engine = engines.put(path, here, partial(_one, path, timings, compiled))
+            engine = tensorrt_cache.put(path, here, partial(_one, path, timings, compiled))
             yield f"{path.name}: {engine} ({time.monotonic() - began:.0f} s)"
         report, where = proven(subject, "tensorrt")
         if not report.passed:
@@ -96,7 +97,7 @@ def _check_provable(subject: Subject) -> None:
 def _one(graph: Path, timings: Path, compiled: Compile, place: Path) -> None:
     """An engine and nothing beside it; what was timed on the way is for this user alone, too."""
     for path in timings.iterdir():
-        engines.check_own(path)
+        tensorrt_cache.check_own(path)
     compiled(graph, place, timings, open_batches(graph))
     for path in timings.iterdir():
         path.chmod(0o600)

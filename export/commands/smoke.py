@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from export.operators import unsupported
-from export.parity import random_cases, session
-from stream.contract import Bundle, Graph, graphs_of
+from export.lowering.module_parity import random_cases, session
+from export.lowering.operators import unsupported
+from stream.bundle.manifest import Bundle, Graph, graphs_of
 from stream.errors import BundleError
 
 

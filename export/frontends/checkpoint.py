@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from export.frontends.pictures import patches
+from stream.bundle.model_cache import cache_dir
 from stream.errors import ModelError, UsageError
-from stream.models import cache_dir
 
 HEADS = ("Detect", "v10Detect")  # others find masks, joints, turned boxes or what a text names
 BROKEN = (  # what a file that is no checkpoint raises, depending on its bytes

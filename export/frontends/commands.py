@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from export.frontends.extras import TRAINING, needed
-from stream.cards import Card, card_file
+from stream.bundle.model_card import Card, card_file
 from stream.errors import UsageError
 
 frontends = typer.Typer(

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from export.frontends.checkpoint import load
 from export.frontends.extras import needed
 from export.frontends.pictures import patches, pictures
-from export.frontends.writing import Precision, draft, write
-from export.to_onnx import OPSET
-from stream.cards import Card, Preprocessing
-from stream.contract import Extractor, Graph, sha256_of
+from export.frontends.write_model import Precision, draft, write
+from export.lowering.to_onnx import OPSET
+from stream.bundle.manifest import Extractor, Graph, sha256_of
+from stream.bundle.model_card import Card, Preprocessing
 from stream.errors import ModelError, UsageError
 
 STRIDE = 32

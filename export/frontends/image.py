@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 from transformers import Dinov2Model
 
+from export.bundles.untrained import MEAN, STD, freeze_positions
 from export.frontends.pictures import pictures
 from export.frontends.published import READING, about, dinov2, unreadable
-from export.frontends.writing import Precision, draft, write
-from export.graphs import Portrait
-from export.to_onnx import OPSET
-from export.untrained import MEAN, STD, freeze_positions
-from stream.cards import Card, Preprocessing
-from stream.contract import Graph
+from export.frontends.write_model import Precision, draft, write
+from export.lowering.to_onnx import OPSET
+from export.modules.branches import Portrait
+from stream.bundle.manifest import Graph
+from stream.bundle.model_card import Card, Preprocessing
 from stream.errors import UsageError
 
 SOURCE = "facebook/dinov2-base"

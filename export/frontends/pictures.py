@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.bundle.model_card import Preprocessing
 from stream.capture.capture import Capture
 from stream.capture.source import Source
-from stream.cards import Preprocessing
-from stream.detector.yolo import letterboxed
 from stream.errors import SourceError
+from stream.frontend.onnx_models.yolo import letterboxed
 from stream.records import Image
 
 PATCH = 32  # pixels

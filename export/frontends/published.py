@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, BertConfig, BertModel, Dinov2Config, Dinov2Model
 from transformers.utils import cached_file
 
-from stream.contract import Extractor, sha256_of
+from stream.bundle.manifest import Extractor, sha256_of
 from stream.errors import ModelError
 
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"

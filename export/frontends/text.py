@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from export.frontends.published import READING, about, bert, unreadable
-from export.frontends.writing import Precision, draft, write
-from export.graphs import Text
-from export.parity import random_cases
-from export.to_onnx import OPSET
-from stream.cards import Card
-from stream.contract import Graph
-from stream.contract import Tensor as Spec
+from export.frontends.write_model import Precision, draft, write
+from export.lowering.module_parity import random_cases
+from export.lowering.to_onnx import OPSET
+from export.modules.branches import Text
+from stream.bundle.manifest import Graph
+from stream.bundle.manifest import Tensor as Spec
+from stream.bundle.model_card import Card
 from stream.errors import UsageError
 
 SOURCE = "bert-base-uncased"

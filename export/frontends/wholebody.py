@@ -6,13 +6,14 @@ from pathlib import Path
 import onnx
 
 from export.frontends.pictures import pictures
-from export.frontends.writing import Staging, answer, draft, finish
-from stream import confined, fronts
-from stream.cards import Card, Preprocessing
-from stream.engine import Engine
+from export.frontends.write_model import Staging, answer, draft, finish
+from stream.bundle import external_data
+from stream.bundle.model_card import Card, Preprocessing
 from stream.errors import BundleError, ModelError
-from stream.keypoints.simcc import SPLIT
-from stream.keypoints.wholebody import MEAN, STD, extractor_of, size_of
+from stream.frontend.onnx_models.simcc import SPLIT
+from stream.frontend.onnx_models.wholebody import MEAN, STD, extractor_of, size_of
+from stream.inference.engine import Engine
+from stream.verify import model_parity
 
 LICENCE = (
     "not known here: open-mmlab publishes code and weights under Apache-2.0, data sets have their own terms"
@@ -24,7 +25,7 @@ def export_wholebody(source: str, out: Path) -> Card:
     path = Path(source)
     extractor = extractor_of(path)
     try:
-        outside = sorted(confined.check(path, path.parent))
+        outside = sorted(external_data.check(path, path.parent))
         if outside:
             raise BundleError(
                 f"{path}: expected a file that holds its weights, found some in {outside[0]}; "
@@ -56,7 +57,7 @@ def export_wholebody(source: str, out: Path) -> Card:
         precision="fp16" if half else "fp32",
     )
     golden = {"pictures": pictures(before)}
-    said = [engine(**case) for case in fronts.feeds(card, golden)]
+    said = [engine(**case) for case in model_parity.feeds(card, golden)]
     place = out / path.name
     with Staging(place) as work:
         shutil.copyfile(path, work / place.name)

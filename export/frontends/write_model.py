@@ -15,14 +15,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from export.half import halved
-from export.parity import Case, session
-from export.to_onnx import LARGEST, export
-from stream import confined, fronts
-from stream.cards import Answered, Card, Parity, card_file
-from stream.contract import Graph, sha256_of
+from export.lowering.float16 import halved
+from export.lowering.module_parity import Case, session
+from export.lowering.to_onnx import LARGEST, export
+from stream.bundle import external_data
+from stream.bundle.manifest import Graph, sha256_of
+from stream.bundle.model_card import Answered, Card, Parity, card_file
 from stream.errors import ModelError, UsageError
-from stream.fronts import Arrays
+from stream.verify import model_parity
+from stream.verify.model_parity import Arrays
 
 TOLERANCE = 1e-4  # ‖found − expected‖ / ‖expected‖, float32
 COSINE = 0.9999  # float16
@@ -54,7 +55,8 @@ def write(
     """Write ``place`` (an ``.onnx``), its card and its golden answers, or nothing at all; returns the card.
 
     ``card`` gets the graph and says what is known; hashes and parity are added here. The module answers the
-    ``golden`` inputs (see `stream.fronts.feeds`), and the graph is held against it on those and on ``cases``.
+    ``golden`` inputs (see `stream.verify.model_parity.feeds`), and the graph is held against it on those and
+    on ``cases``.
     ``parts`` are what of an output is compared on its own; ``beside`` are files that are copied along, by
     their new names. Raises ModelError when the graph differs from the module.
     """
@@ -69,7 +71,7 @@ def write(
         if precision == "fp16":
             onnx.save(halved(onnx.load(work / place.name), tail=tail), work / place.name)
         built = card(graph)
-        feeds = list(fronts.feeds(built, golden))
+        feeds = list(model_parity.feeds(built, golden))
         parity = prove(module, graph, work / place.name, [*cases, *feeds], precision, parts)
         said = [(_said(module, graph, case),) for case in feeds]
         answer(work, place, built, golden, said)
@@ -148,7 +150,7 @@ def draft(*tools: str, **known: Any) -> Card:
 
 def answer(work: Path, place: Path, card: Card, inputs: Arrays, said: Sequence[Sequence[Array]]) -> None:
     """Stage the golden answers of a model: what was said, a tuple of outputs for each input."""
-    fronts.save(work / golden_file(place), inputs, fronts.answered(card, said))
+    model_parity.save(work / golden_file(place), inputs, model_parity.answered(card, said))
 
 
 def golden_file(place: Path) -> str:
@@ -167,7 +169,7 @@ def finish(work: Path, place: Path, card: Card, parity: Parity | None, answers: 
         file=place.name,
         sha256=sha256_of(staged),
         size=staged.stat().st_size,
-        weights={name: sha256_of(work / name) for name in confined.check(staged, work)},
+        weights={name: sha256_of(work / name) for name in external_data.check(staged, work)},
         graph=msgspec.structs.replace(card.graph, file=place.name),
         parity=parity,
         golden=Answered(file=golden.name, sha256=sha256_of(golden), outputs=answers),

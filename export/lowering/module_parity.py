@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from stream.contract import Graph
+from stream.bundle.manifest import Graph
 from stream.errors import ModelError
 
 if TYPE_CHECKING:  # a bundle is checked where there is no torch, too

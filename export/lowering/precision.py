@@ -26,7 +26,7 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from export.half import halved
+from export.lowering.float16 import halved
 
 _LAYERS = ("MatMul", "Gemm", "Conv")
 _POOLING = ("ReduceSum", "ReduceMean")

@@ -15,8 +15,8 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from stream.contract import Graph
-from stream.contract import Tensor as Spec
+from stream.bundle.manifest import Graph
+from stream.bundle.manifest import Tensor as Spec
 
 OPSET = 18
 LARGEST = 1_900_000_000  # bytes of weights that are kept inside the file

@@ -15,8 +15,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from export.traceable import MASKED, Encoder, Local, masked_mean, placed, positions
-from stream.contract import BRANCHES, Window
+from export.modules.traceable import MASKED, Encoder, Local, masked_mean, placed, positions
+from stream.bundle.manifest import BRANCHES, Window
 from stream.errors import UsageError
 from stream.skeleton import GROUPS
 

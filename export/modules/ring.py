@@ -2,7 +2,7 @@
 
 Two forms of the same sums. ``Ring.rows`` reads whole windows under a banded mask (training, reference);
 ``Ring.step`` reads only the new rows, with the keys and values of earlier ones in caches that the host keeps
-(`stream.temporal.ring`). All streams of a branch are computed side by side, with weights of their own.
+(`stream.branches.ring_host`). All streams of a branch are computed side by side, with weights of their own.
 
 Shapes: S streams, B windows, T rows, D width, H heads of w = D / H, h new rows (the hop), C cached rows.
 
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from export.traceable import MASKED, PERIODS_S, Local
+from export.modules.traceable import MASKED, PERIODS_S, Local
 
 QUERIES = 500  # rows a block of the banded batch
 

@@ -19,13 +19,13 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from export.apart import apart
-from export.graphs import Fusion
-from export.parity import Case, Report, check, random_cases
-from export.ring import Ring, turns
-from export.to_onnx import export
-from export.traceable import MASKED, PERIODS_S
-from stream.contract import BRANCHES, Graph, RingSpec, Steps
+from export.lowering.module_parity import Case, Report, check, random_cases
+from export.lowering.to_onnx import export
+from export.lowering.unstack import apart
+from export.modules.branches import Fusion
+from export.modules.ring import Ring, turns
+from export.modules.traceable import MASKED, PERIODS_S
+from stream.bundle.manifest import BRANCHES, Graph, RingSpec, Steps
 
 HOPS = (1, 5, 25)
 

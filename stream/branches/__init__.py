@@ -1,1 +1,1 @@
-"""The temporal models over the window: what the ticks so far say about the outcome."""
+"""What each modality says of a window: image, text, and the keypoints' temporal modes."""

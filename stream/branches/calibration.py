@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from stream.contract import Calibration, key_of
+from stream.bundle.manifest import Calibration, key_of
 
 
 def calibrated(

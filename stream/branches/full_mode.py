@@ -6,11 +6,11 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.contract import BRANCHES, Bundle, Graph
-from stream.engine import Engine
+from stream.branches.text import Pieces
+from stream.bundle.manifest import BRANCHES, Bundle, Graph
+from stream.inference.engine import Engine
 from stream.records import Floats
-from stream.text import Pieces
-from stream.window import Window, WindowView
+from stream.window.window import Window, WindowView
 
 
 class Runner(Protocol):

@@ -11,10 +11,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.cards import Card, card_of
-from stream.contract import Bundle, ImageInput
-from stream.engine import Engine
+from stream.bundle.manifest import Bundle, ImageInput
+from stream.bundle.model_card import Card, card_of
 from stream.errors import BundleError, ModelError
+from stream.inference.engine import Engine
 from stream.records import Floats, Image, Portrait
 
 

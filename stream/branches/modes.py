@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Literal, Protocol
 
-from stream.contract import Bundle, Mode
+from stream.branches.full_mode import FullMode, Runner
+from stream.branches.ring_mode import RingMode
+from stream.branches.text import Pieces
+from stream.bundle.manifest import Bundle, Mode
 from stream.errors import UsageError
 from stream.records import Floats
-from stream.temporal.full import FullMode, Runner
-from stream.temporal.ring_mode import RingMode
-from stream.text import Pieces
-from stream.window import Window, WindowView
+from stream.window.window import Window, WindowView
 
 Name = Literal["full", "ring"]
 OnCut = Literal["keep", "decay", "reset"]  # what becomes of what was before a cut or a switch of subject

@@ -5,7 +5,7 @@ rows that have left every band, on the CPU by NumPy, on a GPU where they are. So
 however long the stream is.
 
 S streams, h new rows (the hop), C cached rows, L layers, D width, n rows that are read.
-Sources: see `export.ring`, whose banded batch form gives the same numbers.
+Sources: see `export.modules.ring`, whose banded batch form gives the same numbers.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stream import nvidia
-from stream.binding import Place
-from stream.contract import Graph, Steps
-from stream.engine import PlacedEngine
+from stream.branches.ring_memory import Remembered
+from stream.bundle.manifest import Graph, Steps
+from stream.inference import nvidia
+from stream.inference.buffers import Place
+from stream.inference.engine import PlacedEngine
 from stream.records import Floats, Mask
-from stream.temporal.remembered import Remembered
 
 Arrays = dict[str, NDArray[Any]]
 

@@ -8,7 +8,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.contract import RingSpec
+from stream.bundle.manifest import RingSpec
 from stream.records import Floats, Mask
 
 MASKED = -1e4  # added to the score of a row that is not there; e^-10000 is exactly 0 in float32

@@ -10,14 +10,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.contract import Bundle
+from stream.branches import snapshots
+from stream.branches.full_mode import FullMode, Runner
+from stream.branches.ring_host import RingHost
+from stream.branches.text import Pieces
+from stream.bundle.manifest import Bundle
 from stream.errors import UsageError
 from stream.records import Floats
-from stream.temporal import snapshots
-from stream.temporal.full import FullMode, Runner
-from stream.temporal.ring import RingHost
-from stream.text import Pieces
-from stream.window import Window, WindowView
+from stream.window.window import Window, WindowView
 
 TICKS = 250  # taken at a time: fewer than the fast lane may write meanwhile
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.contract import Bundle
+from stream.bundle.manifest import Bundle
 from stream.errors import UsageError
 
 SCHEMA = 1

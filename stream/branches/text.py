@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from stream.contract import Bundle, TextInput
+from stream.bundle.manifest import Bundle, TextInput
 from stream.errors import BundleError
 
 

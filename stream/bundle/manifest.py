@@ -15,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-from stream import confined
+from stream.bundle import external_data
 from stream.errors import BundleError
 from stream.skeleton import GROUPS
 
@@ -220,7 +220,7 @@ class Golden(Record, frozen=True, kw_only=True):
 
 
 class Tolerance(Record, frozen=True, kw_only=True):
-    """How far a graph may be from its golden answers; see `stream.gate`."""
+    """How far a graph may be from its golden answers; see `stream.verify.gate`."""
 
     relative: float  # ‖found − expected‖ / ‖expected‖, of any one answer
     cosine: float  # at least
@@ -330,7 +330,7 @@ def load(folder: str | Path) -> Bundle:
     for name in sorted(manifest.files.keys() | _referenced(manifest)):
         _verify(folder, name, manifest.files.get(name))
     for name in sorted({graph.file for graph in graphs_of(manifest)}):
-        for weights in sorted(confined.check(folder / name, folder) - manifest.files.keys()):
+        for weights in sorted(external_data.check(folder / name, folder) - manifest.files.keys()):
             _verify(folder, weights, None)
     return Bundle(folder=folder, manifest=manifest, sha256=hashlib.sha256(raw).hexdigest())
 

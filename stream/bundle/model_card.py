@@ -1,7 +1,8 @@
 """Model cards: what must be known of an exported front-end model, in JSON beside its ONNX file.
 
 `undertone-export frontends` writes them; whoever uses the model reads what to feed it, and is refused a file
-that is not the one the card speaks of. Beside both lie golden answers for the parity gate: `stream.fronts`.
+that is not the one the card speaks of. Beside both lie golden answers for the parity gate:
+`stream.verify.model_parity`.
 """
 
 from pathlib import Path
@@ -9,8 +10,8 @@ from typing import Literal
 
 import msgspec
 
-from stream import confined
-from stream.contract import Extractor, Graph, Record, sha256_of
+from stream.bundle import external_data
+from stream.bundle.manifest import Extractor, Graph, Record, sha256_of
 from stream.errors import BundleError, ModelError
 
 SCHEMA = 1
@@ -117,7 +118,7 @@ def card_of(path: Path, kind: Kind | None = None) -> Card:
             f"says, found another file ({size} bytes); copy both again."
         )
     try:
-        beside = confined.check(path, path.parent)
+        beside = external_data.check(path, path.parent)
     except BundleError as error:
         raise ModelError(str(error)) from error
     for name in sorted(beside | card.weights.keys()):

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from stream.capture.link import Link
+from stream.capture.decoder_link import Link
 from stream.capture.picture import StreamInfo
-from stream.capture.ring import Segment
+from stream.capture.shared_frames import Segment
 from stream.capture.source import Source
 from stream.errors import SourceError, SourceTimeout
 from stream.records import Frame

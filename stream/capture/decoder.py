@@ -15,10 +15,10 @@ import av.video.stream
 import numpy as np
 from av.stream import Disposition
 
+from stream.capture.open_options import MAX_PIXELS, profile
 from stream.capture.picture import Picture, StreamInfo
-from stream.capture.profiles import MAX_PIXELS, profile
 from stream.capture.redact import redact
-from stream.capture.ring import Control
+from stream.capture.shared_frames import Control
 from stream.errors import SourceError, SourceTimeout
 from stream.records import Image
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import stream
-from stream.capture.ring import Control, Segment
+from stream.capture.shared_frames import Control, Segment
 
 LEAVE_S = 1.0  # for the child to leave before it is killed
 _MOST_MESSAGE = 1 << 16
@@ -20,7 +20,7 @@ _MOST_MESSAGE = 1 << 16
 # request, which may hold credentials, goes over the socket: an argument is readable by everyone.
 _BOOT = (
     "import sys; sys.path[:] = sys.argv[4:]; "
-    "from stream.capture.child import main; main(*map(int, sys.argv[1:4]))"
+    "from stream.capture.decoder_process import main; main(*map(int, sys.argv[1:4]))"
 )
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from stream.capture.pacing import Clock, MediaClock, Pacer
 from stream.capture.picture import Picture, StreamInfo
 from stream.capture.redact import redact
-from stream.capture.ring import Control, Meta, Segment
+from stream.capture.shared_frames import Control, Meta, Segment
 from stream.errors import SourceError, SourceTimeout
 from stream.records import Image
 

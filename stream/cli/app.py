@@ -164,7 +164,7 @@ def watch(
 
       undertone watch press.mp4 --detector yolo --detector-model models/yolo11x-640x384-fp32.onnx
     """
-    from stream.watching import Options, run
+    from stream.cli.watch import Options, run
 
     run(
         Options(
@@ -223,7 +223,7 @@ def listen(
 
       undertone listen tcp://127.0.0.1:5556 --topic health --json --count 10
     """
-    from stream.listening import run
+    from stream.cli.listen import run
 
     run(endpoint, topic, as_json=json, count=count, timeout_s=timeout)
 
@@ -257,8 +257,8 @@ def inspect(
 
       undertone inspect press.mp4 --keypoints wholebody --keypoints-model models/rtmw-x.onnx --out seen.png
     """
-    from stream.choosing import Choice
-    from stream.inspecting import run
+    from stream.cli.inspection import run
+    from stream.runtime.front_end_choice import Choice
 
     choice = Choice(detector, keypoints, detector_model, keypoints_model, image)
     run(source, choice, at_s=at, as_json=json, out=out, threads=threads, timeout_s=timeout)
@@ -274,7 +274,7 @@ def doctor(json: JsonOption = False, bundle: BundleOption = None) -> None:
 
       undertone doctor --json
     """
-    from stream.doctor import run
+    from stream.cli.doctor import run
 
     run(bundle, as_json=json)
 
@@ -282,7 +282,7 @@ def doctor(json: JsonOption = False, bundle: BundleOption = None) -> None:
 @models_app.command("list")
 def models_list(json: JsonOption = False) -> None:
     """List the model sets that can be pulled and whether they are here."""
-    from stream.modelling import run_list
+    from stream.cli.model_sets import run_list
 
     run_list(as_json=json)
 
@@ -297,7 +297,7 @@ def models_pull(
 
       undertone models pull holistic
     """
-    from stream.modelling import run_pull
+    from stream.cli.model_sets import run_pull
 
     run_pull(name)
 
@@ -307,7 +307,7 @@ def models_verify(
     name: Annotated[str | None, typer.Argument(help="Default: every set that is here.")] = None,
 ) -> None:
     """Check the hashes of the model files in the cache."""
-    from stream.modelling import run_verify
+    from stream.cli.model_sets import run_verify
 
     run_verify(name)
 

@@ -9,12 +9,16 @@ from pathlib import Path
 
 import msgspec
 
-from stream import __version__, contract, gate, models, nvidia
-from stream.contract import Bundle
-from stream.doctoring import installed, probing, speed
-from stream.doctoring.finding import Finding
+from stream import __version__
+from stream.bundle import manifest as contract
+from stream.bundle import model_cache
+from stream.bundle.manifest import Bundle
+from stream.cli.checks import packages, probe, speed
+from stream.cli.checks.finding import Finding
 from stream.errors import UndertoneError
-from stream.publisher import has_curve
+from stream.inference import nvidia
+from stream.publish.publisher import has_curve
+from stream.verify import gate
 
 PACKAGES = (
     "numpy",
@@ -41,7 +45,7 @@ LOOKS: dict[str, str | None] = {
 NEEDED = ("provider cpu",)
 PROVIDERS = ("cpu", "cuda", "tensorrt")
 
-Look = Callable[[str], probing.Look]
+Look = Callable[[str], probe.Look]
 
 
 def run(folder: Path | None, *, as_json: bool) -> None:
@@ -69,10 +73,10 @@ def run(folder: Path | None, *, as_json: bool) -> None:
             raise UndertoneError(f"{finding.what}: expected it to work, found {finding.found}; {finding.do}.")
 
 
-def examine(folder: Path, look: Look = probing.look) -> Iterator[Finding]:
+def examine(folder: Path, look: Look = probe.look) -> Iterator[Finding]:
     """Everything but the speed."""
-    yield from installed.duplicates()
-    yield from installed.tensorrt_majors()
+    yield from packages.duplicates()
+    yield from packages.tensorrt_majors()
     yield from _model_sets()
     bundle, finding = _bundle(folder)
     yield finding
@@ -87,16 +91,16 @@ def examine(folder: Path, look: Look = probing.look) -> Iterator[Finding]:
         if bundle is not None and not proven and f"provider {provider}" in working:
             yield _gate(bundle, provider)
     yield curve(has_curve())
-    yield from installed.extras()
+    yield from packages.extras()
 
 
-def looked(name: str, seen: probing.Look) -> Finding:
+def looked(name: str, seen: probe.Look) -> Finding:
     """What a look at something means. A GPU that is not here is no defect; one that crashes is."""
     if seen.works:
         return Finding(state="ok", what=name, found=seen.found, needed=name in NEEDED)
     found, do = _parted(seen.found)
     other_major = name == "tensorrt" and "found no TensorRT" not in found
-    broken = name in NEEDED or other_major or found.startswith(probing.FAULTS)
+    broken = name in NEEDED or other_major or found.startswith(probe.FAULTS)
     return Finding(
         state="broken" if broken else "absent",
         what=name,
@@ -137,14 +141,14 @@ def _packages() -> dict[str, str]:
 
 
 def _model_sets() -> Iterator[Finding]:
-    for entry in models.listing():
-        problems = models.verify(entry.name)
+    for entry in model_cache.listing():
+        problems = model_cache.verify(entry.name)
         yield Finding(
             state="broken" if problems else "ok",
             what=f"models {entry.name}",
             found=problems[0].partition("; run")[0]
             if problems
-            else f"{entry.folder}, hashes agree (sha256 {models.SETS[entry.name].sha256[:12]})",
+            else f"{entry.folder}, hashes agree (sha256 {model_cache.SETS[entry.name].sha256[:12]})",
             do=f"run `undertone models pull {entry.name}`" if problems else None,
             needed=True,
         )

@@ -8,15 +8,15 @@ from typing import Literal
 import cv2
 import msgspec
 
+from stream.branches.image import crop_portrait
 from stream.capture.capture import Capture
 from stream.capture.source import Source
-from stream.choosing import Choice
+from stream.cli.terminal import say
 from stream.errors import SourceError, UsageError
-from stream.features import crop_portrait
-from stream.overlay import draw_inspection
+from stream.overlay.writer import draw_inspection
 from stream.records import Frame, Portrait, Pose
+from stream.runtime.front_end_choice import Choice
 from stream.skeleton import COUNT, GROUPS
-from stream.view import say
 
 
 def run(

@@ -4,9 +4,9 @@ import sys
 
 import msgspec
 
-from stream.listener import listen
-from stream.view import line
-from stream.wire import Confidence
+from stream.cli.terminal import line
+from stream.publish.subscriber import listen
+from stream.publish.wire import Confidence
 
 
 def run(endpoint: str, topic: str, *, as_json: bool, count: int | None, timeout_s: float | None) -> None:

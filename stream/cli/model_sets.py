@@ -6,13 +6,13 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from stream import models
+from stream.bundle import model_cache
 from stream.errors import ModelError
 
 
 def run_list(*, as_json: bool) -> None:
     """Print every known set, its size, and whether it is here."""
-    for entry in models.listing():
+    for entry in model_cache.listing():
         if as_json:
             fields = {name: getattr(entry, name) for name in entry.__dataclass_fields__}
             sys.stdout.write(msgspec.json.encode({**fields, "folder": str(entry.folder)}).decode() + "\n")
@@ -30,7 +30,7 @@ def run_pull(name: str) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task(f"models pull {name}", total=1.0)
-        folder = models.pull(
+        folder = model_cache.pull(
             name, progress=lambda what, share: progress.update(task, description=what, completed=share)
         )
     sys.stdout.write(f"{folder}\n")
@@ -38,8 +38,8 @@ def run_pull(name: str) -> None:
 
 def run_verify(name: str | None) -> None:
     """Check one set, or all that are here. Raises ModelError naming what is wrong."""
-    names = [name] if name else [entry.name for entry in models.listing() if entry.present]
-    problems = [problem for one in names for problem in models.verify(one)]
+    names = [name] if name else [entry.name for entry in model_cache.listing() if entry.present]
+    problems = [problem for one in names for problem in model_cache.verify(one)]
     if problems:
         raise ModelError("; ".join(problems))
     if not names:

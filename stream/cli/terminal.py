@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from stream.contract import Bundle
-from stream.wire import Confidence, Event
+from stream.bundle.manifest import Bundle
+from stream.publish.wire import Confidence, Event
 
 if TYPE_CHECKING:
-    from stream.live import Settings
+    from stream.runtime.session import Settings
 
 _BAR = 24
 

@@ -6,21 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from stream import contract, gate
-from stream.analyzer import Analyzer
+from stream.branches import modes
+from stream.branches.image import ImageEncoder, encoder_from
+from stream.bundle import manifest
+from stream.bundle.manifest import Bundle
 from stream.capture.capture import Capture
 from stream.capture.source import Source
-from stream.choosing import Choice
-from stream.contract import Bundle
-from stream.describing.live import Wishes, live_text
-from stream.engine import provider_name
+from stream.cli.terminal import LineView, say
+from stream.describing.live_text import Wishes, live_text
 from stream.errors import UsageError
-from stream.features import ImageEncoder, encoder_from
-from stream.live import Session, Settings, live_hop
-from stream.publisher import Publisher
-from stream.recorder import Recorder
-from stream.temporal import modes
-from stream.view import LineView, say
+from stream.inference.engine import provider_name
+from stream.overlay.recorder import Recorder
+from stream.publish.publisher import Publisher
+from stream.runtime.analyzer import Analyzer
+from stream.runtime.front_end_choice import Choice
+from stream.runtime.session import Session, Settings, live_hop
+from stream.verify import gate
 
 Pace = Literal["live", "fast"]
 
@@ -67,11 +68,11 @@ def run(options: Options) -> None:
         raise UsageError(f"--wire: expected json or msgpack, found {options.wire!r}; choose one of these.")
     provider_name(options.provider)
     choice = _choice(options)
-    bundle = contract.load(options.bundle or contract.demo_bundle())
+    bundle = manifest.load(options.bundle or manifest.demo_bundle())
     mode = modes.chosen(bundle, options.mode)
     on_cut = modes.policy(options.on_cut, mode)
     if not options.any_extractor:
-        contract.check_extractor(bundle, choice.extractor)
+        manifest.check_extractor(bundle, choice.extractor)
     gate.require(bundle, options.provider, say, threads=options.threads)
     choice.prove(options.provider, say, threads=options.threads)
     wishes = Wishes(options.describe, options.describe_model, options.every_s, options.notes, options.names)

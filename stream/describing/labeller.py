@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from stream.capture.redact import redact
-from stream.describing.minute import Film, Minute, lower_priority
-from stream.describing.newest import Description, Newest
-from stream.describing.provider import Clip, Provider, Reply, Sampling
+from stream.describing.labellers.provider import Clip, Provider, Reply, Sampling
+from stream.describing.last_minute import Film, Minute, lower_priority
+from stream.describing.latest import Description, Newest
 from stream.errors import DescriptionDenied, DescriptionRefused, DescriptionUnavailable, UndertoneError
-from stream.messages import Describing
+from stream.publish.messages import Describing
 
 if TYPE_CHECKING:
     from stream.describing.prompts import Prompt

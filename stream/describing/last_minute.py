@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.mp4 import TICKS, Mp4
+from stream.overlay.mp4 import TICKS, Mp4
 from stream.records import Frame, Image
 
 SPAN_S = 60.0

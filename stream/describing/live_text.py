@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stream.capture.redact import redact
-from stream.describing.asker import Asker
-from stream.describing.minute import FPS, HEIGHT, Minute
-from stream.describing.newest import Description, Newest
+from stream.describing.labeller import Asker
+from stream.describing.last_minute import FPS, HEIGHT, Minute
+from stream.describing.latest import Description, Newest
 from stream.describing.notes import Notebook
 from stream.errors import UsageError
-from stream.messages import Describing, Notes
+from stream.publish.messages import Describing, Notes
 from stream.records import Frame
 
 if TYPE_CHECKING:
-    from stream.contract import Bundle, TextForm
+    from stream.bundle.manifest import Bundle, TextForm
 
 PROVIDERS = ("gemini",)
 TROUBLE = ("failing", "denied")
@@ -145,10 +145,10 @@ def live_text(wishes: Wishes, bundle: "Bundle", pace: str) -> LiveText | None:
 def _gemini(wishes: Wishes, minute: Minute, newest: Newest, form: "TextForm") -> tuple[Asker, str]:
     """Who asks Gemini, and where the video goes. ``form``: that the text branch learnt to read."""
     try:
-        from stream.describing.backoff import Backoff
-        from stream.describing.gemini import Gemini
+        from stream.describing.labellers.backoff import Backoff
+        from stream.describing.labellers.gemini import Gemini
+        from stream.describing.labellers.provider import GEMINI_MODEL, GOOGLE, Sampling
         from stream.describing.prompts import load
-        from stream.describing.provider import GEMINI_MODEL, GOOGLE, Sampling
         from stream.describing.rendering import render
     except ImportError as error:
         raise UsageError(

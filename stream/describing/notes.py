@@ -12,9 +12,9 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from stream.describing.newest import Description, Newest
+from stream.describing.latest import Description, Newest
 from stream.errors import UsageError
-from stream.messages import Notes
+from stream.publish.messages import Notes
 
 LONGEST = 2000  # bytes of a line; four times what a text branch reads
 CLEAR = "-"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from stream.describing.answer import SCHEMAS, Schema
+from stream.describing.labellers.answer import SCHEMAS, Schema
 from stream.errors import UsageError
 
 PROMPTS = Path(__file__).with_name("prompts")

@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import get_args
 
-from stream.contract import TextForm as Form
-from stream.describing.answer import ActionUnit, Answer, Verdict
+from stream.bundle.manifest import TextForm as Form
 from stream.describing.guard import guarded
+from stream.describing.labellers.answer import ActionUnit, Answer, Verdict
 from stream.errors import UsageError
 
 LENGTH = 512  # word pieces that BERT-Base reads

@@ -1,1 +1,1 @@
-"""Keypoints: a picture and where to look become a `stream.records.Pose`."""
+"""From a frame to a person: who is watched, their portrait and their 137 keypoints."""

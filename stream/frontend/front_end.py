@@ -4,16 +4,16 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from stream import models
-from stream.contract import Extractor
-from stream.detector.pose import PoseDetector
+from stream.bundle import model_cache
+from stream.bundle.manifest import Extractor
+from stream.frontend.mediapipe.holistic import Holistic
+from stream.frontend.mediapipe.person_detector import PoseDetector
+from stream.frontend.subject import Detector, Subject
 from stream.geometry import Region, overlap
-from stream.keypoints.holistic import Holistic
 from stream.records import Floats, Frame, Image, Portrait, Pose
-from stream.subject import Detector, Subject
 
 # Whose points these are, unless other keypoints are given.
-EXTRACTOR = Extractor(name=models.HOLISTIC.requirement, sha256=models.HOLISTIC.sha256)
+EXTRACTOR = Extractor(name=model_cache.HOLISTIC.requirement, sha256=model_cache.HOLISTIC.sha256)
 
 
 class Body(Protocol):
@@ -28,7 +28,7 @@ class Landmarks(Protocol):
 
 
 class Keypoints(Protocol):
-    """Tracks one person from frame to frame; see `stream.keypoints.holistic.Holistic`."""
+    """Tracks one person from frame to frame; see `stream.frontend.mediapipe.holistic.Holistic`."""
 
     def push(self, image: Image, region: Region | None = None) -> Pose | None: ...
 
@@ -78,7 +78,7 @@ class FrontEnd:
         Raises ModelError, with the command that brings them, if they are needed and missing.
         """
         needed = detector is None or keypoints is None
-        folder = models.locate(models.HOLISTIC.name) if needed else Path()
+        folder = model_cache.locate(model_cache.HOLISTIC.name) if needed else Path()
         return cls(folder, threads, detector=detector, keypoints=keypoints)
 
     def push(self, frame: Frame) -> tuple[Portrait | None, Pose | None]:

@@ -11,8 +11,8 @@ from typing import Protocol
 
 import numpy as np
 
-from stream.cuts import CutDetector
-from stream.detector.pose import Detection
+from stream.frontend.cuts import CutDetector
+from stream.frontend.mediapipe.person_detector import Detection
 from stream.geometry import Box, Region, clip, letterbox, overlap
 from stream.records import Floats, Frame, Image, Portrait
 

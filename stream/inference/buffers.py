@@ -13,8 +13,8 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from stream import nvidia
-from stream.contract import Graph
+from stream.bundle.manifest import Graph
+from stream.inference import nvidia
 
 
 class Binding:

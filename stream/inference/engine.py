@@ -16,11 +16,11 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from stream import engines, nvidia
-from stream.binding import Binding, Bound, Place
-from stream.contract import Graph
+from stream.bundle.manifest import Graph
 from stream.errors import BundleError, ProviderError
-from stream.shapes import compare, described
+from stream.inference import nvidia, tensorrt_cache
+from stream.inference.buffers import Binding, Bound, Place
+from stream.inference.tensors import compare, described
 
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
@@ -60,7 +60,7 @@ class Engine:
         self.path = path
         self.captured = False
         provider_name(provider)
-        file = engines.find(path, machine()) if provider == "tensorrt" else path
+        file = tensorrt_cache.find(path, machine()) if provider == "tensorrt" else path
         if provider == "cuda" and graph is not None:
             with contextlib.suppress(_NoCapture):
                 self._capture(file, graph, threads)
@@ -142,11 +142,11 @@ def cuda_runtime() -> str:
     return nvidia.runtime()
 
 
-def machine() -> engines.Machine:
+def machine() -> tensorrt_cache.Machine:
     """What engines of this machine are bound to. Raises ProviderError without a GPU or TensorRT 10."""
     gpu = nvidia.gpu()
     cuda = cuda_runtime()
-    return engines.Machine(
+    return tensorrt_cache.Machine(
         tensorrt=nvidia.tensorrt(),
         cuda=cuda,
         driver=f"{gpu.driver} (CUDA {gpu.cuda})",
@@ -163,7 +163,7 @@ def compile_engine(path: Path, out: Path, timing: Path, one: Sequence[str] = ())
     graph.
     """
     wish = {
-        **engines.OPTIONS,
+        **tensorrt_cache.OPTIONS,
         "trt_dump_ep_context_model": "1",
         "trt_ep_context_file_path": str(out),
         "trt_ep_context_embed_mode": "1",  # the engine inside the one file, not beside it

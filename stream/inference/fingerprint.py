@@ -4,8 +4,8 @@ import hashlib
 import platform
 from pathlib import Path
 
-from stream import nvidia
 from stream.errors import ProviderError
+from stream.inference import nvidia
 
 _RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "tensorrt", "tensorrt-cu13")
 

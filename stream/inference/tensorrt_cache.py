@@ -19,10 +19,10 @@ from pathlib import Path
 
 import msgspec
 
-from stream import confined
-from stream.contract import MANIFEST, Record, sha256_of
+from stream.bundle import external_data
+from stream.bundle.manifest import MANIFEST, Record, sha256_of
+from stream.bundle.model_cache import cache_dir
 from stream.errors import ProviderError
-from stream.models import cache_dir
 
 SCHEMA = 1
 ENGINE = "engine.onnx"
@@ -69,7 +69,7 @@ def digest(graph: Path) -> str:
 
     Raises BundleError for a file that is no ONNX graph, or has its weights elsewhere than beside it.
     """
-    parts = {name: sha256_of(graph.parent / name) for name in confined.check(graph, graph.parent)}
+    parts = {name: sha256_of(graph.parent / name) for name in external_data.check(graph, graph.parent)}
     whole = msgspec.json.encode({"": sha256_of(graph), **parts}, order="sorted")
     return hashlib.sha256(whole).hexdigest()
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from stream.contract import Graph, Tensor
+from stream.bundle.manifest import Graph, Tensor
 from stream.errors import BundleError, ModelError
 
 _DTYPES = {"tensor(float)": "float32", "tensor(int64)": "int64", "tensor(bool)": "bool"}

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 
-from stream.overlay import OverlayWriter
+from stream.overlay.writer import OverlayWriter
 from stream.records import Estimate, Frame, Portrait, Pose
 
 _Item = tuple[Frame, Portrait | None, Pose | None, Estimate | None]

@@ -7,8 +7,8 @@ from typing import Self
 
 import cv2
 
-from stream.drawing import SPAN_S, draw, draw_inspection, panel_height
-from stream.mp4 import TICKS, Mp4
+from stream.overlay.drawing import SPAN_S, draw, draw_inspection, panel_height
+from stream.overlay.mp4 import TICKS, Mp4
 from stream.records import Estimate, Frame, Portrait, Pose
 
 __all__ = ["OverlayWriter", "draw", "draw_inspection"]

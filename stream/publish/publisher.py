@@ -18,10 +18,10 @@ from typing import Any, Self
 
 import zmq
 
-from stream.endpoint import bindable, refused, socket_file
 from stream.errors import MessageError, PublishError
-from stream.messages import Message
-from stream.wire import Wire, as_replay, encode, topic_of
+from stream.publish.endpoint import bindable, refused, socket_file
+from stream.publish.messages import Message
+from stream.publish.wire import Wire, as_replay, encode, topic_of
 
 QUEUE = 1024  # messages between publish() and the socket; the oldest gives way
 HIGH_WATER = 1000  # messages buffered for one subscriber

@@ -6,9 +6,9 @@ from types import TracebackType
 from typing import Self
 
 from stream.errors import PublishError, UsageError
-from stream.messages import TOPICS, Confidence, Message
-from stream.publisher import Inbox
-from stream.wire import decode
+from stream.publish.messages import TOPICS, Confidence, Message
+from stream.publish.publisher import Inbox
+from stream.publish.wire import decode
 
 
 class Subscriber:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from stream.errors import MessageError, UsageError
-from stream.messages import (
+from stream.publish.messages import (
     BRANCHES,
     TOPICS,
     TYPES,

@@ -11,14 +11,14 @@ from time import perf_counter
 
 import numpy as np
 
-from stream.calibrate import calibrated
-from stream.contract import BRANCHES, Bundle
-from stream.features import ImageEncoder, crop_portrait
-from stream.frontend import FrontEnd
+from stream.branches import modes
+from stream.branches.calibration import calibrated
+from stream.branches.image import ImageEncoder, crop_portrait
+from stream.branches.text import TextReader
+from stream.bundle.manifest import BRANCHES, Bundle
+from stream.frontend.front_end import FrontEnd
 from stream.records import Estimate, Floats, Frame, Image, Observation, State
-from stream.temporal import modes
-from stream.text import TextReader
-from stream.window import Grid, Ring, Window, WindowView
+from stream.window.window import Grid, Ring, Window, WindowView
 
 ABSENT_AFTER_S = 2.0  # seconds without a person before the state says so
 COVERAGE_FLOOR = 0.5  # below this share of valid ticks an estimate is marked as degraded

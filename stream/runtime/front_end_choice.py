@@ -4,14 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from stream import fronts, gate
-from stream.cards import Kind, card_file, card_of
-from stream.contract import Extractor
-from stream.detector.yolo import YoloDetector
+from stream.branches.image import ImageEncoder, input_of
+from stream.bundle.manifest import Extractor
+from stream.bundle.model_card import Kind, card_file, card_of
 from stream.errors import UsageError
-from stream.features import ImageEncoder, input_of
-from stream.frontend import EXTRACTOR, FrontEnd
-from stream.keypoints.wholebody import WholeBody, extractor_of
+from stream.frontend.front_end import EXTRACTOR, FrontEnd
+from stream.frontend.onnx_models.wholebody import WholeBody, extractor_of
+from stream.frontend.onnx_models.yolo import YoloDetector
+from stream.verify import gate, model_parity
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Choice:
         return EXTRACTOR if self.keypoints_model is None else extractor_of(self.keypoints_model)
 
     def prove(self, provider: str, say: Callable[[str], None], *, threads: int = 2) -> None:
-        """Let no model pass that did not give its golden answers on the provider here, see `stream.gate`.
+        """Refuse a model that does not reproduce its golden outputs on the provider: `stream.verify.gate`.
 
         Whole-body points of a file without a card are taken as they are on the CPU, and nowhere else.
         """
@@ -46,7 +46,7 @@ class Choice:
         for path, kind in given:
             bare = kind == "keypoints" and path is not None and not card_file(path).is_file()
             if path is not None and not (bare and provider == "cpu"):
-                gate.require(fronts.opened(path, kind), provider, say, threads=threads)
+                gate.require(model_parity.opened(path, kind), provider, say, threads=threads)
 
     def build(self, *, provider: str = "cpu", threads: int = 2) -> FrontEnd:
         """The front end; the embedded networks run on the CPU whatever the provider. Raises ModelError."""

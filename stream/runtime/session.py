@@ -15,15 +15,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from stream.analyzer import Analyzer, degraded
 from stream.capture.capture import Capture
-from stream.describing.live import LiveText
+from stream.describing.live_text import LiveText
 from stream.errors import SourceError
-from stream.publisher import Publisher
-from stream.recorder import Recorder
+from stream.overlay.recorder import Recorder
+from stream.publish.publisher import Publisher
+from stream.publish.wire import Confidence, Event, Health, confidence_of, timestamp
 from stream.records import Estimate, Frame, Observation, State
-from stream.telemetry import Telemetry
-from stream.wire import Confidence, Event, Health, confidence_of, timestamp
+from stream.runtime.analyzer import Analyzer, degraded
+from stream.runtime.telemetry import Telemetry
 
 STALE_AFTER_S = 2.0  # without a fresh frame the last estimate is no longer ok
 PULSE_S = 0.95  # longest silence between confidence messages at live pace

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Literal, TypedDict
 
-from stream.messages import StageTimes
+from stream.publish.messages import StageTimes
 
 RECENT = 512  # timings kept of each stage
 SPAN_S = 5.0  # rates look this far back

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from stream.messages import TYPES
+from stream.publish.messages import TYPES
 
 FOLDER = Path(__file__).parent
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

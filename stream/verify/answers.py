@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stream.calibrate import calibrated
-from stream.contract import Bundle
-from stream.golden import Answers, Inputs, views
+from stream.branches.calibration import calibrated
+from stream.branches.modes import Temporal
+from stream.branches.text import Pieces
+from stream.bundle.manifest import Bundle
 from stream.records import Floats, Image
-from stream.temporal.modes import Temporal
-from stream.text import Pieces
+from stream.verify.golden import Answers, Inputs, views
 
 Encode = Callable[[Image], Floats]  # uint8 [S, S, 3] → float32 [D]
 

@@ -7,18 +7,18 @@ from typing import Literal
 
 import numpy as np
 
-from stream import golden
-from stream.asking import ask, fused
-from stream.contract import Bundle, Graph, Precision, Record, Tolerance
-from stream.engine import provider_name
+from stream.branches.full_mode import FullMode
+from stream.branches.image import ImageEncoder
+from stream.branches.modes import Temporal
+from stream.branches.ring_mode import RingMode
+from stream.bundle.manifest import Bundle, Graph, Precision, Record, Tolerance
 from stream.errors import BundleError
-from stream.features import ImageEncoder
-from stream.golden import Answers, GoldenClip
-from stream.machine import about_machine, fingerprint
+from stream.inference.engine import provider_name
+from stream.inference.fingerprint import about_machine, fingerprint
 from stream.records import Floats
-from stream.temporal.full import FullMode
-from stream.temporal.modes import Temporal
-from stream.temporal.ring_mode import RingMode
+from stream.verify import golden
+from stream.verify.answers import ask, fused
+from stream.verify.golden import Answers, GoldenClip
 
 SCHEMA = 1
 RING = "ring-"  # before the names of its branches and fusion

@@ -15,15 +15,15 @@ from pathlib import Path
 
 import msgspec
 
-from stream import fronts, parity
-from stream.contract import Bundle, graphs_of
-from stream.engine import Engine
+from stream.bundle.manifest import Bundle, graphs_of
+from stream.bundle.model_cache import cache_dir
 from stream.errors import ProviderError
-from stream.fronts import Model
-from stream.machine import about_machine, fingerprint
-from stream.models import cache_dir
-from stream.parity import SCHEMA
-from stream.parity import Report as Report
+from stream.inference.engine import Engine
+from stream.inference.fingerprint import about_machine, fingerprint
+from stream.verify import bundle_parity, model_parity
+from stream.verify.bundle_parity import SCHEMA
+from stream.verify.bundle_parity import Report as Report
+from stream.verify.model_parity import Model
 
 Subject = Bundle | Model
 
@@ -44,9 +44,9 @@ def report_path(subject: Subject, provider: str) -> Path:
 def prove(subject: Subject, provider: str, *, threads: int = 2) -> tuple[Report, Path]:
     """Run the gate and keep its report, as JSON and, beside it, in words."""
     if isinstance(subject, Model):
-        report = fronts.check(subject, provider, threads=threads)
+        report = model_parity.check(subject, provider, threads=threads)
     else:
-        report = parity.check(subject, provider, threads=threads)
+        report = bundle_parity.check(subject, provider, threads=threads)
     path = report_path(subject, provider)
     path.parent.mkdir(parents=True, exist_ok=True)
     _replace(path, msgspec.json.format(msgspec.json.encode(report), indent=2))

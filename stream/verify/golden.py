@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.contract import Bundle
-from stream.contract import Window as WindowSpec
+from stream.branches.text import Pieces
+from stream.bundle.manifest import Bundle
+from stream.bundle.manifest import Window as WindowSpec
 from stream.errors import BundleError
 from stream.records import Floats, Image, Mask, Portrait, Pose
 from stream.skeleton import COUNT
-from stream.text import Pieces
-from stream.window import Window, WindowView
+from stream.window.window import Window, WindowView
 
 STEPS = 16.0  # of a pixel
 _RING = "ring_"  # before the names of its answers

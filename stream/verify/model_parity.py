@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.cards import Card, Kind, card_of, check_beside
-from stream.detector.yolo import CONFIDENCE
-from stream.engine import Engine, provider_name
+from stream.bundle.model_card import Card, Kind, card_of, check_beside
 from stream.errors import ModelError
-from stream.keypoints import coco133, simcc
-from stream.machine import about_machine, fingerprint
-from stream.parity import NO_NUMBER, USUAL, Report, difference
+from stream.frontend.onnx_models import coco133, simcc
+from stream.frontend.onnx_models.yolo import CONFIDENCE
+from stream.inference.engine import Engine, provider_name
+from stream.inference.fingerprint import about_machine, fingerprint
+from stream.verify.bundle_parity import NO_NUMBER, USUAL, Report, difference
 
 PIXELS = {"fp32": 1.0, "fp16": 2.0}  # that a visible point, or a side or middle of a person's box, may be off
 SPREAD, BEST = 256, 32  # boxes that are kept: over all of them, and those most like a person

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.contract import Window as WindowSpec
+from stream.bundle.manifest import Window as WindowSpec
 from stream.records import Floats, Mask, Portrait, Pose, WindowFigures
 from stream.skeleton import COUNT, GROUPS
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from stream import contract
-from stream.contract import Golden, Window
-from stream.golden import Inputs, together
-from stream.text import TextReader
+from stream.branches.text import TextReader
+from stream.bundle import manifest as contract
+from stream.bundle.manifest import Golden, Window
+from stream.verify.golden import Inputs, together
 
 SMALL = Window(poses=60, features=12)
 TEXTS = ("nods, smiles and frowns", "lips press", "turns away and lower head, still")
@@ -15,7 +15,7 @@ TEXTS = ("nods, smiles and frowns", "lips press", "turns away and lower head, st
 
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory):
-    from export.untrained import write_untrained
+    from export.bundles.untrained import write_untrained
 
     return write_untrained(tmp_path_factory.mktemp("bundles") / "small", SMALL, dim=16, size=28)
 
@@ -40,10 +40,10 @@ def made_up(bundle, ticks=50):
 
 @pytest.fixture(scope="session")
 def golden_bundle(bundle, tmp_path_factory):
-    from export.bundle import copied
-    from export.golden import write
-    from stream.features import ImageEncoder
-    from stream.temporal.full import FullMode
+    from export.bundles.golden import write
+    from export.bundles.write import copied
+    from stream.branches.full_mode import FullMode
+    from stream.branches.image import ImageEncoder
 
     first = contract.load(bundle)
 

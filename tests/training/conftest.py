@@ -19,15 +19,15 @@ from training.config import (
     Stage,
     Temporal,
 )
-from training.corpus import made_up
-from training.corpus.importing import bring
+from training.corpus.readers.importing import bring
 from training.corpus.store import Store
+from training.simulator import as_corpus
 
 
 @pytest.fixture(scope="session")
 def tiny_recipe() -> Recipe:
     """Everything switched on, as small as it gets; nothing is learnt by it."""
-    from training import runs  # noqa: F401
+    from training.learning import runs  # noqa: F401
 
     # After every phase accelerate looks for garbage: not among a million things of imported modules.
     gc.freeze()
@@ -76,7 +76,7 @@ def quick_recipe(tiny_recipe) -> Recipe:
 def corpus_folder(tmp_path_factory) -> Path:
     """32 plainly different people of 6 s on disk; nobody writes to it but the cache of inputs."""
     folder = tmp_path_factory.mktemp("corpora") / "made"
-    bring(made_up.source("made", profile="demo", recordings=32, seconds=6.0), folder)
+    bring(as_corpus.source("made", profile="demo", recordings=32, seconds=6.0), folder)
     return folder
 
 
@@ -88,7 +88,8 @@ def store(corpus_folder) -> Store:
 @pytest.fixture(scope="session")
 def quick_run(quick_recipe, store, tmp_path_factory) -> Path:
     """A finished run of ``quick_recipe`` on ``store``, under a seed whose calibration tells people apart."""
-    from training import materials, runs
+    from training.data import materials
+    from training.learning import runs
 
     folder, recipe = tmp_path_factory.mktemp("runs") / "quick", structs.replace(quick_recipe, seed=5)
     runs.run(recipe, folder, materials.from_corpus(recipe, store))
@@ -98,11 +99,11 @@ def quick_run(quick_recipe, store, tmp_path_factory) -> Path:
 @pytest.fixture
 def few_resamples(monkeypatch):
     """Intervals of 40 resamples: these tests look at tables, not at bounds."""
-    from training import ablate, noise_study
     from training.evaluation import tables
+    from training.studies import ablation, noise_study
 
     real = tables.over_seeds_and_subjects
-    for module in (tables, ablate, noise_study):
+    for module in (tables, ablation, noise_study):
         monkeypatch.setattr(
             module, "over_seeds_and_subjects", lambda *a, **k: real(*a, **(k | {"resamples": 40}))
         )
@@ -111,7 +112,7 @@ def few_resamples(monkeypatch):
 @pytest.fixture
 def no_training(monkeypatch):
     """Call it, and whoever trains from here on fails."""
-    from training import runs
+    from training.learning import runs
 
     def forbid():
         for name in ("run", "run_pretrain", "run_finetune"):

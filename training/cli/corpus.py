@@ -10,7 +10,7 @@ import typer
 from stream.errors import UsageError
 
 if TYPE_CHECKING:
-    from training.corpus.importing import Source
+    from training.corpus.readers.importing import Source
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -44,11 +44,11 @@ def simulate(
 
     Example: undertone-training corpus simulate small --out runs/small --recordings 40 --seconds 60
     """
-    from training.corpus import made_up
+    from training.simulator import as_corpus
 
     parts = _shares(shares)
     _bring(
-        made_up.source(
+        as_corpus.source(
             name, profile=profile, recordings=recordings, seconds=seconds, seed=seed, shares=parts
         ),
         out,
@@ -66,7 +66,7 @@ def imigue(
 
     Example: undertone-training corpus imigue data/iMiGUE --out corpora/imigue
     """
-    from training.corpus import imigue
+    from training.corpus.readers import imigue
 
     _bring(imigue.source(root, partial_release=partial, seed=seed), out)
 
@@ -85,7 +85,7 @@ def miga(
 
     Example: undertone-training corpus miga data/miga --labels labels.csv --out corpora/miga
     """
-    from training.corpus import miga
+    from training.corpus.readers import miga
 
     _bring(miga.source(root, labels, partial_release=partial, seed=seed), out)
 
@@ -104,7 +104,7 @@ def openpose(
 
     Example: undertone-training corpus openpose json --labels labels.csv --out corpora/mine
     """
-    from training.corpus import openpose
+    from training.corpus.readers import openpose
 
     source = openpose.source(folder, labels, rate=rate, licence=licence, partial_release=partial, seed=seed)
     _bring(source, out)
@@ -140,7 +140,7 @@ def check(
 
 
 def _bring(source: "Source", out: Path) -> None:
-    from training.corpus.importing import bring
+    from training.corpus.readers.importing import bring
 
     with _progress(f"corpus {source.about.name}", len(source.videos)) as step:
         store = bring(source, out, step)

@@ -53,11 +53,11 @@ def evaluate(
 
     Example: undertone-training evaluate runs/small --out runs/small/report
     """
-    from training import judging
     from training.corpus.store import Store
-    from training.evaluate import Test
-    from training.evaluate import evaluate as report
     from training.labelling.labels import read
+    from training.studies import panel as judging
+    from training.studies.report import Test
+    from training.studies.report import evaluate as report
 
     _share("--prior", prior)
     _share("--quantile", quantile)
@@ -110,9 +110,9 @@ def crossval(
     """
     from training import config
     from training.corpus.store import Store
-    from training.crossval import crossval as validate
+    from training.data.materials import setting_of
     from training.labelling.labels import read
-    from training.materials import setting_of
+    from training.studies.crossval import crossval as validate
 
     said = read(labels) if labels else None
     chosen, store = config.load(recipe), Store.open(corpus)
@@ -133,8 +133,8 @@ def ablate(
 
     Example: undertone-training ablate training --corpus corpora/imigue --out runs/ablate --recipe paper
     """
-    from training.ablate import ablate as study
-    from training.materials import setting_of
+    from training.data.materials import setting_of
+    from training.studies.ablation import ablate as study
 
     settings = ("inductive", "transductive") if setting == "both" else (setting_of(setting),)
     from training import config
@@ -154,7 +154,7 @@ def noise_study(
     Example: undertone-training noise-study --corpus corpora/made-up --out runs/noise
     """
     from training import config
-    from training.noise_study import RESULTS, study
+    from training.studies.noise_study import RESULTS, study
 
     study(config.load(recipe), _ground(corpus, None), _seeds(seeds), out, typer.echo)
     typer.echo(out / RESULTS)
@@ -172,8 +172,8 @@ def curves(
     """
     from stream.errors import UsageError
     from training.evaluation.plots import learning_curves
-    from training.log import read
-    from training.runs import CURVES, LOG
+    from training.learning.log import read
+    from training.learning.runs import CURVES, LOG
 
     if not (folder / LOG).is_file():
         raise UsageError(f"{folder}: expected a run with {LOG}, found none; give the directory of a run.")
@@ -183,9 +183,9 @@ def curves(
 
 
 def _ground(corpus: Path, labels: Path | None) -> Any:
-    from training.cells import Ground
     from training.corpus.store import Store
     from training.labelling.labels import read
+    from training.studies.cells import Ground
 
     return Ground(Store.open(corpus), read(labels) if labels else None)
 
@@ -203,7 +203,7 @@ def _own_texts(members: Any) -> None:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    from stream.contract import BRANCHES
+    from stream.bundle.manifest import BRANCHES
     from stream.errors import UsageError
 
     names = tuple(part.strip() for part in text.split(",") if part.strip())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stream.describing.provider import GEMINI_MODEL, Sampling
+from stream.describing.labellers.provider import GEMINI_MODEL, Sampling
 from stream.errors import DescriptionError, UsageError
 
 if TYPE_CHECKING:

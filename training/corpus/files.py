@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from safetensors.numpy import save_file
 
-from stream.contract import Record, sha256_of
+from stream.bundle.manifest import Record, sha256_of
 from stream.errors import UsageError
 from training.corpus.index import Entry
 from training.corpus.recording import Recording

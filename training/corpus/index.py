@@ -6,7 +6,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from stream.contract import Extractor, Record
+from stream.bundle.manifest import Extractor, Record
 from stream.errors import UsageError
 
 SCHEMA = 1

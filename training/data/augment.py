@@ -5,10 +5,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stream.contract import BRANCHES
+from stream.bundle.manifest import BRANCHES
 from stream.skeleton import GROUPS, MIRROR
-from training.batch import Batch
 from training.config import Dropping
+from training.model.batch import Batch
 
 ZOOM, SHIFT = 0.12, 0.06  # standard deviations of the box: log size, place
 

@@ -1,6 +1,6 @@
 """Films of warped people, as recordings on disk.
 
-``python -m training.films --out runs/demo/warped`` makes recordings of warped portraits through the real
+``python -m training.data.films --out runs/demo/warped`` makes recordings of warped portraits through the real
 keypoint chain. The portraits' crops are kept beside the points, so that image features can be computed
 whenever an encoder is at hand. It may be stopped and started again.
 """
@@ -17,15 +17,15 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from stream.frontend import FrontEnd
+from stream.frontend.front_end import FrontEnd
 from stream.records import Floats, Image
-from training.behaviour import DEMO, LABELS, NOTICE, PROFILES, Profile
-from training.clip import frames, read_video, write_video
 from training.corpus.recording import Recording
-from training.descriptions import describe
-from training.extract import follow
-from training.performance import RATE, STRIDE, perform
-from training.warp import PORTRAIT, Performer
+from training.extraction.following import follow
+from training.simulator.behaviour import DEMO, LABELS, NOTICE, PROFILES, Profile
+from training.simulator.descriptions import describe
+from training.simulator.performance import RATE, STRIDE, perform
+from training.simulator.rendering import frames, read_video, write_video
+from training.simulator.warp import PORTRAIT, Performer
 
 Encode = Callable[[Image], Floats]  # uint8 [N, S, S, 3] → float32 [N, D]
 

@@ -16,23 +16,23 @@ from typing import Literal, get_args
 import numpy as np
 from tokenizers import Tokenizer
 
-from stream.contract import Extractor
+from stream.bundle.manifest import Extractor
 from stream.describing.rendering import Cut, cut_at
 from stream.errors import UsageError
-from training.behaviour import PROFILES
 from training.config import Recipe
 from training.corpus.index import listed
 from training.corpus.recording import Recording
 from training.corpus.store import Entry, Store
-from training.dataset import Pools, Prepared, prepare, text_only
-from training.dividing import divide, unlabelled, usable
-from training.films import Encode
+from training.data.films import Encode
+from training.data.pools import divide, unlabelled, usable
+from training.data.prepared import Pools, Prepared, prepare, text_only
+from training.data.pseudo_labels import Labeller, simulated_labels
+from training.data.simulated import EASIER, HELD_OUT, TEXTS, UNLABELLED, described, sample_texts, simulated
 from training.labelling.labels import Labels
 from training.model.pretrained import Pretrained, open_bert
 from training.model.text import train_tokenizer
-from training.portraits import performance_of, with_portraits
-from training.simulated import EASIER, HELD_OUT, TEXTS, UNLABELLED, described, sample_texts, simulated
-from training.weak import Labeller, simulated_labels
+from training.simulator.behaviour import PROFILES
+from training.simulator.portraits import performance_of, with_portraits
 
 Setting = Literal["inductive", "transductive"]
 HELD_EVERY = 5  # every fifth film is held out
@@ -108,7 +108,7 @@ def from_simulator(
 def image_encoder(recipe: Recipe, out: Path, folder: Path | None) -> Encode | None:
     """The portrait encoder in ``folder``. A recipe with portraits trains one of its own in ``out`` unless
     one is given; None where a recipe needs none."""
-    from training import image_encoder as small
+    from training.model import image_encoder as small
 
     if folder is None and not recipe.data.portraits:
         return None

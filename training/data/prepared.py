@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from stream.contract import BRANCHES, Window
+from stream.bundle.manifest import BRANCHES, Window
 from stream.records import Floats
 from training.corpus.recording import Recording, feature_slots, inputs
 

@@ -16,7 +16,7 @@ from scipy.special import expit, ndtr, ndtri
 
 from stream.errors import UsageError
 from training.config import Weak
-from training.dataset import Prepared
+from training.data.prepared import Prepared
 
 Noise = Literal["even", "class", "instance"]
 CLASS_GAP = 0.6  # of the distance to chance: how unevenly "class" noise falls on the two classes

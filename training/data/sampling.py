@@ -15,11 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stream.contract import BRANCHES, Window
+from stream.bundle.manifest import BRANCHES, Window
 from stream.records import Floats
-from training.batch import Batch
 from training.config import Sampler, Stage, Target
-from training.dataset import Prepared
+from training.data.prepared import Prepared
+from training.model.batch import Batch
 
 SPACING = 6  # ticks at least between sampled image features (paper: more than 5 frames)
 Indices = NDArray[np.int64]

@@ -7,11 +7,11 @@ import msgspec
 import numpy as np
 
 from stream.skeleton import COUNT
-from training.behaviour import NOTICE, PROFILES, llr_steps, schedule
 from training.config import Data, Recipe
 from training.corpus.recording import Recording
-from training.descriptions import describe
-from training.simulator import RATE, STRIDE, simulate
+from training.simulator.behaviour import NOTICE, PROFILES, llr_steps, schedule
+from training.simulator.descriptions import describe
+from training.simulator.recordings import RATE, STRIDE, simulate
 
 # Seeds apart, so subjects never meet.
 HELD_OUT, UNLABELLED, EASIER, TEXTS = 1_000_000, 2_000_000, 3_000_000, 4_000_000

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from torch.utils.data import DataLoader, Dataset
 
-from stream.contract import BRANCHES
-from training.augment import augment, drop_branches
-from training.batch import Batch
+from stream.bundle.manifest import BRANCHES
 from training.config import Recipe, Stage
-from training.dataset import Prepared
-from training.sampling import assemble, random_cuts
+from training.data.augment import augment, drop_branches
+from training.data.prepared import Prepared
+from training.data.sampling import assemble, random_cuts
+from training.model.batch import Batch
 
 
 def generator(seed: int, phase: str, step: int, rank: int = 0) -> np.random.Generator:

@@ -11,15 +11,15 @@ import msgspec
 import torch
 from msgspec import structs
 
-from export.bundle import write
-from export.golden import write as write_golden
-from export.graphs import Portrait
-from export.networks import Networks, Trained, trained, write_graphs
-from export.parity import Case, Report
-from export.ring_graphs import RingBranch, write_ring
-from export.untrained import freeze_positions
-from stream import parity
-from stream.contract import (
+from export.bundles.golden import write as write_golden
+from export.bundles.networks import Networks, Trained, trained, write_graphs
+from export.bundles.untrained import freeze_positions
+from export.bundles.write import write
+from export.lowering.module_parity import Case, Report
+from export.modules.branches import Portrait
+from export.modules.ring_branches import RingBranch, write_ring
+from stream.branches.full_mode import FullMode
+from stream.bundle.manifest import (
     Bundle,
     Calibration,
     Extractor,
@@ -32,21 +32,21 @@ from stream.contract import (
     TextInput,
 )
 from stream.errors import ModelError
-from stream.frontend import EXTRACTOR
-from stream.golden import Inputs
-from stream.parity import USUAL
-from stream.temporal.full import FullMode
-from training import portrait_encoder
-from training.checkpoint import Checkpoint
+from stream.frontend.front_end import EXTRACTOR
+from stream.verify import bundle_parity
+from stream.verify.bundle_parity import USUAL
+from stream.verify.golden import Inputs
 from training.config import Delivery
-from training.dataset import Prepared
-from training.golden import made_up
+from training.data.prepared import Prepared
+from training.data.sampling import Cut, assemble
+from training.delivery.golden import made_up
+from training.learning.checkpoint import Checkpoint
+from training.learning.ring_stage import RINGS
+from training.model import portrait_encoder
 from training.model.fused import Branches
+from training.model.portrait_encoder import PortraitEncoder
 from training.model.ring import FEATURES
 from training.model.spatial import Mlp
-from training.portrait_encoder import PortraitEncoder
-from training.ring import RINGS
-from training.sampling import Cut, assemble
 
 TOKENIZER = "tokenizer.json"
 Network = TypeVar("Network", bound=Branches)
@@ -182,7 +182,7 @@ def _proven(
         "float32 graphs, which were held against the network one by one",
     )
     manifest = structs.replace(manifest, golden=said)
-    report = parity.check(structs.replace(bundle, manifest=manifest))
+    report = bundle_parity.check(structs.replace(bundle, manifest=manifest))
     if not report.passed:
         raise ModelError(
             f"{folder.name}: expected graphs that say of whole clips what their network says, found others "
@@ -259,9 +259,9 @@ def deliver_run(
 
     Raises ModelError when the corpus's image features came from another encoder than this one.
     """
-    from training.judging import with_window
-    from training.runs import prepare_simulated
-    from training.simulated import HELD_OUT
+    from training.data.simulated import HELD_OUT
+    from training.learning.runs import prepare_simulated
+    from training.studies.panel import with_window
 
     if ring is not None and ring.recipe.window != checkpoint.recipe.window:
         # Learnt by a recipe of another length: the full mode's weights read any, the ring's its own.

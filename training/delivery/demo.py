@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
-from stream.frontend import FrontEnd
-from training import config, image_encoder, materials, runs
-from training.behaviour import PROFILES
-from training.deliver import deliver_run
-from training.films import load_folder, warped_recordings
+from stream.frontend.front_end import FrontEnd
+from training import config
+from training.data import materials
+from training.data.films import load_folder, warped_recordings
+from training.delivery.deliver import deliver_run
+from training.learning import runs
+from training.model import image_encoder
+from training.simulator.behaviour import PROFILES
 
 COMMAND = "undertone-training demo"
 SECONDS, MIXED, SEED = 60.0, 0.4, 0  # of the films

@@ -6,18 +6,18 @@ import cv2
 import numpy as np
 from msgspec import structs
 
-from export.golden import PORTRAITS, moments
-from stream.contract import Window
-from stream.golden import Inputs, together
+from export.bundles.golden import PORTRAITS, moments
+from stream.branches.text import Pieces
+from stream.bundle.manifest import Window
 from stream.records import Image
-from stream.text import Pieces
-from training.checkpoint import Checkpoint
+from stream.verify.golden import Inputs, together
 from training.corpus.recording import Recording
-from training.crops import crops_of
-from training.dataset import encode
-from training.films import Encode
-from training.simulated import HELD_OUT, described, simulated
-from training.warp import Performer
+from training.data.films import Encode
+from training.data.prepared import encode
+from training.data.simulated import HELD_OUT, described, simulated
+from training.learning.checkpoint import Checkpoint
+from training.simulator.crops import crops_of
+from training.simulator.warp import Performer
 
 CLIPS, SECONDS = 2, 30.0
 OTHERS = 3  # texts beside a person's own

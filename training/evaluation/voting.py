@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from stream.calibrate import sigmoid
+from stream.branches.calibration import sigmoid
 from training.evaluation.predictions import Prediction, join
 
 MOST = 30.0  # nats; a confidence of exactly 0 or 1 stands for this much

@@ -12,23 +12,24 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from stream import models
-from stream.cards import card_of
-from stream.choosing import Choice
+from stream.branches.image import ImageEncoder
+from stream.bundle import model_cache
+from stream.bundle.model_card import card_of
+from stream.cli.terminal import say
 from stream.errors import SourceError, UsageError
-from stream.features import ImageEncoder
 from stream.records import Floats, Image
-from stream.view import say
-from training.corpus import files, frames, labels, protocols, published, videos
-from training.corpus.imigue import video_id
+from stream.runtime.front_end_choice import Choice
+from training.corpus import files, labels, protocols, published
 from training.corpus.index import RECORDINGS, About, listed
 from training.corpus.labels import Label
+from training.corpus.readers.imigue import video_id
 from training.corpus.store import Store, Writer
-from training.corpus.workers import Failed, Say, spread
-from training.performance import RATE
+from training.extraction import frames, videos
+from training.extraction.workers import Failed, Say, spread
+from training.simulator.performance import RATE
 
 if TYPE_CHECKING:  # it loads torch
-    from training.portrait_encoder import PortraitEncoder
+    from training.model.portrait_encoder import PortraitEncoder
 
 TASK = TaskID(0)
 
@@ -87,7 +88,7 @@ def run(options: Options) -> Store:
         labels.check_known(named, found, options.labels)
     choice = options.choice
     if choice.detector_model is None or choice.keypoints_model is None:
-        models.locate(models.HOLISTIC.name)
+        model_cache.locate(model_cache.HOLISTIC.name)
     choice.prove("cpu", say)
     writer = Writer(options.out, _about(options))
     jobs = [job for id, path in found.items() if (job := _job(writer, options, id, path, named))]
@@ -135,7 +136,7 @@ def _about(options: Options) -> About:
     if choice.image:
         extractors["image"] = card_of(choice.image, "image").extractor
     elif options.encoder:
-        from training import portrait_encoder
+        from training.model import portrait_encoder
 
         extractors["image"] = portrait_encoder.load(options.encoder).extractor
     name = options.videos.resolve().name
@@ -211,7 +212,7 @@ class _Work:
         if encoder:
             import torch
 
-            from training import portrait_encoder
+            from training.model import portrait_encoder
 
             torch.set_num_threads(threads)
             loaded = portrait_encoder.load(encoder)

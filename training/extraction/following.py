@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
+from stream.branches.image import crop_portrait
 from stream.capture.capture import Capture
 from stream.capture.source import Source
-from stream.features import crop_portrait
-from stream.frontend import FrontEnd
+from stream.frontend.front_end import FrontEnd
 from stream.records import Floats, Frame, Image, Mask
 from stream.skeleton import COUNT
-from stream.window import Grid
-from training.performance import RATE, STRIDE
+from stream.window.window import Grid
+from training.simulator.performance import RATE, STRIDE
 
 LONGEST_GAP = 4000  # ticks, the longest window: a longer gap says nothing more, and a broken clock has any
 PATIENCE_S = 60.0  # for a file that says nothing; machines that extract are busy

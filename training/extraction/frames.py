@@ -7,12 +7,12 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from stream.branches.image import crop_portrait
 from stream.errors import SourceError
-from stream.features import crop_portrait
 from stream.records import Image, Portrait
 from training.corpus.recording import Recording
-from training.extract import frames_of, on_grid, opened
-from training.performance import RATE
+from training.extraction.following import frames_of, on_grid, opened
+from training.simulator.performance import RATE
 
 FRAMES, SIZE = "frames", 224  # pixels, as X-CLIP takes them
 

@@ -8,14 +8,14 @@ import numpy as np
 
 from stream.capture.capture import Capture
 from stream.errors import UsageError
-from stream.frontend import FrontEnd
+from stream.frontend.front_end import FrontEnd
 from stream.records import Floats, Frame, Image, Mask
 from training.corpus import labels
 from training.corpus.index import Entry, listed
 from training.corpus.labels import Label
 from training.corpus.recording import Recording
-from training.extract import frames_of, on_grid, opened, track
-from training.performance import RATE, STRIDE
+from training.extraction.following import frames_of, on_grid, opened, track
+from training.simulator.performance import RATE, STRIDE
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".mpg", ".mpeg", ".wmv", ".flv")
 BATCH = 16  # portraits encoded at once

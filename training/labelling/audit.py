@@ -15,7 +15,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from stream.describing.answer import ActionUnit, Answer, Verdict
+from stream.describing.labellers.answer import ActionUnit, Answer, Verdict
 from stream.errors import UsageError
 from training.corpus.files import replace_with
 

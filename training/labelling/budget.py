@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from stream.describing.provider import Meter
+from stream.describing.labellers.provider import Meter
 from training.labelling.ledger import Ledger, Spent
 
 

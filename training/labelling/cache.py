@@ -10,9 +10,9 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import astuple
 
-from stream.describing.answer import Answer, Verdict, parse
+from stream.describing.labellers.answer import Answer, Verdict, parse
+from stream.describing.labellers.provider import Reply, Sampling
 from stream.describing.prompts import Prompt
-from stream.describing.provider import Reply, Sampling
 from stream.errors import DescriptionMalformed, UsageError
 from training.corpus.files import replace_with
 from training.labelling.ledger import Spent

@@ -10,10 +10,17 @@ from urllib.parse import urlsplit
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from stream.describing.answers import AnswersFile
-from stream.describing.mute import digest
+from stream.describing.labellers.answers_file import AnswersFile
+from stream.describing.labellers.provider import (
+    KEYS,
+    Provider,
+    Sampling,
+    check_gemini,
+    gemini,
+    gemini_address,
+)
+from stream.describing.picture_only import digest
 from stream.describing.prompts import load
-from stream.describing.provider import KEYS, Provider, Sampling, check_gemini, gemini, gemini_address
 from stream.describing.rendering import Form
 from stream.errors import DescriptionUnavailable, UsageError
 from training.corpus.index import listed

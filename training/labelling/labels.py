@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from stream.contract import TextForm as Form
+from stream.bundle.manifest import TextForm as Form
 from stream.errors import UsageError
 from training.corpus.files import replace_with
 from training.corpus.recording import Recording

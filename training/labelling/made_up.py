@@ -12,19 +12,19 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from stream.describing.answer import ActionUnit, Answer, parse
+from stream.describing.labellers.answer import ActionUnit, Answer, parse
 from stream.describing.rendering import Form, render
 from stream.errors import UsageError
-from training.behaviour import LOSS, PROFILES, WIN
 from training.corpus.files import replace_with
 from training.corpus.recording import Recording
 from training.corpus.store import Store
-from training.dataset import SHORTEST
-from training.descriptions import UNITS
+from training.data.prepared import SHORTEST
+from training.data.pseudo_labels import Labeller
 from training.labelling import audit, labels
-from training.performance import RATE
-from training.portraits import performance_of
-from training.weak import Labeller
+from training.simulator.behaviour import LOSS, PROFILES, WIN
+from training.simulator.descriptions import UNITS
+from training.simulator.performance import RATE
+from training.simulator.portraits import performance_of
 
 ANSWERS = "answers.jsonl"  # verbatim, one line a video
 MADE = re.compile(r"simulator, profile (?P<profile>\w+), seed (?P<seed>\d+);")

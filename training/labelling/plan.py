@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stream.describing.answer import Answer, Verdict
-from stream.describing.mute import digest, seconds
+from stream.describing.labellers.answer import Answer, Verdict
+from stream.describing.labellers.provider import Sampling
+from stream.describing.picture_only import digest, seconds
 from stream.describing.prompts import Prompt
-from stream.describing.provider import Sampling
 from stream.errors import SourceError
-from training.corpus import videos
+from training.extraction import videos
 from training.labelling.budget import Price
 from training.labelling.cache import Cache, Kept, Key, key_of
 

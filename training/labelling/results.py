@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stream.describing.answer import Answer, Verdict
+from stream.describing.labellers.answer import Answer, Verdict
 from stream.describing.rendering import Form, render
 from stream.errors import UndertoneError, UsageError
 from training.corpus import labels as label_files

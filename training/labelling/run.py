@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from stream.describing.mute import muted
-from stream.describing.provider import Clip, Provider
+from stream.describing.labellers.provider import Clip, Provider
+from stream.describing.picture_only import muted
 from stream.errors import (
     DescriptionDenied,
     DescriptionMalformed,

@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from export.graphs import LIMIT
-from stream.contract import BRANCHES, Calibration, key_of
+from export.modules.branches import LIMIT
+from stream.bundle.manifest import BRANCHES, Calibration, key_of
 from stream.errors import UsageError
 from training.config import Calibrating, Recipe, Stage
-from training.dataset import Prepared
+from training.data.prepared import Prepared
+from training.data.sampling import assemble, random_cuts
 from training.evaluation.metrics import auroc, balanced_accuracy, log_loss
 from training.model.fused import Fused
-from training.sampling import assemble, random_cuts
 
 Values = NDArray[np.float64]
 RIDGE = 1.0  # observations' worth of pull on slope and bias towards 0

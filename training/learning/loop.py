@@ -15,11 +15,11 @@ import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import Tensor, nn
 
-from training.batch import Batch
 from training.config import Recipe, Stage
-from training.log import Bar, Log
-from training.progress import Progress, optimiser_tensors, restore_optimiser
-from training.windows import Windows, generator
+from training.data.windows import Windows, generator
+from training.learning.log import Bar, Log
+from training.learning.progress import Progress, optimiser_tensors, restore_optimiser
+from training.model.batch import Batch
 
 Loss = Callable[[Batch], Tensor]
 LINES = 10  # log lines a phase

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from stream.calibrate import calibrated
-from stream.contract import BRANCHES, Calibration, Window
+from stream.branches.calibration import calibrated
+from stream.bundle.manifest import BRANCHES, Calibration, Window
 from training.config import Recipe
-from training.dataset import Prepared
+from training.data.prepared import Prepared
+from training.data.sampling import Cut, assemble, sparse
 from training.evaluation.predictions import Prediction
 from training.model.fused import Fused
-from training.sampling import Cut, assemble, sparse
 
 BATCH = 8
 

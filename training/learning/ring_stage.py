@@ -1,6 +1,6 @@
 """The ring mode's course: each branch at every position of whole windows, then all of them together.
 
-The full mode is taught before it (`training.stages`) and lends what reads a single tick.
+The full mode is taught before it (`training.learning.stages`) and lends what reads a single tick.
 """
 
 from dataclasses import replace
@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from training.batch import Batch
 from training.config import Recipe, Stage
-from training.dataset import Pools, Prepared
-from training.loop import Trainer
-from training.losses import focal
+from training.data.prepared import Pools, Prepared
+from training.data.pseudo_labels import apply
+from training.learning.loop import Trainer
+from training.learning.losses import focal
+from training.learning.stages import balanced, pools_of, together, windows_of
+from training.model.batch import Batch
 from training.model.fused import Fused
 from training.model.ring import RingFused
-from training.stages import balanced, pools_of, together, windows_of
-from training.weak import apply
 
 RINGS = ("keypoints", "image")
 DELAY = {"keypoints": 7, "image": 1}  # rows after which half of what a moment leaves behind has been seen

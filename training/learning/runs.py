@@ -8,24 +8,24 @@ import msgspec
 import torch
 from msgspec import structs
 
-from stream.contract import Calibration
+from stream.bundle.manifest import Calibration
 from stream.errors import UsageError
-from training.calibrate import calibrate, check
-from training.checkpoint import RING, WEIGHTS, Checkpoint, build, build_ring, load, save
 from training.config import Recipe, Ring
 from training.corpus.files import replace_with
-from training.dataset import Pools, Prepared, prepare
+from training.data.materials import Materials
+from training.data.prepared import Pools, Prepared, prepare
+from training.data.sampling import win_share
+from training.data.simulated import simulated
 from training.evaluation.plots import learning_curves
 from training.labelling.labels import Labels
-from training.log import Log
-from training.loop import Trainer
-from training.materials import Materials
+from training.learning.calibration import calibrate, check
+from training.learning.checkpoint import RING, WEIGHTS, Checkpoint, build, build_ring, load, save
+from training.learning.log import Log
+from training.learning.loop import Trainer
+from training.learning.progress import STATE
+from training.learning.ring_stage import train as train_ring
+from training.learning.stages import branches_of, finetune, pretrain
 from training.model.fused import Branches
-from training.progress import STATE
-from training.ring import train as train_ring
-from training.sampling import win_share
-from training.simulated import simulated
-from training.stages import branches_of, finetune, pretrain
 
 PRETRAINED, FINETUNED = "stage1", "stage2"
 LOG, CURVES, TOLD = "log.jsonl", "curves.png", "told.json"

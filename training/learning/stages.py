@@ -10,18 +10,18 @@ import torch
 from msgspec import structs
 from torch import Tensor, nn
 
-from stream.contract import BRANCHES
-from training.batch import Batch
-from training.calibrate import fit
+from stream.bundle.manifest import BRANCHES
 from training.config import Recipe, Stage
-from training.dataset import Pools, Prepared, feeds
-from training.loop import Trainer
-from training.losses import contrastive, focal
+from training.data.prepared import Pools, Prepared, feeds
+from training.data.pseudo_labels import apply
+from training.data.sampling import win_share
+from training.data.windows import Windows
+from training.learning.calibration import fit
+from training.learning.loop import Trainer
+from training.learning.losses import contrastive, focal
+from training.learning.predict import confidences
+from training.model.batch import Batch
 from training.model.fused import Branches, Fused
-from training.predict import confidences
-from training.sampling import win_share
-from training.weak import apply
-from training.windows import Windows
 
 START_BATCHES = 20
 THIN, MOST_ROWS = 12, 60_000  # every 12th tick of every recording, and no more than so many

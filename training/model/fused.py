@@ -5,12 +5,12 @@ from collections.abc import Collection
 import torch
 from torch import Tensor, nn
 
-from export.graphs import Cross, Fusion, Image, Keypoints, Text
-from export.traceable import Encoder
-from stream.contract import BRANCHES, Window
+from export.modules.branches import Cross, Fusion, Image, Keypoints, Text
+from export.modules.traceable import Encoder
+from stream.bundle.manifest import BRANCHES, Window
 from stream.skeleton import GROUPS
-from training.batch import Batch
 from training.config import Model, Temporal
+from training.model.batch import Batch
 from training.model.spatial import build_spatial
 from training.model.text import build_bert
 

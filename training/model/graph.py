@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from export.traceable import MASKED
+from export.modules.traceable import MASKED
 from stream.skeleton import BONES, GROUPS
 
 HEADS = 4  # of graph attention

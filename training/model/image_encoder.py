@@ -1,6 +1,6 @@
 """A small image encoder of the DINOv2 architecture whose CLS vector carries pose and expression.
 
-``python -m training.image_encoder --out runs/demo/image_encoder`` trains it from scratch on warped
+``python -m training.model.image_encoder --out runs/demo/image_encoder`` trains it from scratch on warped
 portraits: a linear head reads head motion and the strength of every facial action off the CLS token after
 the final LayerNorm, and, because little data and time are spent, a second one reads the local displacement
 off every patch token. The heads are thrown away; that CLS vector is the image feature. Made-up people only.
@@ -22,9 +22,9 @@ from transformers import Dinov2Config, Dinov2Model
 
 from stream.errors import UsageError
 from stream.records import Floats, Image
-from training.behaviour import NOTICE
-from training.crops import PATCHES, SIZE, TARGETS, Crops, crops_of
-from training.warp import Performer
+from training.simulator.behaviour import NOTICE
+from training.simulator.crops import PATCHES, SIZE, TARGETS, Crops, crops_of
+from training.simulator.warp import Performer
 
 DIM = 96
 MEAN = (0.485, 0.456, 0.406)

@@ -9,10 +9,10 @@ from pathlib import Path
 from transformers import Dinov2Model
 
 from export.frontends.published import READING, dinov2, reason
-from stream.contract import Extractor, sha256_of
+from stream.bundle.manifest import Extractor, sha256_of
 from stream.errors import ModelError
 from stream.records import Floats, Image
-from training import image_encoder
+from training.model import image_encoder
 
 OURS, WEIGHTS = "encoder.json", "model.safetensors"
 BATCH = 16
@@ -39,7 +39,7 @@ class PortraitEncoder:
 
 
 def load(source: str | Path) -> PortraitEncoder:
-    """What `training.image_encoder` wrote to a directory, or DINOv2 weights by folder or hub name.
+    """What `training.model.image_encoder` wrote to a directory, or DINOv2 weights by folder or hub name.
 
     Raises ModelError when there is none that reads, with the reason.
     """

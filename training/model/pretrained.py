@@ -13,7 +13,7 @@ from torch import nn
 from transformers import BertConfig, BertModel
 
 from export.frontends.published import CONFIG, READING, TOKENIZER, WEIGHTS, bert_config, file_of, reason
-from stream.contract import sha256_of
+from stream.bundle.manifest import sha256_of
 from stream.errors import ModelError
 from training.config import Bert, Recipe
 

@@ -5,15 +5,15 @@ import math
 import torch
 from torch import Tensor, nn
 
-from export.graphs import Cross, Fusion, Text
-from export.ring import Ring, RingLayer, bands_of, normed, periods
-from export.ring_graphs import RingBranch
-from export.traceable import Layer
-from stream.contract import BRANCHES, Window
+from export.modules.branches import Cross, Fusion, Text
+from export.modules.ring import Ring, RingLayer, bands_of, normed, periods
+from export.modules.ring_branches import RingBranch
+from export.modules.traceable import Layer
+from stream.bundle.manifest import BRANCHES, Window
 from stream.skeleton import GROUPS
-from training.batch import Batch
 from training.config import Model, Temporal
 from training.config import Ring as Sizes
+from training.model.batch import Batch
 from training.model.fused import Branches, Fused, trimmed
 from training.model.spatial import build_spatial
 from training.model.text import build_bert

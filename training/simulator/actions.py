@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stream.records import Floats
-from training.person import ANCHORS
+from training.simulator.person import ANCHORS
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from functools import partial
 
-from stream.contract import Extractor
+from stream.bundle.manifest import Extractor
 from stream.errors import UsageError
-from training.behaviour import NOTICE, PROFILES
-from training.corpus.importing import Source, Video
 from training.corpus.index import About, Entry, Split
 from training.corpus.protocols import own_split
+from training.corpus.readers.importing import Source, Video
 from training.corpus.recording import Recording
-from training.performance import RATE
-from training.simulator import simulate
+from training.simulator.behaviour import NOTICE, PROFILES
+from training.simulator.performance import RATE
+from training.simulator.recordings import simulate
 
 
 def source(

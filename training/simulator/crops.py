@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from stream.features import crop_portrait
+from stream.branches.image import crop_portrait
 from stream.records import Floats, Image, Portrait
-from training.actions import ACTIONS, NAMES
-from training.behaviour import DEMO
-from training.performance import amplitudes
-from training.warp import PORTRAIT, Performer
+from training.simulator.actions import ACTIONS, NAMES
+from training.simulator.behaviour import DEMO
+from training.simulator.performance import amplitudes
+from training.simulator.warp import PORTRAIT, Performer
 
 SIZE = PORTRAIT
 PATCHES = (SIZE // 14) ** 2

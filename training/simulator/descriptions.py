@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from training.behaviour import Event, Profile
+from training.simulator.behaviour import Event, Profile
 
 PHRASES: dict[str, tuple[str, ...]] = {
     "brow_raise": ("AU1+AU2, the brows rise", "the inner and outer brow lift briefly"),

@@ -1,7 +1,7 @@
 """Noise of the real keypoint chain, measured on warped portraits and kept in ``noise.json``.
 
-``python -m training.noise`` renders variations of the portrait with slow head motion, camera tremor and
-sensor noise, makes a small and compressed feed of them as a broadcaster would, and tracks that. What the
+``python -m training.simulator.noise`` renders variations of the portrait with slow head motion, camera tremor
+and sensor noise, makes a small and compressed feed of them as a broadcaster would, and tracks that. What the
 known motion does not explain (least squares per coordinate, with squares and products) is the noise. The
 face's is kept as its strongest modes, because neighbouring points err together, plus each point's own rest.
 Hands are not in that picture: theirs is assumed, not measured.
@@ -19,7 +19,7 @@ import numpy as np
 from stream.records import Floats
 from stream.skeleton import BODY, FACE
 
-RESULT = Path(__file__).with_name("noise.json")
+RESULT = Path(__file__).parents[1] / "noise.json"
 MODES = 10
 WARM = 25  # ticks until the tracker has settled
 
@@ -89,12 +89,12 @@ def lag(left: Floats) -> float:
 
 def measure(people: int = 8, seconds: float = 16.0, threads: int = 2) -> list[tuple[Floats, Floats]]:
     """Residuals of face [T, 70, 2] and of the visible body points [T, k, 2] of each person, face units."""
-    from stream.frontend import FrontEnd
-    from training.behaviour import STANDARD
-    from training.clip import read_video, write_video
-    from training.extract import follow
-    from training.performance import perform
-    from training.warp import Performer, camera_shake
+    from stream.frontend.front_end import FrontEnd
+    from training.extraction.following import follow
+    from training.simulator.behaviour import STANDARD
+    from training.simulator.performance import perform
+    from training.simulator.rendering import read_video, write_video
+    from training.simulator.warp import Performer, camera_shake
 
     still = replace(STANDARD, rates=(), distractors=(), blinks=0.0, talking=0.0)
     front_end = FrontEnd.from_cache(threads=threads)
@@ -136,7 +136,7 @@ def summary(found: list[tuple[Floats, Floats]]) -> dict[str, object]:
         common=round(float(np.mean([b.mean(1).var() / b.var() for b in bodies])), 3),
     )
     return {
-        "source": f"python -m training.noise: {len(found)} variations of the portrait, embedded chain",
+        "source": f"{len(found)} variations of the portrait, embedded chain",
         "measured": date.today().isoformat(),
         "unit": "distance between the pupils",
         "face_std": round(float(face.std()), 5),

@@ -8,16 +8,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from stream.contract import Window
-from stream.features import crop_portrait
+from stream.branches.image import crop_portrait
+from stream.bundle.manifest import Window
 from stream.records import Image, Portrait
-from training.behaviour import LABELS, Profile
 from training.corpus.recording import Recording
-from training.crops import SIZE, portrait_box
-from training.films import Encode
-from training.performance import Performance, perform
-from training.person import random_person
-from training.warp import Performer, camera_shake
+from training.data.films import Encode
+from training.simulator.behaviour import LABELS, Profile
+from training.simulator.crops import SIZE, portrait_box
+from training.simulator.performance import Performance, perform
+from training.simulator.person import random_person
+from training.simulator.warp import Performer, camera_shake
 
 
 def performance_of(profile: Profile, recording: Recording, seconds: float, seed: int) -> Performance:

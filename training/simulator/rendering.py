@@ -1,7 +1,7 @@
 """H.264 clips of the warped portrait, and the one that is built in.
 
-``python -m training.clip`` rebuilds ``stream/assets/demo.mp4`` and the note beside it. The behaviour is made
-up and has no real-world meaning; both files say so.
+``python -m training.simulator.rendering`` rebuilds ``stream/assets/demo.mp4`` and the note beside it. The
+behaviour is made up and has no real-world meaning; both files say so.
 """
 
 import argparse
@@ -17,11 +17,11 @@ import cv2
 import numpy as np
 
 from stream.records import Image
-from training.behaviour import DEMO, NOTICE, PROFILES, Event, Profile
-from training.performance import RATE, Performance, perform
-from training.warp import Performer, camera_shake
+from training.simulator.behaviour import DEMO, NOTICE, PROFILES, Event, Profile
+from training.simulator.performance import RATE, Performance, perform
+from training.simulator.warp import Performer, camera_shake
 
-ASSETS = Path(__file__).parents[1] / "stream" / "assets"
+ASSETS = Path(__file__).parents[2] / "stream" / "assets"
 PARTS = (("loss", 30.0), ("win", 60.0))
 CAPTION = ("made-up behaviour", "no real-world meaning")
 SEED = 2  # a schedule whose evidence is near its expectation in both parts
@@ -91,7 +91,7 @@ def make_clip(
     note = {
         "notice": NOTICE,
         "picture": "skimage.data.astronaut(), NASA, public domain; the behaviour is made up, not hers",
-        "command": "python -m training.clip",
+        "command": "python -m training.simulator.rendering",
         "profile": profile.name,
         "rates_per_minute": {r.action: {"win": r.win, "loss": r.loss} for r in profile.rates},
         "amplitude_in_tracker_noise": profile.amplitude,

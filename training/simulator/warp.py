@@ -12,9 +12,9 @@ import numpy as np
 from skimage import data
 
 from stream.records import Floats, Image
-from training.actions import ACTIONS, displacement
-from training.performance import smooth
-from training.person import ANCHORS
+from training.simulator.actions import ACTIONS, displacement
+from training.simulator.performance import smooth
+from training.simulator.person import ANCHORS
 
 SIZE = (640, 480)  # width, height of a frame
 PORTRAIT = 126  # pixels of the square portrait that the demo's image encoder reads: 9×9 patches of 14

@@ -13,15 +13,15 @@ from typing import Any
 from msgspec import structs
 
 from stream.errors import UsageError
-from training.cells import Ground, run_cell
 from training.config import Recipe
+from training.data.materials import Setting
 from training.evaluation import plots, tables
 from training.evaluation.intervals import Interval, mcnemar, over_seeds_and_subjects
 from training.evaluation.metrics import METRICS
 from training.evaluation.predictions import Prediction, columns
 from training.evaluation.voting import vote
-from training.materials import Setting
-from training.xclip_run import run_xclip
+from training.studies.cells import Ground, run_cell
+from training.studies.xclip import run_xclip
 
 METRIC = "balanced_accuracy"
 CONTRASTIVE = 0.05  # "small weight"

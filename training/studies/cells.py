@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stream.errors import UsageError
-from training import runs
-from training.checkpoint import ABOUT, RECIPE, load
 from training.config import Recipe, parse
 from training.corpus.index import listed
 from training.corpus.store import Store
+from training.data.materials import Materials, Setting, from_corpus, parts_of, people_of
 from training.evaluation import predictions
 from training.evaluation.predictions import Prediction
-from training.judging import Panel, whole
 from training.labelling.labels import Labels
-from training.materials import Materials, Setting, from_corpus, parts_of, people_of
-from training.progress import fingerprint
+from training.learning import runs
+from training.learning.checkpoint import ABOUT, RECIPE, load
+from training.learning.progress import fingerprint
+from training.studies.panel import Panel, whole
 
 PREDICTIONS = "predictions.jsonl"
 

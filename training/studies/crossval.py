@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from training.cells import Ground, run_cell
 from training.config import Recipe
 from training.corpus.protocols import folds
 from training.corpus.store import Store
+from training.data.materials import Setting
 from training.evaluation import tables
 from training.evaluation.predictions import Prediction, join
 from training.labelling.labels import Labels
-from training.materials import Setting
+from training.studies.cells import Ground, run_cell
 
 
 def crossval(

@@ -16,14 +16,14 @@ import numpy as np
 from msgspec import structs
 
 from stream.errors import UsageError
-from training.cells import Ground, run_cell
 from training.config import Recipe
+from training.data.materials import Materials
+from training.data.pseudo_labels import Labeller, Noise, simulated_labels
 from training.evaluation import plots
 from training.evaluation.intervals import Interval, Point, over_seeds_and_subjects
 from training.evaluation.metrics import METRICS
 from training.evaluation.predictions import Prediction, columns
-from training.materials import Materials
-from training.weak import Labeller, Noise, simulated_labels
+from training.studies.cells import Ground, run_cell
 
 METRIC = "balanced_accuracy"
 ACCURACIES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)

@@ -9,18 +9,18 @@ import msgspec
 import numpy as np
 from msgspec import structs
 
-from stream.contract import BRANCHES, Calibration
+from stream.bundle.manifest import BRANCHES, Calibration
 from stream.errors import UsageError
-from training.checkpoint import Checkpoint
 from training.config import Recipe
 from training.corpus.store import Store
-from training.dataset import SHORTEST, Prepared, prepare
+from training.data.prepared import SHORTEST, Prepared, prepare
+from training.data.sampling import Cut
+from training.data.simulated import simulated
 from training.evaluation.predictions import Prediction
 from training.evaluation.voting import vote
 from training.labelling.labels import Labels
-from training.predict import Heard, hear, latest, said, votes
-from training.sampling import Cut
-from training.simulated import simulated
+from training.learning.checkpoint import Checkpoint
+from training.learning.predict import Heard, hear, latest, said, votes
 
 TEST = 5_000_000  # seeds of simulated test people, apart from all others
 CHUNK = 50  # recordings held at a time
@@ -165,7 +165,7 @@ def made_up_people(
 
 def with_window(checkpoint: Checkpoint, poses: int) -> Checkpoint:
     """The same weights under a window of another length: positions are seconds before its end."""
-    from training.checkpoint import build
+    from training.learning.checkpoint import build
 
     recipe = checkpoint.recipe
     stride = recipe.window.stride
@@ -178,6 +178,6 @@ def with_window(checkpoint: Checkpoint, poses: int) -> Checkpoint:
 
 def members(folders: Sequence[Path]) -> list[Checkpoint]:
     """The runs in ``folders``."""
-    from training.runs import resume
+    from training.learning.runs import resume
 
     return [resume(folder) for folder in folders]

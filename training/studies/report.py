@@ -7,14 +7,14 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from training.dataset import Prepared
+from training.data.prepared import Prepared
 from training.evaluation import anytime, plots, predictions, tables
 from training.evaluation.intervals import Interval, bootstrap
 from training.evaluation.metrics import METRICS, balanced_accuracy
 from training.evaluation.predictions import Prediction, columns
 from training.evaluation.prior import quantile_threshold
 from training.evaluation.reliability import diagram
-from training.judging import Panel, ceiling, chunks, whole
+from training.studies.panel import Panel, ceiling, chunks, whole
 
 CURVE = "balanced_accuracy"
 

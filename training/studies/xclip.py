@@ -14,26 +14,26 @@ import torch
 from msgspec import structs
 from torch import Tensor
 
-from stream.calibrate import sigmoid
+from stream.branches.calibration import sigmoid
 from stream.errors import UsageError
-from training.calibrate import fit
-from training.cells import PREDICTIONS, Ground, check_recipe, read
-from training.checkpoint import RECIPE
 from training.config import Recipe, Stage, to_toml
-from training.corpus import frames as stored
 from training.corpus.store import Store
-from training.dataset import Prepared
+from training.data.materials import Setting
+from training.data.prepared import Prepared
+from training.data.pseudo_labels import apply
+from training.data.sampling import by_class
+from training.data.windows import generator
 from training.evaluation import predictions
 from training.evaluation.predictions import Prediction
-from training.log import Log
-from training.loop import Trainer
-from training.losses import focal
-from training.materials import Setting
+from training.extraction import frames as stored
+from training.learning.calibration import fit
+from training.learning.checkpoint import RECIPE
+from training.learning.log import Log
+from training.learning.loop import Trainer
+from training.learning.losses import focal
+from training.learning.stages import balanced
 from training.model.xclip import XClip, build_xclip
-from training.sampling import by_class
-from training.stages import balanced
-from training.weak import apply
-from training.windows import generator
+from training.studies.cells import PREDICTIONS, Ground, check_recipe, read
 
 CAP = 3.0  # largest calibrated logit
 
@@ -51,8 +51,8 @@ class Clips:
 
 
 class ClipBatches:
-    """Batches by number, as ``training.windows.Windows`` has them for the other branches, classes balanced
-    as the stage asks."""
+    """Batches by number, as ``training.data.windows.Windows`` has them for the other branches, classes
+    balanced as the stage asks."""
 
     def __init__(self, phase: str, people: Sequence[Prepared], store: Store, recipe: Recipe, stage: Stage):
         self.phase, self.store, self.recipe, self.stage = phase, store, recipe, stage

@@ -43,7 +43,7 @@ def hand(points: np.ndarray, reference: list[list[float]]) -> float:
 def every(landmarks: Any, reference: dict[str, Any]) -> dict[str, float | str]:
     """All errors of one picture; ``only ours`` / ``only theirs`` where one side found nothing.
 
-    ``landmarks``: stream.keypoints.holistic.Landmarks, or None if nobody was found.
+    ``landmarks``: stream.frontend.mediapipe.holistic.Landmarks, or None if nobody was found.
     """
     ours = {
         "body": landmarks and landmarks.body.points,

@@ -127,6 +127,6 @@ def every(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
 
 
 if __name__ == "__main__":
-    from stream.models import cache_dir
+    from stream.bundle.model_cache import cache_dir
 
     np.savez(sys.argv[1], **dict(every(cache_dir() / "pictures")))

@@ -1,1 +1,1 @@
-"""What `undertone doctor` looks at, one subject a file; a finding says what, how it is, and what to do."""
+"""What ``undertone doctor`` tries out, each in a process of its own."""

@@ -1,4 +1,4 @@
-"""``python -m stream.doctoring.child NAME``: one look at one thing, in a process that may crash or hang.
+"""``python -m stream.cli.checks.child NAME``: one look at one thing, in a process that may crash or hang.
 
 Prints what was found and ends with 0, or prints why not and ends with 1.
 """
@@ -9,21 +9,21 @@ from stream.errors import UndertoneError
 
 
 def _gpu() -> str:
-    from stream import nvidia
+    from stream.inference import nvidia
 
     gpu = nvidia.gpu()
     return f"{gpu.name}, compute capability {gpu.sm}, driver {gpu.driver} for CUDA up to {gpu.cuda}"
 
 
 def _cuda() -> str:
-    from stream.engine import cuda_runtime
+    from stream.inference.engine import cuda_runtime
 
     return f"runtime {cuda_runtime()}"
 
 
 def _tensorrt() -> str:
-    from stream import nvidia
-    from stream.engine import cuda_runtime
+    from stream.inference import nvidia
+    from stream.inference.engine import cuda_runtime
 
     cuda_runtime()
     return nvidia.tensorrt()
@@ -38,7 +38,7 @@ def _nvdec() -> str:
 def look(name: str) -> str:
     """What is found; raises UndertoneError where it does not work, KeyError for an unknown name."""
     if name.startswith("provider "):
-        from stream.engine import try_provider
+        from stream.inference.engine import try_provider
 
         try_provider(name.removeprefix("provider "))
         return "loads and computes, with nothing left to the CPU"

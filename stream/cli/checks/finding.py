@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from stream.contract import Record
+from stream.bundle.manifest import Record
 
 State = Literal["ok", "absent", "broken"]
 

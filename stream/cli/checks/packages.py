@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from importlib.metadata import packages_distributions
 
-from stream.doctoring.finding import Finding
-from stream.nvidia import packages
+from stream.cli.checks.finding import Finding
+from stream.inference.nvidia import packages
 
 # Modules that several distributions bring; more than one breaks the other's files in silence.
 SHARED = {"cv2": "opencv-python", "onnxruntime": "onnxruntime-gpu"}

@@ -22,8 +22,8 @@ class Look:
 
 
 def look(name: str, *, timeout_s: float = TIMEOUT_S, run: Run = subprocess.run) -> Look:
-    """Have the child look at ``name``; see `stream.doctoring.child`."""
-    command = [sys.executable, "-m", "stream.doctoring.child", name]
+    """Have the child look at ``name``; see `stream.cli.checks.child`."""
+    command = [sys.executable, "-m", "stream.cli.checks.child", name]
     try:
         done = run(
             command, capture_output=True, text=True, timeout=timeout_s, stdin=subprocess.DEVNULL, check=False

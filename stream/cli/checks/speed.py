@@ -4,12 +4,12 @@ import time
 
 import numpy as np
 
+from stream.branches import modes
+from stream.bundle.manifest import Bundle, Record
 from stream.capture.capture import Capture
 from stream.capture.source import Source
-from stream.contract import Bundle, Record
-from stream.frontend import FrontEnd
-from stream.live import DUTY, live_hop
-from stream.temporal import modes
+from stream.frontend.front_end import FrontEnd
+from stream.runtime.session import DUTY, live_hop
 
 PROBE_S = 4.0  # of pictures; the updates take what they take
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
-from stream.describing.answer import parse
+from stream.describing.labellers.answer import parse
+from stream.describing.labellers.provider import Clip, Keep, Reply, Sampling, nothing
 from stream.describing.prompts import Prompt
-from stream.describing.provider import Clip, Keep, Reply, Sampling, nothing
 from stream.errors import DescriptionRefused, UsageError
 
 

@@ -13,11 +13,10 @@ from typing import TypeVar
 from google.genai import Client, types
 from google.genai.errors import ClientError
 
-from stream.describing.answer import parse
-from stream.describing.backoff import Backoff, Sleep
-from stream.describing.gemini_replies import GONE, said, tokens, translated
-from stream.describing.prompts import Prompt
-from stream.describing.provider import (
+from stream.describing.labellers.answer import parse
+from stream.describing.labellers.backoff import Backoff, Sleep
+from stream.describing.labellers.gemini_errors import GONE, said, tokens, translated
+from stream.describing.labellers.provider import (
     FREE,
     Clip,
     Keep,
@@ -28,6 +27,7 @@ from stream.describing.provider import (
     gemini_key,
     nothing,
 )
+from stream.describing.prompts import Prompt
 from stream.errors import (
     DescriptionError,
     DescriptionMalformed,

@@ -11,8 +11,8 @@ from stream.capture.redact import redact
 from stream.errors import UsageError
 
 if TYPE_CHECKING:  # the extra's libraries: whoever only hands these records on does without
-    from stream.describing.answer import Answer, Verdict
-    from stream.describing.gemini import Gemini
+    from stream.describing.labellers.answer import Answer, Verdict
+    from stream.describing.labellers.gemini import Gemini
     from stream.describing.prompts import Prompt
 
 Resolution = Literal["low", "medium"]
@@ -113,7 +113,7 @@ class Provider(Protocol):
 def gemini(**options: Any) -> "Gemini":
     """Gemini with these options. UsageError without the extra's libraries and without a key."""
     try:
-        from stream.describing.gemini import Gemini
+        from stream.describing.labellers.gemini import Gemini
     except ModuleNotFoundError as error:
         raise UsageError(
             f"gemini: expected Google's client, found no {error.name}; "

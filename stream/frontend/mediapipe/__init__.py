@@ -1,1 +1,1 @@
-"""Detectors: a picture becomes the people in it."""
+"""The embedded keypoint chain: MediaPipe's networks on LiteRT, mapped to OpenPose's 137 points."""

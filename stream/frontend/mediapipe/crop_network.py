@@ -4,8 +4,8 @@ import time
 
 import numpy as np
 
+from stream.frontend.mediapipe.litert import Network
 from stream.geometry import Border, Halves, Matrix, Region, Sampler, affine, apply
-from stream.keypoints.litert import Network
 from stream.records import Floats, Image
 
 

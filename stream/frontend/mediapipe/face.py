@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from stream.detector import ssd
+from stream.frontend.mediapipe import ssd
+from stream.frontend.mediapipe.crop_network import Meter, View
+from stream.frontend.mediapipe.litert import Network
+from stream.frontend.mediapipe.regions import around, turn
+from stream.frontend.tracking import Follower, Tracking
 from stream.geometry import Halves, Region
-from stream.keypoints.follow import Follower, Tracking
-from stream.keypoints.litert import Network
-from stream.keypoints.regions import around, turn
-from stream.keypoints.view import Meter, View
 from stream.records import Floats, Image
 
 COUNT = 468

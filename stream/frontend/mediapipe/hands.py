@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from stream.frontend.mediapipe.crop_network import Meter, View
+from stream.frontend.mediapipe.litert import Network
+from stream.frontend.mediapipe.regions import aligned, hand_from_hand, hand_from_pose
+from stream.frontend.tracking import Follower, Tracking
 from stream.geometry import Halves, Region
-from stream.keypoints.follow import Follower, Tracking
-from stream.keypoints.litert import Network
-from stream.keypoints.regions import aligned, hand_from_hand, hand_from_pose
-from stream.keypoints.view import Meter, View
 from stream.records import Floats, Image
 
 COUNT = 21

@@ -11,12 +11,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from stream.frontend.mediapipe.crop_network import Meter
+from stream.frontend.mediapipe.face import Face, FaceStage
+from stream.frontend.mediapipe.hands import LEFT, RIGHT, Hand, HandNetworks, HandStage
+from stream.frontend.mediapipe.pose import Body, PoseStage, next_region
+from stream.frontend.mediapipe.to_openpose137 import to_pose
 from stream.geometry import Halves, Region
-from stream.keypoints.face import Face, FaceStage
-from stream.keypoints.hands import LEFT, RIGHT, Hand, HandNetworks, HandStage
-from stream.keypoints.mapping import to_pose
-from stream.keypoints.pose import Body, PoseStage, next_region
-from stream.keypoints.view import Meter
 from stream.records import Image, Pose
 
 

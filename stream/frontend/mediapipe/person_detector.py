@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from stream.detector import ssd
+from stream.frontend.mediapipe import ssd
+from stream.frontend.mediapipe.litert import Network
+from stream.frontend.mediapipe.regions import aligned
 from stream.geometry import Box, Region, Sampler, affine, letterbox, overlap, uncrop
-from stream.keypoints.litert import Network
-from stream.keypoints.regions import aligned
 from stream.records import Floats, Image
 
 _SIZE = 224

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from stream.frontend.mediapipe.crop_network import Meter, View
+from stream.frontend.mediapipe.litert import Network
+from stream.frontend.mediapipe.regions import aligned
+from stream.frontend.tracking import Tracking
 from stream.geometry import Halves, Region
-from stream.keypoints.follow import Tracking
-from stream.keypoints.litert import Network
-from stream.keypoints.regions import aligned
-from stream.keypoints.view import Meter, View
 from stream.records import Floats, Image
 
 COUNT = 33

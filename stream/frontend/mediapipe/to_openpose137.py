@@ -8,9 +8,9 @@ shares with the 300-W annotation, by name in the test.
 import numpy as np
 
 from stream import skeleton
-from stream.keypoints.face import Face
-from stream.keypoints.hands import Hand
-from stream.keypoints.pose import Body
+from stream.frontend.mediapipe.face import Face
+from stream.frontend.mediapipe.hands import Hand
+from stream.frontend.mediapipe.pose import Body
 from stream.records import Floats, Mask, Pose
 
 VISIBLE = 0.5

@@ -8,7 +8,7 @@ the first two are the middle of the shoulders and of the hips, a pupil is the ey
 import numpy as np
 
 from stream import skeleton
-from stream.keypoints.mapping import inside
+from stream.frontend.mediapipe.to_openpose137 import inside
 from stream.records import Floats, Pose
 
 COUNT = 133

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from stream import confined
-from stream.cards import card_file, card_of
-from stream.contract import Extractor, sha256_of
-from stream.engine import Engine
+from stream.bundle import external_data
+from stream.bundle.manifest import Extractor, sha256_of
+from stream.bundle.model_card import card_file, card_of
 from stream.errors import ModelError
+from stream.frontend.onnx_models import coco133, simcc
+from stream.frontend.tracking import Tracking
 from stream.geometry import Halves, Region, Sampler, affine, apply
-from stream.keypoints import coco133, simcc
-from stream.keypoints.follow import Tracking
+from stream.inference.engine import Engine
 from stream.records import Floats, Image, Pose
 
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)  # of RGB in 0..255
@@ -59,7 +59,7 @@ class WholeBody:
         if card_file(path).is_file():
             card_of(path, "keypoints")
         else:
-            confined.check(path, path.parent)
+            external_data.check(path, path.parent)
         self._engine = Engine(path, provider=provider, threads=threads)
         self.size = size_of(self._engine)
         self._input = self._engine.graph.inputs[0].name

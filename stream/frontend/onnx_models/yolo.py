@@ -11,11 +11,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from stream.cards import Card, card_of
-from stream.detector.pose import Detection
-from stream.engine import Engine
+from stream.bundle.model_card import Card, card_of
 from stream.errors import ModelError
+from stream.frontend.mediapipe.person_detector import Detection
 from stream.geometry import Box, Region
+from stream.inference.engine import Engine
 from stream.records import Floats, Image
 
 CONFIDENCE = 0.25

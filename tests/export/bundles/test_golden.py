@@ -5,17 +5,17 @@ from onnx import numpy_helper
 from typer.testing import CliRunner
 
 from export.__main__ import main
-from export.bundle import copied
-from export.golden import moments
-from export.networks import Trained
-from export.quantize import quantize
-from stream import gate, golden, parity
-from stream.app import app
-from stream.asking import ask
-from stream.contract import load
+from export.bundles.golden import moments
+from export.bundles.networks import Trained
+from export.bundles.quantize import quantize
+from export.bundles.write import copied
+from stream.branches.full_mode import FullMode
+from stream.branches.image import ImageEncoder
+from stream.bundle.manifest import load
+from stream.cli.app import app
 from stream.errors import ProviderError
-from stream.features import ImageEncoder
-from stream.temporal.full import FullMode
+from stream.verify import bundle_parity, gate, golden
+from stream.verify.answers import ask
 
 
 def command(monkeypatch, capsys, *arguments):
@@ -71,7 +71,7 @@ def test_a_bundle_whose_branch_drifts_fails_and_says_where(tampered, tmp_path, m
     assert "found others from keypoints (relative" in err
     assert str(tmp_path / "cache" / "gate") in err
     assert (tmp_path / "gate.json").read_bytes().startswith(b'{"schema":1,"bundle":"untrained"')
-    report = parity.check(load(tampered))
+    report = bundle_parity.check(load(tampered))
     assert [d.graph for d in report.graphs if not d.passed] == ["keypoints"]
 
 
@@ -96,7 +96,7 @@ def test_the_modules_answer_as_their_graphs_do(golden_bundle):
     """Another runtime than the one that made the golden tensors: torch in the place of ONNX Runtime."""
     import torch
 
-    from export.untrained import _networks, _tokenizer
+    from export.bundles.untrained import _networks, _tokenizer
 
     bundle = load(golden_bundle)
     with torch.random.fork_rng(devices=[]):
@@ -142,16 +142,16 @@ def test_watch_refuses_a_branch_that_is_wrong_and_says_where_the_report_is(golde
 
 def test_a_drift_of_one_text_alone_fails(golden_bundle, monkeypatch):
     bundle = load(golden_bundle)
-    assert next(d for d in parity.check(bundle).graphs if d.graph == "text").cases == 3
-    real = parity.ask
+    assert next(d for d in bundle_parity.check(bundle).graphs if d.graph == "text").cases == 3
+    real = bundle_parity.ask
 
     def off(*arguments):
         answers = real(*arguments)
         answers.vectors["text"][1] *= 1.01
         return answers
 
-    monkeypatch.setattr(parity, "ask", off)
-    assert [d.graph for d in parity.check(bundle).graphs if not d.passed] == ["text"]
+    monkeypatch.setattr(bundle_parity, "ask", off)
+    assert [d.graph for d in bundle_parity.check(bundle).graphs if not d.passed] == ["text"]
 
 
 def test_each_moment_is_told_a_text_in_turn(golden_bundle):
@@ -167,31 +167,31 @@ def test_each_moment_is_told_a_text_in_turn(golden_bundle):
 
 def test_a_branch_that_gives_no_number_fails(golden_bundle, monkeypatch):
     bundle = load(golden_bundle)
-    real = parity.ask
+    real = bundle_parity.ask
 
     def broken(*arguments):
         answers = real(*arguments)
         answers.vectors["image"][0] = float("nan")
         return answers
 
-    monkeypatch.setattr(parity, "ask", broken)
-    report = parity.check(bundle)
+    monkeypatch.setattr(bundle_parity, "ask", broken)
+    report = bundle_parity.check(bundle)
     assert not report.passed
     found = next(d for d in report.graphs if d.graph == "image")
-    assert found.relative == parity.NO_NUMBER
+    assert found.relative == bundle_parity.NO_NUMBER
 
 
 def test_the_tolerance_of_the_manifest_counts(golden_bundle, monkeypatch):
     bundle = load(golden_bundle)
-    real = parity.ask
+    real = bundle_parity.ask
 
     def off(*arguments):
         answers = real(*arguments)
         answers.vectors["image"][:] *= 1.01
         return answers
 
-    monkeypatch.setattr(parity, "ask", off)
-    assert not parity.check(bundle).passed
-    loose = parity.USUAL["int8"]
+    monkeypatch.setattr(bundle_parity, "ask", off)
+    assert not bundle_parity.check(bundle).passed
+    loose = bundle_parity.USUAL["int8"]
     manifest = structs.replace(bundle.manifest, tolerances={"fp32": loose})
-    assert parity.check(structs.replace(bundle, manifest=manifest)).passed
+    assert bundle_parity.check(structs.replace(bundle, manifest=manifest)).passed

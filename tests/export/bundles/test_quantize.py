@@ -3,12 +3,12 @@ import onnx
 import pytest
 from msgspec import structs
 
-from export import quantize as module
-from export.quantize import quantize
-from stream import gate, parity
-from stream.contract import load
+from export.bundles import quantize as module
+from export.bundles.quantize import quantize
+from stream.bundle.manifest import load
 from stream.errors import BundleError, ModelError, UsageError
-from stream.parity import Tolerance, named_graphs
+from stream.verify import bundle_parity, gate
+from stream.verify.bundle_parity import Tolerance, named_graphs
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def portraits(monkeypatch):
 
 
 def strict(bundle, **changes):
-    tolerances = {p: structs.replace(t, **changes) for p, t in parity.USUAL.items()}
+    tolerances = {p: structs.replace(t, **changes) for p, t in bundle_parity.USUAL.items()}
     return structs.replace(bundle, manifest=structs.replace(bundle.manifest, tolerances=tolerances))
 
 
@@ -42,7 +42,7 @@ def test_fp16_is_baked_into_every_graph(golden_bundle, tmp_path):
     assert len(lines) == 6
     assert "keypoints, image, text, fusion, image_encoder in fp16" in lines[-1]
     assert not gate.is_reference(found, "cpu")
-    assert parity.check(found).passed
+    assert bundle_parity.check(found).passed
 
 
 def test_int8_leaves_the_fusion_alone(golden_bundle, tmp_path):

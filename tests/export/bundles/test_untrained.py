@@ -3,9 +3,9 @@ import hashlib
 import numpy as np
 import pytest
 
-from export.inspection import inspect
-from export.parity import random_cases, session
-from stream.contract import BRANCHES, Window, load
+from export.commands.smoke import inspect
+from export.lowering.module_parity import random_cases, session
+from stream.bundle.manifest import BRANCHES, Window, load
 
 
 def test_bundle_has_the_contracts_tensors(bundle):
@@ -50,7 +50,7 @@ def test_onnx_fusion_ignores_an_absent_input(bundle):
 
 
 def test_same_seed_same_files_other_seed_others(tmp_path, bundle):
-    from export.untrained import write_untrained
+    from export.bundles.untrained import write_untrained
 
     window = Window(poses=60, features=12)
     digest = [
@@ -66,7 +66,7 @@ def test_same_seed_same_files_other_seed_others(tmp_path, bundle):
 
 
 def test_portrait_size_must_fit_the_patches(tmp_path):
-    from export.untrained import write_untrained
+    from export.bundles.untrained import write_untrained
 
     with pytest.raises(ValueError, match="multiple of 14"):
         write_untrained(tmp_path / "x", size=50)

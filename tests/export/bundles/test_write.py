@@ -3,9 +3,9 @@ import shutil
 import msgspec
 import pytest
 
-from export.bundle import save, write
-from export.inspection import inspect
-from stream.contract import load, parse
+from export.bundles.write import save, write
+from export.commands.smoke import inspect
+from stream.bundle.manifest import load, parse
 from stream.errors import BundleError
 
 

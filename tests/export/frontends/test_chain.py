@@ -7,18 +7,18 @@ import msgspec
 import numpy as np
 import pytest
 
+from export.bundles.untrained import write_untrained
 from export.frontends.wholebody import export_wholebody
-from export.untrained import write_untrained
-from stream import contract
-from stream.analyzer import Analyzer
-from stream.contract import Window
-from stream.detector.pose import Detection
-from stream.detector.yolo import YoloDetector, grown
+from stream.branches.image import encoder_from
+from stream.bundle import manifest
+from stream.bundle.manifest import Window
 from stream.errors import BundleError
-from stream.features import encoder_from
-from stream.frontend import FrontEnd
-from stream.keypoints.wholebody import WholeBody
+from stream.frontend.front_end import FrontEnd
+from stream.frontend.mediapipe.person_detector import Detection
+from stream.frontend.onnx_models.wholebody import WholeBody
+from stream.frontend.onnx_models.yolo import YoloDetector, grown
 from stream.records import Frame
+from stream.runtime.analyzer import Analyzer
 
 BOX = (220.0, 40.0, 420.0, 350.0)
 pytestmark = pytest.mark.timeout(1800)
@@ -47,7 +47,7 @@ def test_a_film_through_the_exported_models(yolo11x, dinov2_base, rtmw, tmp_path
     encoder, _ = dinov2_base
     window = Window(poses=30, features=6)
     small = write_untrained(tmp_path / "b", window, dim=16, features=768, size=28, text=False)
-    loaded = contract.load(small)
+    loaded = manifest.load(small)
     with pytest.raises(BundleError, match="portraits of side 28"):
         encoder_from(encoder, loaded)
     loaded = resized(loaded, 518)

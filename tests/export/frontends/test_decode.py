@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from stream.detector.yolo import CONFIDENCE, SUPPRESSION, Fit, decode, letterboxed
+from stream.frontend.onnx_models.yolo import CONFIDENCE, SUPPRESSION, Fit, decode, letterboxed
 
 
 def raw_of(rng, boxes=2000):

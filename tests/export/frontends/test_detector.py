@@ -11,13 +11,13 @@ from export.frontends import detector
 from export.frontends.checkpoint import load
 from export.frontends.detector import export_detector
 from export.frontends.pictures import patches
-from export.frontends.writing import apart
-from export.half import halved
-from export.parity import session
-from stream.cards import card_of
-from stream.contract import sha256_of
-from stream.detector.yolo import YoloDetector
+from export.frontends.write_model import apart
+from export.lowering.float16 import halved
+from export.lowering.module_parity import session
+from stream.bundle.manifest import sha256_of
+from stream.bundle.model_card import card_of
 from stream.errors import ModelError, UsageError
+from stream.frontend.onnx_models.yolo import YoloDetector
 from stream.geometry import letterbox
 
 SHAPE = (1, 3, 384, 640)

@@ -7,14 +7,14 @@ import pytest
 
 from export.frontends.image import export_image
 from export.frontends.wholebody import export_wholebody
-from stream.cards import card_of
-from stream.choosing import Choice
-from stream.contract import sha256_of
+from stream.bundle.manifest import sha256_of
+from stream.bundle.model_card import card_of
 from stream.errors import ModelError, UsageError
-from stream.frontend import EXTRACTOR
-from training.clip import ASSETS, read_video, write_video
-from training.corpus import extracting
-from training.corpus.extracting import Options
+from stream.frontend.front_end import EXTRACTOR
+from stream.runtime.front_end_choice import Choice
+from training.extraction import extracting
+from training.extraction.extracting import Options
+from training.simulator.rendering import ASSETS, read_video, write_video
 
 SMALL = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
 

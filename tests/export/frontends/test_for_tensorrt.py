@@ -4,11 +4,11 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel, Dinov2Config, Dinov2Model
 
+from export.bundles.untrained import _tokenizer
 from export.frontends.detector import export_detector
 from export.frontends.image import export_image
 from export.frontends.text import export_text
-from export.operators import unsupported
-from export.untrained import _tokenizer
+from export.lowering.operators import unsupported
 
 
 @pytest.mark.usefixtures("ultralytics")

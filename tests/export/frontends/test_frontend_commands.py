@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from export.__main__ import app, main
-from stream.cards import card_file, card_of
+from stream.bundle.model_card import card_file, card_of
 
 
 def test_a_whole_body_file_and_where_its_card_is(rtmw, tmp_path):

@@ -12,20 +12,20 @@ from onnx import TensorProto, helper, numpy_helper
 from typer.testing import CliRunner
 
 from export.__main__ import app
-from export.checking import check, subjects
-from export.engines import build, open_batches
+from export.commands.check import check, subjects
+from export.commands.engines import build, open_batches
 from export.frontends.detector import export_detector
 from export.frontends.image import export_image
 from export.frontends.wholebody import export_wholebody
-from export.operators import unsupported
-from stream import fronts, gate
-from stream.app import app as undertone
-from stream.cards import card_file, card_of, read
-from stream.contract import sha256_of
-from stream.engine import _session
-from stream.engines import Machine
+from export.lowering.operators import unsupported
+from stream.bundle.manifest import sha256_of
+from stream.bundle.model_card import card_file, card_of, read
+from stream.cli.app import app as undertone
 from stream.errors import ModelError, ProviderError, UsageError
-from stream.parity import Report
+from stream.inference.engine import _session
+from stream.inference.tensorrt_cache import Machine
+from stream.verify import gate, model_parity
+from stream.verify.bundle_parity import Report
 
 SMALL = {"hidden_size": 96, "num_hidden_layers": 2, "num_attention_heads": 2, "mlp_ratio": 2}
 MACHINE = Machine(
@@ -155,8 +155,8 @@ def test_an_open_batch_is_one_picture(folder):
 
 
 def test_a_model_without_golden_answers_gets_no_engine(folder):
-    model = fronts.opened(folder / "rtmw-like.onnx")
-    bare = fronts.Model(model.path, msgspec.structs.replace(model.card, golden=None))
+    model = model_parity.opened(folder / "rtmw-like.onnx")
+    bare = model_parity.Model(model.path, msgspec.structs.replace(model.card, golden=None))
     with pytest.raises(ModelError, match="expected golden answers to prove its engine with"):
         list(build([bare], about=lambda: MACHINE, compiled=TensorRT(), proven=verdict([])))
 

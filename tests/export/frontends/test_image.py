@@ -9,11 +9,11 @@ import torch
 from transformers import Dinov2Model
 
 from export.frontends.image import export_image
-from export.frontends.writing import apart
-from export.half import halved
-from export.parity import session
-from stream.cards import card_of
-from stream.contract import sha256_of
+from export.frontends.write_model import apart
+from export.lowering.float16 import halved
+from export.lowering.module_parity import session
+from stream.bundle.manifest import sha256_of
+from stream.bundle.model_card import card_of
 from stream.errors import ModelError, UsageError
 
 pytestmark = pytest.mark.timeout(1800)  # Base at 518 is half a minute of work; a busy machine is no failure
@@ -91,7 +91,7 @@ def test_the_mean_of_the_patches(tmp_path, dinov2):
 
 
 def test_the_extractor_is_the_one_that_training_names(tmp_path, dinov2):
-    from training.portrait_encoder import load
+    from training.model.portrait_encoder import load
 
     dinov2(tmp_path / "small", image_size=56, **SMALL)
     card = export_image(str(tmp_path / "small"), tmp_path, size=56)

@@ -7,9 +7,9 @@ from tokenizers import Tokenizer, models
 from transformers import BertConfig, BertModel
 
 from export.frontends.text import export_text
-from export.frontends.writing import apart
-from export.parity import session
-from stream.cards import card_of
+from export.frontends.write_model import apart
+from export.lowering.module_parity import session
+from stream.bundle.model_card import card_of
 from stream.errors import ModelError, UsageError
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *(f"word{i}" for i in range(60))]

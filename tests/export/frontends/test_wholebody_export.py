@@ -6,12 +6,12 @@ import onnx
 import pytest
 
 from export.frontends.wholebody import export_wholebody
-from export.parity import session
-from stream.cards import card_file
-from stream.contract import sha256_of
+from export.lowering.module_parity import session
+from stream.bundle.manifest import sha256_of
+from stream.bundle.model_card import card_file
 from stream.errors import BundleError, ModelError
+from stream.frontend.onnx_models.wholebody import MEAN, STD, WholeBody, fitted
 from stream.geometry import Region
-from stream.keypoints.wholebody import MEAN, STD, WholeBody, fitted
 
 
 @pytest.fixture(scope="module")

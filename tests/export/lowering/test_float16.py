@@ -5,8 +5,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from export.half import halved
-from export.parity import session
+from export.lowering.float16 import halved
+from export.lowering.module_parity import session
 
 
 def model(nodes, weights, shape=(1, 4), out="y"):

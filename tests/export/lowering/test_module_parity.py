@@ -3,8 +3,8 @@ import pytest
 import torch
 from torch import nn
 
-from export.parity import check, random_cases
-from export.to_onnx import export
+from export.lowering.module_parity import check, random_cases
+from export.lowering.to_onnx import export
 from stream.errors import ModelError
 
 

@@ -9,11 +9,11 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from export.graphs import Image, Keypoints
-from export.operators import SUPPORTED, unsupported
-from export.to_onnx import export
-from export.traceable import Encoder
-from stream.contract import Window, demo_bundle
+from export.lowering.operators import SUPPORTED, unsupported
+from export.lowering.to_onnx import export
+from export.modules.branches import Image, Keypoints
+from export.modules.traceable import Encoder
+from stream.bundle.manifest import Window, demo_bundle
 from stream.errors import ModelError
 from stream.skeleton import GROUPS
 
@@ -56,7 +56,7 @@ def test_the_image_branch_of_the_true_window(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", DEMO, ids=lambda path: path.name)
 def test_in_float16(path: Path, tmp_path: Path) -> None:
-    from export.half import halved
+    from export.lowering.float16 import halved
 
     onnx.save(halved(onnx.load(path)), tmp_path / "half.onnx")
     assert unsupported(tmp_path / "half.onnx") == []

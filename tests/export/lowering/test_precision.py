@@ -10,10 +10,10 @@ import pytest
 import torch
 from onnx import TensorProto
 
-from export import precision
-from export.parity import random_cases, session
-from export.to_onnx import export
-from export.traceable import Encoder, Local
+from export.lowering import precision
+from export.lowering.module_parity import random_cases, session
+from export.lowering.to_onnx import export
+from export.modules.traceable import Encoder, Local
 
 
 class Branch(torch.nn.Module):

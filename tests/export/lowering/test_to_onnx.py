@@ -4,11 +4,11 @@ import torch
 from msgspec import structs
 from torch import nn
 
-from export.bundle import copied
-from export.parity import random_cases, session
-from export.to_onnx import export
-from stream import confined
-from stream.contract import demo_bundle, load
+from export.bundles.write import copied
+from export.lowering.module_parity import random_cases, session
+from export.lowering.to_onnx import export
+from stream.bundle import external_data
+from stream.bundle.manifest import demo_bundle, load
 from stream.errors import BundleError
 
 
@@ -41,7 +41,7 @@ def test_many_weights_lie_beside_the_graph(large):
     module, graph, path = large
     assert {p.name for p in path.parent.iterdir()} == {"large.onnx", "large.onnx.data"}
     assert path.stat().st_size < (path.parent / "large.onnx.data").stat().st_size
-    assert confined.check(path, path.parent) == {"large.onnx.data"}
+    assert external_data.check(path, path.parent) == {"large.onnx.data"}
     case = random_cases(graph)[0]
     expected = module(torch.from_numpy(case["x"]))
     torch.testing.assert_close(torch.from_numpy(session(path).run(None, case)[0]), expected)

@@ -4,8 +4,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from export.apart import apart
-from export.parity import session
+from export.lowering.module_parity import session
+from export.lowering.unstack import apart
 
 RNG = np.random.default_rng(0)
 

@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import nn
 
-from export.graphs import LIMIT, Fusion, Image, Keypoints
-from export.traceable import Encoder
-from stream.contract import Window
+from export.modules.branches import LIMIT, Fusion, Image, Keypoints
+from export.modules.traceable import Encoder
+from stream.bundle.manifest import Window
 from stream.skeleton import GROUPS
 
 OUT, DIM = 8, 16

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from export.operators import unsupported
-from export.ring import Ring, bands_of, turns
-from export.ring_graphs import HOPS, RingBranch, step_inputs, write_branch
-from stream.contract import Window
+from export.lowering.operators import unsupported
+from export.modules.ring import Ring, bands_of, turns
+from export.modules.ring_branches import HOPS, RingBranch, step_inputs, write_branch
+from stream.bundle.manifest import Window
 from stream.errors import ModelError
 
 STREAMS, DIM, HEADS, SPAN, LAYERS = 2, 16, 2, 100, 3
@@ -197,13 +197,13 @@ def test_capacity_suits_every_hop_and_holds_the_band():
 
 def test_a_graph_that_differs_is_refused(tmp_path, monkeypatch):
     part = branch()
-    monkeypatch.setattr("export.ring_graphs.check", _disagree)
+    monkeypatch.setattr("export.modules.ring_branches.check", _disagree)
     with pytest.raises(ModelError, match="ring_x_1"):
         write_branch("x", part, WIDTHS, 0, tmp_path)
 
 
 def _disagree(module, graph, path, cases):
-    from export.parity import check
+    from export.lowering.module_parity import check
 
     for p in module.parameters():
         nn.init.normal_(p)

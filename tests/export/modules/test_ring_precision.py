@@ -7,11 +7,11 @@ import torch
 from onnx import TensorProto
 from torch import nn
 
-from export import precision
-from export.parity import session
-from export.ring import Ring, bands_of
-from export.ring_graphs import HOPS, RingBranch, step_inputs, write_branch
-from export.traceable import MASKED
+from export.lowering import precision
+from export.lowering.module_parity import session
+from export.modules.ring import Ring, bands_of
+from export.modules.ring_branches import HOPS, RingBranch, step_inputs, write_branch
+from export.modules.traceable import MASKED
 
 STREAMS, DIM, LAYERS = 3, 32, 2
 WIDTHS = {"a": 24, "b": 40, "c": 16}

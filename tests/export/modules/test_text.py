@@ -6,11 +6,11 @@ import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertModel
 
-from export.graphs import Text
-from export.parity import check, random_cases, session
-from export.to_onnx import export
-from stream.contract import TextInput
-from stream.text import TextReader
+from export.lowering.module_parity import check, random_cases, session
+from export.lowering.to_onnx import export
+from export.modules.branches import Text
+from stream.branches.text import TextReader
+from stream.bundle.manifest import TextInput
 
 OUT = 8
 BASE = {"vocab_size": 30_522, "max_position_embeddings": 512}  # the rest is the library's default: BERT-Base

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from export.traceable import Attention, Encoder, Local, masked_mean, positions
+from export.modules.traceable import Attention, Encoder, Local, masked_mean, positions
 
 
 def test_positions_depend_on_the_distance_from_the_end_only():

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.calibrate import calibrated, sigmoid
-from stream.contract import Calibration, key_of
+from stream.branches.calibration import calibrated, sigmoid
+from stream.bundle.manifest import Calibration, key_of
 
 MAP = Calibration(
     knots_s=(10.0, 100.0),

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from stream import confined
-from stream.contract import demo_bundle
+from stream.bundle import external_data
+from stream.bundle.manifest import demo_bundle
 from stream.errors import BundleError
 
 
@@ -36,9 +36,9 @@ PLACES = {
 def test_weights_elsewhere_are_found_wherever_a_graph_keeps_tensors(tmp_path: Path, place: str) -> None:
     path = tmp_path / "graph.onnx"
     path.write_bytes(b"\x08\x0a" + PLACES[place](tensor("weights.bin")))
-    assert confined.external_files(path) == {"weights.bin"}
+    assert external_data.external_files(path) == {"weights.bin"}
     (tmp_path / "weights.bin").write_bytes(b"1234")
-    assert confined.check(path, tmp_path) == {"weights.bin"}
+    assert external_data.check(path, tmp_path) == {"weights.bin"}
 
 
 @pytest.mark.parametrize("location", ["/etc/passwd", "../weights.bin", "a/../../weights.bin", "a\\b", ""])
@@ -46,7 +46,7 @@ def test_weights_outside_are_refused(tmp_path: Path, location: str) -> None:
     path = tmp_path / "graph.onnx"
     path.write_bytes(PLACES["initializer"](tensor(location)))
     with pytest.raises(BundleError, match=r"expected weights in plain files inside .* do not use this file"):
-        confined.check(path, tmp_path)
+        external_data.check(path, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["weights.bin", "folder/weights.bin"])
@@ -59,7 +59,7 @@ def test_links_are_refused(tmp_path: Path, name: str) -> None:
     path = inside / "graph.onnx"
     path.write_bytes(PLACES["initializer"](tensor(name)))
     with pytest.raises(BundleError, match="found them at"):
-        confined.check(path, inside)
+        external_data.check(path, inside)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_what_is_no_whole_graph_is_one_sentence(tmp_path: Path, raw: bytes) -> N
     path = tmp_path / "graph.onnx"
     path.write_bytes(raw)
     with pytest.raises(BundleError, match=r"graph\.onnx: expected a whole ONNX graph") as caught:
-        confined.check(path, tmp_path)
+        external_data.check(path, tmp_path)
     assert "\n" not in str(caught.value)
 
 
@@ -79,9 +79,9 @@ def test_graphs_within_graphs_have_an_end(tmp_path: Path) -> None:
         raw = field(1, field(5, field(6, raw)))
     (tmp_path / "graph.onnx").write_bytes(field(7, raw))
     with pytest.raises(BundleError, match="nested too deeply"):
-        confined.check(tmp_path / "graph.onnx", tmp_path)
+        external_data.check(tmp_path / "graph.onnx", tmp_path)
 
 
 def test_the_demo_bundle_keeps_its_weights_in_its_graphs() -> None:
     for path in demo_bundle().glob("*.onnx"):
-        assert confined.external_files(path) == set()
+        assert external_data.external_files(path) == set()

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from stream import contract
-from stream.app import app
-from stream.contract import demo_bundle
+from stream.bundle import manifest as contract
+from stream.bundle.manifest import demo_bundle
+from stream.cli.app import app
 from stream.errors import BundleError, PublishError
-from stream.frontend import EXTRACTOR
+from stream.frontend.front_end import EXTRACTOR
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stream import models
+from stream.bundle import model_cache
 from stream.errors import ModelError, UsageError
 
 CONTENT = {"a.tflite": b"first network", "b.tflite": b"second network"}
@@ -20,14 +20,14 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> models.ModelSet:
+def small(monkeypatch: pytest.MonkeyPatch) -> model_cache.ModelSet:
     """A set of two small files instead of the real one."""
     files = tuple(
-        models.ModelFile(name, f"pkg/{name}", len(data), hashlib.sha256(data).hexdigest())
+        model_cache.ModelFile(name, f"pkg/{name}", len(data), hashlib.sha256(data).hexdigest())
         for name, data in CONTENT.items()
     )
-    made = models.ModelSet("small", "pkg==1", ("--only-binary=:all:",), files, "Apache-2.0", "for tests")
-    monkeypatch.setattr(models, "SETS", {"small": made})
+    made = model_cache.ModelSet("small", "pkg==1", ("--only-binary=:all:",), files, "Apache-2.0", "for tests")
+    monkeypatch.setattr(model_cache, "SETS", {"small": made})
     return made
 
 
@@ -49,7 +49,7 @@ class Pip:
 
 
 def _use(pip: Pip, monkeypatch: pytest.MonkeyPatch) -> Pip:
-    monkeypatch.setattr(models.subprocess, "run", pip)
+    monkeypatch.setattr(model_cache.subprocess, "run", pip)
     return pip
 
 
@@ -59,11 +59,11 @@ def test_a_pull_brings_whole_files_and_leaves_nothing_else(
 ) -> None:
     _use(Pip(CONTENT), monkeypatch)
     seen: list[float] = []
-    folder = models.pull("small", lambda what, share: seen.append(share))
+    folder = model_cache.pull("small", lambda what, share: seen.append(share))
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == CONTENT
-    assert list(cache.iterdir()) == [folder] == [models.locate("small")]
-    assert models.verify("small") == []
-    assert models.listing()[0].present
+    assert list(cache.iterdir()) == [folder] == [model_cache.locate("small")]
+    assert model_cache.verify("small") == []
+    assert model_cache.listing()[0].present
     assert seen == sorted(seen)
     assert seen[-1] == 1.0
 
@@ -71,20 +71,20 @@ def test_a_pull_brings_whole_files_and_leaves_nothing_else(
 @pytest.mark.usefixtures("small", "cache")
 def test_a_second_pull_downloads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     pip = _use(Pip(CONTENT), monkeypatch)
-    assert models.pull("small") == models.pull("small")
+    assert model_cache.pull("small") == model_cache.pull("small")
     assert len(pip.commands) == 1
 
 
 @pytest.mark.usefixtures("small", "cache")
 def test_a_damaged_file_is_named_and_replaced_by_the_next_pull(monkeypatch: pytest.MonkeyPatch) -> None:
     _use(Pip(CONTENT), monkeypatch)
-    folder = models.pull("small")
+    folder = model_cache.pull("small")
     (folder / "b.tflite").write_bytes(b"second networK")
-    (problem,) = models.verify("small")
+    (problem,) = model_cache.verify("small")
     assert "b.tflite" in problem
     assert "undertone models pull small" in problem
-    models.pull("small")
-    assert models.verify("small") == []
+    model_cache.pull("small")
+    assert model_cache.verify("small") == []
 
 
 @pytest.mark.usefixtures("small")
@@ -102,18 +102,18 @@ def test_a_failed_pull_says_why_and_leaves_nothing(
 ) -> None:
     _use(pip, monkeypatch)
     with pytest.raises(ModelError, match=sentence):
-        models.pull("small")
+        model_cache.pull("small")
     assert list(cache.iterdir()) == []
 
 
 @pytest.mark.usefixtures("small")
 def test_a_pull_that_hangs_ends(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def hang(command: Sequence[str], **options: object) -> None:
-        raise subprocess.TimeoutExpired(command, models.PULL_TIMEOUT_S)
+        raise subprocess.TimeoutExpired(command, model_cache.PULL_TIMEOUT_S)
 
-    monkeypatch.setattr(models.subprocess, "run", hang)
+    monkeypatch.setattr(model_cache.subprocess, "run", hang)
     with pytest.raises(ModelError, match="check the network"):
-        models.pull("small")
+        model_cache.pull("small")
     assert list(cache.iterdir()) == []
 
 
@@ -122,8 +122,8 @@ def test_what_a_killed_pull_left_goes_with_a_later_one(cache: Path, monkeypatch:
     _use(Pip(CONTENT), monkeypatch)
     (cache / ".small-dead").mkdir(parents=True)
     (cache / ".small-dead" / "half.whl").write_bytes(b"PK")
-    monkeypatch.setattr(models, "_STALE_S", -1.0)
-    models.pull("small")
+    monkeypatch.setattr(model_cache, "_STALE_S", -1.0)
+    model_cache.pull("small")
     assert [path.name for path in cache.iterdir()] == ["small"]
 
 
@@ -132,7 +132,7 @@ def test_the_real_pull_asks_for_one_pinned_wheel_whatever_the_interpreter(
 ) -> None:
     pip = _use(Pip(None, "ERROR: stop here", 1), monkeypatch)
     with pytest.raises(ModelError):
-        models.pull("holistic")
+        model_cache.pull("holistic")
     (command,) = pip.commands
     assert command[:4] == [sys.executable, "-m", "pip", "download"]
     assert {"--no-deps", "--only-binary=:all:", "--python-version=3.11", "--abi=cp311"} <= set(command)
@@ -143,38 +143,40 @@ def test_the_real_pull_asks_for_one_pinned_wheel_whatever_the_interpreter(
 @pytest.mark.usefixtures("cache")
 def test_a_missing_set_says_how_to_get_it() -> None:
     with pytest.raises(ModelError, match="undertone models pull holistic"):
-        models.locate("holistic")
-    assert len(models.verify("holistic")) == len(models.HOLISTIC.files)
-    assert not models.listing()[0].present
+        model_cache.locate("holistic")
+    assert len(model_cache.verify("holistic")) == len(model_cache.HOLISTIC.files)
+    assert not model_cache.listing()[0].present
 
 
 @pytest.mark.usefixtures("small", "cache")
 def test_a_file_cut_short_is_not_located(monkeypatch: pytest.MonkeyPatch) -> None:
     _use(Pip(CONTENT), monkeypatch)
-    (models.pull("small") / "a.tflite").write_bytes(b"first")
+    (model_cache.pull("small") / "a.tflite").write_bytes(b"first")
     with pytest.raises(ModelError, match="5 of 13 bytes"):
-        models.locate("small")
+        model_cache.locate("small")
 
 
 @pytest.mark.usefixtures("cache")
 def test_an_unknown_set_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UsageError, match="known are: holistic"):
-        models.pull("wholistic")
+        model_cache.pull("wholistic")
 
 
 def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("UNDERTONE_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(ModelError, match="UNDERTONE_CACHE"):
-        models.pull("holistic")
+        model_cache.pull("holistic")
 
 
 def test_the_cache_is_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("UNDERTONE_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert models.cache_dir() == tmp_path / "undertone"
+    assert model_cache.cache_dir() == tmp_path / "undertone"
 
 
 def test_the_pulled_networks_are_the_expected_ones(holistic_files: Path) -> None:
-    assert models.verify("holistic") == []
-    assert {path.name for path in holistic_files.iterdir()} == {file.name for file in models.HOLISTIC.files}
+    assert model_cache.verify("holistic") == []
+    assert {path.name for path in holistic_files.iterdir()} == {
+        file.name for file in model_cache.HOLISTIC.files
+    }

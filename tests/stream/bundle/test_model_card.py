@@ -7,11 +7,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from stream import contract
-from stream.cards import Card, Preprocessing, card_file, card_of
-from stream.contract import Extractor, demo_bundle, sha256_of
+from stream.branches.image import ImageEncoder, encoder_from
+from stream.bundle import manifest as contract
+from stream.bundle.manifest import Extractor, demo_bundle, sha256_of
+from stream.bundle.model_card import Card, Preprocessing, card_file, card_of
 from stream.errors import BundleError, ModelError
-from stream.features import ImageEncoder, encoder_from
 
 
 @pytest.fixture(scope="module")

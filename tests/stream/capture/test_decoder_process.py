@@ -159,7 +159,7 @@ def test_the_command_line_of_the_decoder_tells_no_address(clip: Path) -> None:
 
 
 def test_a_decoder_that_cannot_start_is_one_sentence(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stream.capture.link._BOOT", "raise SystemExit(3)")
+    monkeypatch.setattr("stream.capture.decoder_link._BOOT", "raise SystemExit(3)")
     with (
         pytest.raises(SourceError, match="ended by exit code 3"),
         Capture(Source.parse(str(clip)), pace="fast") as capture,

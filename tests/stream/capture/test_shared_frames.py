@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import stream
-from stream.capture.ring import BUDGET, MOST_BYTES, MOST_SLOTS, Control, Meta, Segment
+from stream.capture.shared_frames import BUDGET, MOST_BYTES, MOST_SLOTS, Control, Meta, Segment
 from stream.errors import SourceError
 
 
@@ -65,7 +65,7 @@ _WRITER = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import numpy as np
-from stream.capture.ring import Control, Meta, Segment
+from stream.capture.shared_frames import Control, Meta, Segment
 control, segment = Control(int(sys.argv[2])), Segment(*map(int, sys.argv[3:6]))
 image, k = np.empty((200, 200, 3), np.uint8), 0
 while not control.get("taken"):

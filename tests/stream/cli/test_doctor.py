@@ -9,16 +9,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from stream import contract, doctor, gate, models
-from stream.contract import demo_bundle
-from stream.doctor import LOOKS, curve, examine, looked, run
-from stream.doctoring import speed
-from stream.doctoring.finding import Finding
-from stream.doctoring.probing import Look
+from stream.branches import modes
+from stream.bundle import manifest, model_cache
+from stream.bundle.manifest import demo_bundle
+from stream.cli import doctor
+from stream.cli.checks import speed
+from stream.cli.checks.finding import Finding
+from stream.cli.checks.probe import Look
+from stream.cli.doctor import LOOKS, curve, examine, looked, run
 from stream.errors import ModelError, UndertoneError
-from stream.temporal import modes
+from stream.verify import gate
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def sound(name: str) -> Look:
@@ -32,7 +34,7 @@ def by_name(folder: Path, look: doctor.Look = sound) -> dict[str, Finding]:
 @pytest.fixture
 def pulled(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if every model set were here and whole."""
-    monkeypatch.setattr(models, "verify", lambda name: [])
+    monkeypatch.setattr(model_cache, "verify", lambda name: [])
 
 
 @pytest.fixture
@@ -47,8 +49,8 @@ def test_in_good_health() -> None:
     assert set(LOOKS) < set(found)
     assert found["bundle"].state == "ok"
     assert "made-up" in found["bundle"].found
-    assert contract.load(demo_bundle()).sha256[:12] in found["bundle"].found
-    assert models.HOLISTIC.sha256[:12] in found["models holistic"].found
+    assert manifest.load(demo_bundle()).sha256[:12] in found["bundle"].found
+    assert model_cache.HOLISTIC.sha256[:12] in found["models holistic"].found
     assert "gate cpu" not in found, "float32 on the CPU is the reference"
     assert all(finding.state == "ok" for finding in found.values() if finding.needed)
     assert all(finding.do for finding in found.values() if finding.state != "ok")
@@ -141,7 +143,7 @@ def test_a_reduced_bundle_has_to_be_proven_on_the_cpu_too(monkeypatch: pytest.Mo
 
 
 def test_a_fast_machine_keeps_the_bundle_s_hop() -> None:
-    bundle = contract.load(demo_bundle())
+    bundle = manifest.load(demo_bundle())
     found = speed.advice(bundle, [10.0, 12.0, 30.0], 0.05)
     mode = modes.chosen(bundle)
     assert (found.mode, found.hop, found.keeps_up) == (mode, bundle.manifest.modes[mode].hop, True)
@@ -151,7 +153,7 @@ def test_a_fast_machine_keeps_the_bundle_s_hop() -> None:
 
 
 def test_a_slow_machine_gets_a_longer_one_and_the_reason() -> None:
-    found = speed.advice(contract.load(demo_bundle()), [90.0], 1.8)
+    found = speed.advice(manifest.load(demo_bundle()), [90.0], 1.8)
     assert (found.hop, found.keeps_up) == (75, False)
     assert "dropped and counted" in found.why
     assert "an update takes 1800 ms" in found.why
@@ -159,7 +161,7 @@ def test_a_slow_machine_gets_a_longer_one_and_the_reason() -> None:
 
 
 def test_no_frame_at_all_does_not_keep_up() -> None:
-    assert not speed.advice(contract.load(demo_bundle()), [], 0.1).keeps_up
+    assert not speed.advice(manifest.load(demo_bundle()), [], 0.1).keeps_up
 
 
 # -- the command -----------------------------------------------------------------------------------
@@ -183,7 +185,7 @@ def test_something_needed_that_is_missing_ends_it_and_the_rest_is_told(
 def test_a_speed_that_cannot_be_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "examine", lambda folder: iter(()))
 
-    def fails(bundle: contract.Bundle) -> None:
+    def fails(bundle: manifest.Bundle) -> None:
         raise ModelError("pose.tflite has 3 of 4 bytes; run `undertone models pull holistic`")
 
     monkeypatch.setattr(speed, "measure", fails)
@@ -209,6 +211,6 @@ def test_a_true_run() -> None:
     }
     assert all(finding.state == "ok" for finding in found if finding.needed)
     assert said["speed"]["frames"] > 0
-    bundle = contract.load(demo_bundle())
+    bundle = manifest.load(demo_bundle())
     assert said["speed"]["mode"] == modes.chosen(bundle)
     assert said["speed"]["hop"] >= bundle.manifest.modes[modes.chosen(bundle)].hop

@@ -2,8 +2,8 @@
 
 import pytest
 
-from stream.messages import Confidence, Event, WindowShares
-from stream.view import LineView, line
+from stream.cli.terminal import LineView, line
+from stream.publish.messages import Confidence, Event, WindowShares
 
 MESSAGE = Confidence(
     run="r",

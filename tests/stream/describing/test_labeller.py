@@ -12,11 +12,11 @@ import av
 import numpy as np
 import pytest
 
-from stream.describing import asker as module
-from stream.describing.asker import Asker
-from stream.describing.minute import Film, compressed
-from stream.describing.newest import Newest
-from stream.describing.provider import Clip, Reply, Sampling
+from stream.describing import labeller as module
+from stream.describing.labeller import Asker
+from stream.describing.labellers.provider import Clip, Reply, Sampling
+from stream.describing.last_minute import Film, compressed
+from stream.describing.latest import Newest
 from stream.errors import (
     DescriptionDenied,
     DescriptionMalformed,

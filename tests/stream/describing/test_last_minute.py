@@ -9,8 +9,8 @@ import av
 import numpy as np
 import pytest
 
-from stream.describing import minute as module
-from stream.describing.minute import Film, Minute, compressed
+from stream.describing import last_minute as module
+from stream.describing.last_minute import Film, Minute, compressed
 from stream.records import Frame
 
 SMALL = np.full((96, 160, 3), 90, np.uint8)

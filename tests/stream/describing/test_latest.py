@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from stream.describing.newest import Description, Newest
+from stream.describing.latest import Description, Newest
 
 SAID = [
     Description("of a minute ago", 60.0, 0),

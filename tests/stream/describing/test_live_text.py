@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from gemini_server import GOOD, NEVER, Fault, GeminiServer
 
-from stream import contract
-from stream.describing.live import LiveText, Wishes, live_text
+from stream.bundle import manifest as contract
+from stream.describing.live_text import LiveText, Wishes, live_text
 from stream.errors import UsageError
 from stream.records import Frame
 
@@ -172,7 +172,7 @@ def test_what_cannot_be_asked_is_refused_before_it_begins(
     monkeypatch.delenv("GOOGLE_API_KEY")
     with pytest.raises(UsageError, match="GOOGLE_API_KEY or GEMINI_API_KEY, found none"):
         live_text(Wishes(describe="gemini"), bundle, "live")
-    monkeypatch.setitem(sys.modules, "stream.describing.gemini", None)
+    monkeypatch.setitem(sys.modules, "stream.describing.labellers.gemini", None)
     with pytest.raises(UsageError, match="its extra `gemini`"):
         live_text(Wishes(describe="gemini"), bundle, "live")
     assert live_text(Wishes(), bundle, "fast") is None

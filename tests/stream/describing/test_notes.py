@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.describing import notes as module
-from stream.describing.newest import Description, Newest
+from stream.describing.latest import Description, Newest
 from stream.describing.notes import LONGEST, Followed, Lines, Notebook, Typed
 from stream.errors import UsageError
 

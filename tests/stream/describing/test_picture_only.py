@@ -8,8 +8,8 @@ import av
 import numpy as np
 import pytest
 
-from stream.describing import mute
-from stream.describing.mute import digest, muted, seconds
+from stream.describing import picture_only
+from stream.describing.picture_only import digest, muted, seconds
 from stream.errors import SourceError, UsageError
 
 SECRET = "Federer wins"
@@ -58,7 +58,7 @@ def test_a_full_disk_is_not_the_videos_fault(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(mute, "_copy", full)
+    monkeypatch.setattr(picture_only, "_copy", full)
     with pytest.raises(UsageError, match=r"room for a copy of a\.mp4 .* No space left .*; make room"):
         muted(source, tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from stream.describing.answer import Answer, Verdict
+from stream.describing.labellers.answer import Answer, Verdict
 from stream.describing.prompts import PLACE, PROMPTS, load, read_rules
 from stream.errors import UsageError
 

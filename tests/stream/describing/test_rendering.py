@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.describing.answer import ActionUnit, Answer, Verdict
+from stream.describing.labellers.answer import ActionUnit, Answer, Verdict
 from stream.describing.rendering import cut_at, form_of, render
 from stream.errors import UsageError
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stream.models import cache_dir
+from stream.bundle.model_cache import cache_dir
 
 ROOT = Path(__file__).resolve().parents[3]
 

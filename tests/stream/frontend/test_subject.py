@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stream.cuts import CutDetector
-from stream.detector.pose import Detection, views
-from stream.frontend import FrontEnd
+from stream.frontend.cuts import CutDetector
+from stream.frontend.front_end import FrontEnd
+from stream.frontend.mediapipe.person_detector import Detection, views
+from stream.frontend.subject import REMEMBER, Subject, choose, torso
 from stream.geometry import Box, Region, overlap
 from stream.records import Frame, Portrait, Pose
-from stream.subject import REMEMBER, Subject, choose, torso
 
 WIDTH, HEIGHT = 640, 360
 
@@ -268,7 +268,7 @@ def person(front_end: FrontEnd) -> np.ndarray:
     """The astronaut in the middle of a wide frame; the front end is new."""
     import cv2
 
-    path = Path(__file__).resolve().parents[1] / "data" / "astronaut.png"
+    path = Path(__file__).resolve().parents[2] / "data" / "astronaut.png"
     portrait = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
     frame = np.full((512, 910, 3), 96, np.uint8)
     frame[:, 200:712] = portrait

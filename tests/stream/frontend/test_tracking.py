@@ -1,7 +1,7 @@
 import numpy as np
 
+from stream.frontend.tracking import CHECK_EVERY, PATIENCE, SEARCH_EVERY, Follower, Tracking
 from stream.geometry import Region
-from stream.keypoints.follow import CHECK_EVERY, PATIENCE, SEARCH_EVERY, Follower, Tracking
 
 TRACKING = Tracking(degrees=15, translation=0.1, scale=0.3, margin=-0.2)
 HERE = Region(100, 100, 50, 50)

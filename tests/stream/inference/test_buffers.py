@@ -14,20 +14,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-import stream.engine
-from stream import binding, contract, nvidia
-from stream.binding import Binding
-from stream.contract import Graph, demo_bundle
-from stream.engine import CUDA_OPTIONS, Engine
+import stream.inference.engine
+from stream.bundle import manifest
+from stream.bundle.manifest import Graph, demo_bundle
 from stream.errors import ProviderError
+from stream.inference import buffers, nvidia
+from stream.inference.buffers import Binding
+from stream.inference.engine import CUDA_OPTIONS, Engine
 
 
 @pytest.fixture(scope="module")
-def bundle() -> contract.Bundle:
-    return contract.load(demo_bundle())
+def bundle() -> manifest.Bundle:
+    return manifest.load(demo_bundle())
 
 
-def graphs(bundle: contract.Bundle) -> dict[str, Graph]:
+def graphs(bundle: manifest.Bundle) -> dict[str, Graph]:
     mode = bundle.manifest.modes["full"]
     return {**mode.branches, "fusion": mode.fusion}
 
@@ -46,7 +47,7 @@ def case(graph: Graph, seed: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ["fusion", "image", "text"])
-def test_bound_is_what_run_is_bit_for_bit(bundle: contract.Bundle, name: str) -> None:
+def test_bound_is_what_run_is_bit_for_bit(bundle: manifest.Bundle, name: str) -> None:
     graph = graphs(bundle)[name]
     engine = Engine(bundle.path(graph.file), graph)
     bound = Binding(engine.session, graph, "cpu")
@@ -56,7 +57,7 @@ def test_bound_is_what_run_is_bit_for_bit(bundle: contract.Bundle, name: str) ->
             assert expected.tobytes() == found.tobytes()
 
 
-def test_an_output_stays_the_caller_s_when_the_next_comes(bundle: contract.Bundle) -> None:
+def test_an_output_stays_the_caller_s_when_the_next_comes(bundle: manifest.Bundle) -> None:
     graph = graphs(bundle)["fusion"]
     bound = Binding(Engine(bundle.path(graph.file), graph).session, graph, "cpu")
     (first,) = bound(case(graph, 1))
@@ -66,7 +67,7 @@ def test_an_output_stays_the_caller_s_when_the_next_comes(bundle: contract.Bundl
     assert second != first
 
 
-def test_nothing_moves_and_nothing_is_allocated_per_call(bundle: contract.Bundle) -> None:
+def test_nothing_moves_and_nothing_is_allocated_per_call(bundle: manifest.Bundle) -> None:
     graph = graphs(bundle)["image"]
     bound = Binding(Engine(bundle.path(graph.file), graph).session, graph, "cpu")
     inputs = case(graph, 1)
@@ -84,7 +85,7 @@ def test_nothing_moves_and_nothing_is_allocated_per_call(bundle: contract.Bundle
     assert vector.nbytes < peak + 1
 
 
-def test_inputs_that_do_not_fit_are_named(bundle: contract.Bundle) -> None:
+def test_inputs_that_do_not_fit_are_named(bundle: manifest.Bundle) -> None:
     graph = graphs(bundle)["fusion"]
     bound = Binding(Engine(bundle.path(graph.file), graph).session, graph, "cpu")
     inputs = case(graph, 1)
@@ -105,7 +106,7 @@ class Device:
         self.pinned: list[int] = []
         self.unpinned: list[int] = []
         self.updates = 0
-        real, device = stream.engine.ort.InferenceSession, self
+        real, device = stream.inference.engine.ort.InferenceSession, self
 
         class Session:
             def __init__(
@@ -148,8 +149,8 @@ class Device:
                     real=value,
                 )
 
-        binding_value = binding.ort.OrtValue.ortvalue_from_numpy
-        real_binding = stream.engine.ort.InferenceSession.io_binding
+        binding_value = buffers.ort.OrtValue.ortvalue_from_numpy
+        real_binding = stream.inference.engine.ort.InferenceSession.io_binding
 
         def io_binding(session: Any) -> Any:
             made = real_binding(session.real)
@@ -166,12 +167,12 @@ class Device:
         Session.io_binding = io_binding  # type: ignore[attr-defined]
         Session.run_with_iobinding = run_bound  # type: ignore[method-assign]
         fake = SimpleNamespace(
-            **{n: getattr(stream.engine.ort, n) for n in ("SessionOptions", "ExecutionMode")}
+            **{n: getattr(stream.inference.engine.ort, n) for n in ("SessionOptions", "ExecutionMode")}
         )
         fake.InferenceSession, fake.preload_dlls = Session, lambda directory: print("noise")
-        monkeypatch.setattr(stream.engine, "ort", fake)
+        monkeypatch.setattr(stream.inference.engine, "ort", fake)
         monkeypatch.setattr(
-            binding, "ort", SimpleNamespace(RunOptions=binding.ort.RunOptions, OrtValue=Value)
+            buffers, "ort", SimpleNamespace(RunOptions=buffers.ort.RunOptions, OrtValue=Value)
         )
         monkeypatch.setattr(nvidia, "pin", lambda address, size: self.pinned.append(address) or True)
         monkeypatch.setattr(nvidia, "unpin", self.unpinned.append)
@@ -190,7 +191,7 @@ def no_capture_at(moment: str, what: str) -> Callable[[dict[str, str], str], Non
 
 
 def test_cuda_records_the_graph_and_feeds_it_from_locked_pages(
-    bundle: contract.Bundle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    bundle: manifest.Bundle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     graph = graphs(bundle)["fusion"]
     expected = Engine(bundle.path(graph.file), graph)(**case(graph, 3))
@@ -217,7 +218,7 @@ def test_cuda_records_the_graph_and_feeds_it_from_locked_pages(
     ],
 )
 def test_a_graph_that_cannot_be_recorded_runs_without(
-    bundle: contract.Bundle, monkeypatch: pytest.MonkeyPatch, fault: Callable[[dict[str, str], str], None]
+    bundle: manifest.Bundle, monkeypatch: pytest.MonkeyPatch, fault: Callable[[dict[str, str], str], None]
 ) -> None:
     graph = graphs(bundle)["fusion"]
     expected = Engine(bundle.path(graph.file), graph)(**case(graph, 3))
@@ -229,7 +230,7 @@ def test_a_graph_that_cannot_be_recorded_runs_without(
 
 
 def test_any_other_failure_is_the_provider_s(
-    bundle: contract.Bundle, monkeypatch: pytest.MonkeyPatch
+    bundle: manifest.Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(options: dict[str, str], when: str) -> None:
         raise RuntimeError("CUDA failure 35: driver too old")

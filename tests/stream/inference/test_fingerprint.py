@@ -1,4 +1,4 @@
-from stream.machine import about_machine, fingerprint
+from stream.inference.fingerprint import about_machine, fingerprint
 
 
 def test_it_names_processor_and_runtime() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from stream import nvidia
 from stream.errors import ProviderError
-from stream.nvidia import DRIVER, RUNTIME, TENSORRT, Gpu
+from stream.inference import nvidia
+from stream.inference.nvidia import DRIVER, RUNTIME, TENSORRT, Gpu
 
 
 def sets(*values: int) -> Callable[..., int]:

@@ -9,9 +9,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from stream import contract, engines
-from stream.engines import ENGINE, RECORD, Machine, find, folder, key, put
+from stream.bundle import manifest
 from stream.errors import ProviderError
+from stream.inference import tensorrt_cache
+from stream.inference.tensorrt_cache import ENGINE, RECORD, Machine, find, folder, key, put
 
 MACHINE = Machine(
     tensorrt="10.16.1", cuda="13.0", driver="580.65.06", gpu="NVIDIA H200", sm="9.0", onnxruntime="1.31.1"
@@ -21,7 +22,7 @@ MACHINE = Machine(
 @pytest.fixture
 def graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("UNDERTONE_CACHE", str(tmp_path / "cache"))
-    return Path(shutil.copy(contract.demo_bundle() / "fusion.onnx", tmp_path / "keypoints.onnx"))
+    return Path(shutil.copy(manifest.demo_bundle() / "fusion.onnx", tmp_path / "keypoints.onnx"))
 
 
 def writes(data: bytes) -> Callable[[Path], None]:
@@ -52,7 +53,7 @@ def test_built_then_found_for_its_owner_alone(graph: Path) -> None:
         0o600,
         0o600,
     ]
-    assert os.listdir(folder()) == [key(engines.digest(graph), MACHINE)]
+    assert os.listdir(folder()) == [key(tensorrt_cache.digest(graph), MACHINE)]
 
 
 @pytest.mark.parametrize("field", ["tensorrt", "cuda", "driver", "gpu", "sm", "onnxruntime"])
@@ -75,10 +76,10 @@ def test_other_weights_beside_the_graph_are_another_key(graph: Path) -> None:
     model = onnx.load(graph)
     onnx.save(model, graph, save_as_external_data=True, location="weights.bin", size_threshold=0)
     put(graph, MACHINE, writes(b"an engine"))
-    before = engines.digest(graph)
+    before = tensorrt_cache.digest(graph)
     weights = graph.with_name("weights.bin")
     weights.write_bytes(weights.read_bytes()[::-1])
-    assert engines.digest(graph) != before
+    assert tensorrt_cache.digest(graph) != before
     refused(graph, "found none in")
 
 
@@ -120,7 +121,7 @@ def test_a_link_is_refused(graph: Path, tmp_path: Path) -> None:
 def test_an_engine_from_elsewhere_is_refused(graph: Path) -> None:
     """Another machine's engine under this machine's name, and one that was exchanged."""
     other = put(graph, msgspec.structs.replace(MACHINE, sm="8.9"), writes(b"from elsewhere"))
-    place = folder() / key(engines.digest(graph), MACHINE)
+    place = folder() / key(tensorrt_cache.digest(graph), MACHINE)
     other.parent.rename(place)
     refused(graph, "a record of another graph or machine")
     (place / ENGINE).unlink()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stream.errors import UsageError
-from stream.recorder import Recorder
+from stream.overlay.recorder import Recorder
 from stream.records import Frame
 
 PICTURE = np.full((64, 96, 3), 90, np.uint8)
@@ -38,7 +38,7 @@ def test_live_pace_drops_and_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         def push(self, *_: object) -> None:
             release.wait(20)
 
-    monkeypatch.setattr("stream.recorder.OverlayWriter", Slow)
+    monkeypatch.setattr("stream.overlay.recorder.OverlayWriter", Slow)
     recorder = Recorder(tmp_path / "out.mp4", "live")
     for index in range(50):
         recorder.push(frame(index), None, None, None)

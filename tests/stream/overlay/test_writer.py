@@ -5,9 +5,9 @@ import av
 import numpy as np
 import pytest
 
-from stream.drawing import panel_height
 from stream.errors import UsageError
-from stream.overlay import OverlayWriter, draw, draw_inspection
+from stream.overlay.drawing import panel_height
+from stream.overlay.writer import OverlayWriter, draw, draw_inspection
 from stream.records import Estimate, Frame, Portrait, Pose, WindowFigures
 from stream.skeleton import BONES, COUNT
 

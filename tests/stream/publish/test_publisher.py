@@ -13,10 +13,10 @@ import pytest
 import zmq
 
 from stream.errors import MessageError, PublishError, UsageError
-from stream.listener import Subscriber, listen
-from stream.messages import Event, Health, confidence_of
-from stream.publisher import QUEUE, Publisher
-from stream.wire import decode, encode
+from stream.publish.messages import Event, Health, confidence_of
+from stream.publish.publisher import QUEUE, Publisher
+from stream.publish.subscriber import Subscriber, listen
+from stream.publish.wire import decode, encode
 
 ANY = "tcp://127.0.0.1:*"
 WAIT_S = 5.0  # for what must come
@@ -444,7 +444,10 @@ def test_a_failed_start_leaves_nothing_behind():
 
 
 def test_a_process_that_forgets_to_close_still_ends():
-    code = "import sys; from stream.publisher import Publisher; p = Publisher(sys.argv[1]); print(p.endpoint)"
+    code = (
+        "import sys; from stream.publish.publisher import Publisher; "
+        "p = Publisher(sys.argv[1]); print(p.endpoint)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code, ANY], capture_output=True, text=True, timeout=20, check=True
     )
@@ -506,7 +509,7 @@ def test_the_client_refuses_what_is_no_message_and_goes_on():
 def test_a_subscriber_in_another_process():
     code = (
         "import sys\n"
-        "from stream.listener import listen\n"
+        "from stream.publish.subscriber import listen\n"
         "for message in listen(sys.argv[1], count=3, timeout_s=20):\n"
         "    print(message.seq, flush=True)\n"
     )

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.errors import MessageError, UsageError
-from stream.messages import (
+from stream.publish.messages import (
     TYPES,
     Confidence,
     Describing,
@@ -24,9 +24,9 @@ from stream.messages import (
     confidence_of,
     timestamp,
 )
+from stream.publish.wire import as_replay, decode, encode
 from stream.records import Estimate, WindowFigures
 from stream.schema import FOLDER, schema_texts, schemas
-from stream.wire import as_replay, decode, encode
 
 WIRES = ("json", "msgpack")
 

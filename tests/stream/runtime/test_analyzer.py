@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from stream import contract
-from stream.analyzer import ABSENT_AFTER_S, Analyzer
-from stream.calibrate import calibrated
-from stream.features import crop_portrait
+from stream.branches.calibration import calibrated
+from stream.branches.image import crop_portrait
+from stream.bundle import manifest as contract
 from stream.records import Estimate, Frame, Portrait, Pose
+from stream.runtime.analyzer import ABSENT_AFTER_S, Analyzer
 from stream.skeleton import COUNT, GROUPS
-from stream.window import features_of
+from stream.window.window import features_of
 
 Story = Callable[[int], bool]
 
@@ -297,7 +297,7 @@ def test_flush_of_nothing(bundle: contract.Bundle) -> None:
 def test_portraits_that_wait_too_long_are_counted(
     bundle: contract.Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream.analyzer.PENDING", 3)
+    monkeypatch.setattr("stream.runtime.analyzer.PENDING", 3)
     slow = analyzer(bundle)
     for frame in frames(40):
         slow.observe(frame)

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from stream import contract
-from stream.app import app
-from stream.choosing import Choice
-from stream.contract import sha256_of
+from stream.bundle import manifest as contract
+from stream.bundle.manifest import sha256_of
+from stream.cli.app import app
 from stream.errors import ModelError, UndertoneError, UsageError
-from stream.frontend import EXTRACTOR
+from stream.frontend.front_end import EXTRACTOR
+from stream.runtime.front_end_choice import Choice
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stream.describing.asker import Asker
-from stream.describing.live import LiveText
-from stream.describing.minute import Minute
-from stream.describing.newest import Description, Newest
-from stream.describing.provider import Clip, Reply, Sampling
+from stream.describing.labeller import Asker
+from stream.describing.labellers.provider import Clip, Reply, Sampling
+from stream.describing.last_minute import Minute
+from stream.describing.latest import Description, Newest
+from stream.describing.live_text import LiveText
 from stream.errors import DescriptionUnavailable, SourceError
-from stream.live import Session, Settings, live_hop
+from stream.publish.wire import Confidence, Event, Health, Message
 from stream.records import Estimate, Frame, Observation, Portrait, WindowFigures
-from stream.wire import Confidence, Event, Health, Message
+from stream.runtime.session import Session, Settings, live_hop
 
 PICTURE = np.zeros((4, 4, 3), np.uint8)
 
@@ -205,7 +205,7 @@ def test_a_slow_estimate_costs_no_frame_at_live_pace() -> None:
 
 def test_a_labeller_that_never_answers_costs_no_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same feed with and without: every frame observed, the same estimates, nothing dropped."""
-    monkeypatch.setattr("stream.describing.asker.CLOSE_S", 0.2)
+    monkeypatch.setattr("stream.describing.labeller.CLOSE_S", 0.2)
     never = threading.Event()
     labeller = Labeller(never)
     text, seen = asking(labeller), []
@@ -343,7 +343,7 @@ def test_stop_and_for_end_the_run() -> None:
 
 
 def test_wait_asks_again_until_the_source_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stream.live.RETRY_S", 0.01)
+    monkeypatch.setattr("stream.runtime.session.RETRY_S", 0.01)
 
     class Refused(Feed):
         def open(self) -> None:

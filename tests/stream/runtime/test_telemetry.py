@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.messages import Health, StageTimes
-from stream.telemetry import RECENT, SPAN_S, Meter, Telemetry, rss_mb
-from stream.wire import decode, encode
+from stream.publish.messages import Health, StageTimes
+from stream.publish.wire import decode, encode
+from stream.runtime.telemetry import RECENT, SPAN_S, Meter, Telemetry, rss_mb
 
 
 class Clock:

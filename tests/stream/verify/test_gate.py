@@ -5,11 +5,12 @@ import pytest
 from msgspec import structs
 from typer.testing import CliRunner
 
-from stream import contract, gate, parity
-from stream.app import app
-from stream.contract import Bundle, Tolerance, demo_bundle
+from stream.bundle import manifest as contract
+from stream.bundle.manifest import Bundle, Tolerance, demo_bundle
+from stream.cli.app import app
 from stream.errors import BundleError, ProviderError
-from stream.parity import Difference, Report
+from stream.verify import bundle_parity, gate
+from stream.verify.bundle_parity import Difference, Report
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_the_demo_bundle_gives_its_golden_answers_on_the_cpu(bundle: Bundle) -> 
 
 
 def test_the_reference_needs_no_proof(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parity, "check", None)
+    monkeypatch.setattr(bundle_parity, "check", None)
     gate.require(bundle, "cpu", pytest.fail)
     assert not gate.is_reference(reduced(bundle), "cpu")
     assert not gate.is_reference(bundle, "cuda")
@@ -95,7 +96,7 @@ def test_without_a_report_the_gate_runs_once(bundle: Bundle, monkeypatch: pytest
         asked.append(provider)
         return report(bundle, passed=True)
 
-    monkeypatch.setattr(parity, "check", check)
+    monkeypatch.setattr(bundle_parity, "check", check)
     for _ in range(2):
         gate.require(reduced(bundle), "cpu", said.append)
     assert asked == ["cpu"]
@@ -109,7 +110,7 @@ def test_a_report_of_another_bundle_counts_for_nothing(
 ) -> None:
     path = gate.report_path(bundle, "cpu")
     path.parent.mkdir(parents=True)
-    monkeypatch.setattr(parity, "check", lambda bundle, *_, **__: report(bundle, passed=False))
+    monkeypatch.setattr(bundle_parity, "check", lambda bundle, *_, **__: report(bundle, passed=False))
     gate.prove(structs.replace(bundle, sha256=bundle.sha256[:16] + "0" * 48), "cpu")
     assert path.is_file()
     assert gate.read(bundle, "cpu") is None
@@ -120,7 +121,7 @@ def test_a_report_of_another_bundle_counts_for_nothing(
 def test_what_failed_is_refused_with_the_reports_place(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parity, "check", lambda bundle, *_, **__: report(bundle, passed=False))
+    monkeypatch.setattr(bundle_parity, "check", lambda bundle, *_, **__: report(bundle, passed=False))
     for _ in range(2):  # found out, then read
         with pytest.raises(ProviderError) as caught:
             gate.require(reduced(bundle), "cpu", lambda _: None)
@@ -139,14 +140,14 @@ def test_another_runtime_has_to_prove_itself_again(bundle: Bundle, monkeypatch: 
 def test_a_manifest_may_be_stricter_than_usual(bundle: Bundle) -> None:
     strict = Tolerance(relative=1e-9, cosine=1.0, confidence=1e-9)
     manifest = structs.replace(bundle.manifest, tolerances={"fp32": strict})
-    assert parity.tolerance_of(structs.replace(bundle, manifest=manifest), "fp32") == strict
-    assert parity.tolerance_of(bundle, "fp16") == parity.USUAL["fp16"]
+    assert bundle_parity.tolerance_of(structs.replace(bundle, manifest=manifest), "fp32") == strict
+    assert bundle_parity.tolerance_of(bundle, "fp16") == bundle_parity.USUAL["fp16"]
 
 
 def test_without_golden_tensors_nothing_is_proven(bundle: Bundle) -> None:
     bare = structs.replace(bundle, manifest=structs.replace(bundle.manifest, golden=None))
     with pytest.raises(BundleError, match="undertone-export golden"):
-        parity.check(bare, "cpu")
+        bundle_parity.check(bare, "cpu")
 
 
 def test_watch_asks_the_gate(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,7 +158,7 @@ def test_watch_asks_the_gate(bundle: Bundle, tmp_path: Path, monkeypatch: pytest
     for mode in manifest["modes"].values():  # they share the file
         mode["branches"]["text"]["precision"] = "int8"
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    monkeypatch.setattr(parity, "check", lambda bundle, *_, **__: report(bundle, passed=False))
+    monkeypatch.setattr(bundle_parity, "check", lambda bundle, *_, **__: report(bundle, passed=False))
     arguments = ["watch", "demo", "--bundle", str(folder), "--publish", "nowhere"]
     error = CliRunner().invoke(app, arguments).exception
     assert isinstance(error, ProviderError)

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from stream import contract, golden
-from stream.contract import Window as WindowSpec
-from stream.contract import demo_bundle
+from stream.branches.text import Pieces
+from stream.bundle import manifest
+from stream.bundle.manifest import Window as WindowSpec
+from stream.bundle.manifest import demo_bundle
 from stream.errors import BundleError
-from stream.golden import Answers, Inputs
-from stream.text import Pieces
+from stream.verify import golden
+from stream.verify.golden import Answers, Inputs
 
 SPEC = WindowSpec(poses=100, features=20)
 TICKS, DIM = 60, 4
@@ -104,7 +105,7 @@ def test_pickled_objects_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_demo_bundle_says_where_its_golden_tensors_are_from() -> None:
-    bundle = contract.load(demo_bundle())
+    bundle = manifest.load(demo_bundle())
     said = bundle.manifest.golden
     assert said is not None
     assert "the trained network in float32" in said.outputs

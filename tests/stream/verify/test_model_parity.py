@@ -7,12 +7,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from stream import contract, fronts, gate
-from stream.cards import Answered, Card, Preprocessing, card_file, card_of
-from stream.choosing import Choice
-from stream.contract import Extractor, demo_bundle, sha256_of
-from stream.engine import Engine
+from stream.bundle import manifest
+from stream.bundle.manifest import Extractor, demo_bundle, sha256_of
+from stream.bundle.model_card import Answered, Card, Preprocessing, card_file, card_of
 from stream.errors import ModelError, ProviderError
+from stream.inference.engine import Engine
+from stream.runtime.front_end_choice import Choice
+from stream.verify import gate, model_parity
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +24,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def written(folder: Path, *, precision: str = "fp16", off: float = 0.0, golden: bool = True) -> Path:
     """The encoder with its card, said to be of a precision, and answers that are ``off``."""
-    bundle = contract.load(demo_bundle())
+    bundle = manifest.load(demo_bundle())
     image = bundle.manifest.image
     assert image is not None
     path = Path(shutil.copyfile(bundle.path(image.encoder.file), folder / "encoder.onnx"))
@@ -49,9 +50,9 @@ def written(folder: Path, *, precision: str = "fp16", off: float = 0.0, golden: 
         size = (2, image.size, image.size, 3)
         inputs = {"pictures": np.random.default_rng(0).integers(0, 256, size).astype(np.uint8)}
         engine = Engine(path, card.graph)
-        answers = fronts.answered(card, [engine(**case) for case in fronts.feeds(card, inputs)])
+        answers = model_parity.answered(card, [engine(**case) for case in model_parity.feeds(card, inputs)])
         answers["vector"] = answers["vector"] * np.float32(1 + off)
-        fronts.save(folder / "encoder.golden.npz", inputs, answers)
+        model_parity.save(folder / "encoder.golden.npz", inputs, answers)
         said = Answered(
             file="encoder.golden.npz", sha256=sha256_of(folder / "encoder.golden.npz"), outputs="here"
         )
@@ -67,7 +68,7 @@ def test_a_model_that_gives_its_golden_answers_passes_once(tmp_path: Path) -> No
     assert len(said) == 2
     assert said[0].startswith("encoder is not yet proven on cpu here")
     assert said[1].startswith("passed in ")
-    report = gate.read(fronts.opened(tmp_path / "encoder.onnx"), "cpu")
+    report = gate.read(model_parity.opened(tmp_path / "encoder.onnx"), "cpu")
     assert report is not None
     assert [(d.graph, d.cases, d.passed) for d in report.graphs] == [("vector", 2, True)]
     assert "# encoder on cpu: passed" in gate.markdown(report)
@@ -80,7 +81,7 @@ def test_a_model_that_says_something_else_is_refused(tmp_path: Path) -> None:
             choice.prove("cpu", lambda _: None)
     message = str(raised.value)
     assert "expected the golden answers of model encoder, found others from vector (relative 0.048" in message
-    assert str(gate.report_path(fronts.opened(tmp_path / "encoder.onnx"), "cpu")) in message
+    assert str(gate.report_path(model_parity.opened(tmp_path / "encoder.onnx"), "cpu")) in message
     assert "\n" not in message
 
 
@@ -92,7 +93,7 @@ def test_other_golden_answers_are_another_proof(tmp_path: Path) -> None:
     paths = []
     for name, off in (("a", 0.0), ("b", 0.05)):
         (tmp_path / name).mkdir()
-        paths.append(gate.report_path(fronts.opened(written(tmp_path / name, off=off)), "cpu"))
+        paths.append(gate.report_path(model_parity.opened(written(tmp_path / name, off=off)), "cpu"))
     assert paths[0] != paths[1]
 
 
@@ -122,18 +123,18 @@ def test_a_provider_that_is_not_here_proves_nothing(tmp_path: Path, cache: Path)
     [(None, "expected encoder.golden.npz beside it"), (b"else", "expected encoder.golden.npz beside it")],
 )
 def test_golden_answers_that_are_others(tmp_path: Path, raw: bytes | None, words: str) -> None:
-    model = fronts.opened(written(tmp_path))
+    model = model_parity.opened(written(tmp_path))
     golden = tmp_path / "encoder.golden.npz"
     if raw is None:
         golden.unlink()
     else:
         golden.write_bytes(raw)
     with pytest.raises(ModelError, match=words):
-        fronts.check(model)
+        model_parity.check(model)
 
 
 def test_golden_answers_that_do_not_read(tmp_path: Path) -> None:
-    model = fronts.opened(written(tmp_path))
+    model = model_parity.opened(written(tmp_path))
     assert model.card.golden is not None
     golden = tmp_path / "encoder.golden.npz"
     for raw, words in ((b"else", "found something else"), (None, "no pictures")):
@@ -142,24 +143,24 @@ def test_golden_answers_that_do_not_read(tmp_path: Path) -> None:
         else:
             golden.write_bytes(raw)
         said = msgspec.structs.replace(model.card.golden, sha256=sha256_of(golden))
-        other = fronts.Model(model.path, msgspec.structs.replace(model.card, golden=said))
+        other = model_parity.Model(model.path, msgspec.structs.replace(model.card, golden=said))
         with pytest.raises(ModelError, match=words):
-            fronts.check(other)
+            model_parity.check(other)
 
 
 def test_a_golden_file_elsewhere_is_refused(tmp_path: Path) -> None:
-    model = fronts.opened(written(tmp_path))
+    model = model_parity.opened(written(tmp_path))
     assert model.card.golden is not None
     said = msgspec.structs.replace(model.card.golden, file="../encoder.golden.npz")
     with pytest.raises(ModelError, match="beside it"):
-        fronts.check(fronts.Model(model.path, msgspec.structs.replace(model.card, golden=said)))
+        model_parity.check(model_parity.Model(model.path, msgspec.structs.replace(model.card, golden=said)))
 
 
 def test_the_boxes_that_are_kept_have_the_best_among_them(tmp_path: Path) -> None:
     card = msgspec.structs.replace(card_of(written(tmp_path)), kind="detector", person=1)
     raw = np.random.default_rng(0).random((1, 7, 5040)).astype(np.float32)
-    kept = fronts.answered(card, [(raw,), (2 * raw,)])
-    assert kept["boxes"].shape == (2, 4, fronts.SPREAD + fronts.BEST)
-    best = np.sort(raw[0, 5])[-fronts.BEST :]
+    kept = model_parity.answered(card, [(raw,), (2 * raw,)])
+    assert kept["boxes"].shape == (2, 4, model_parity.SPREAD + model_parity.BEST)
+    best = np.sort(raw[0, 5])[-model_parity.BEST :]
     assert np.isin(best, kept["scores"][0, 1]).all()
     np.testing.assert_array_equal(kept["boxes"][1], 2 * kept["boxes"][0])

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.contract import Window as Spec
+from stream.bundle.manifest import Window as Spec
 from stream.records import Portrait, Pose
 from stream.skeleton import COUNT, GROUPS
-from stream.window import Grid, Ring, Window, features_of
+from stream.window.window import Grid, Ring, Window, features_of
 
 SMALL = Spec(poses=40, features=8, stride=5, offsets=(2, 4, 6))
 

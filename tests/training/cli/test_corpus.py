@@ -6,14 +6,15 @@ import pytest
 from typer.testing import CliRunner
 
 from stream.errors import UsageError
-from training.corpus import commands, made_up
+from training.cli import corpus
 from training.corpus.store import Store
+from training.simulator import as_corpus
 
 COMMANDS = ("simulate", "imigue", "miga", "openpose", "check")
 
 
 def run(*arguments):
-    return CliRunner().invoke(commands.app, [str(a) for a in arguments], catch_exceptions=False)
+    return CliRunner().invoke(corpus.app, [str(a) for a in arguments], catch_exceptions=False)
 
 
 def simulate(folder, count=12, *more):
@@ -35,7 +36,7 @@ def test_made_up_people_half_of_each_class(tmp_path):
 
 
 def test_a_stopped_import_continues_and_more_may_be_asked(tmp_path, monkeypatch):
-    calls, simulated = [], made_up.simulate
+    calls, simulated = [], as_corpus.simulate
 
     def stops(profile, label, seconds, seed):
         calls.append(seed)
@@ -43,7 +44,7 @@ def test_a_stopped_import_continues_and_more_may_be_asked(tmp_path, monkeypatch)
             raise KeyboardInterrupt
         return simulated(profile, label, seconds, seed)
 
-    monkeypatch.setattr(made_up, "simulate", stops)
+    monkeypatch.setattr(as_corpus, "simulate", stops)
     assert simulate(tmp_path / "c").exit_code != 0
     with pytest.raises(UsageError, match="half-written one of 2"):
         Store.open(tmp_path / "c")

@@ -7,11 +7,12 @@ import shutil
 import pytest
 from typer.testing import CliRunner
 
-from training import noise_study, runs
 from training.__main__ import app, main
 from training.config import to_toml
 from training.corpus.index import INDEX
-from training.noise_study import RESULTS, Cell
+from training.learning import runs
+from training.studies import noise_study
+from training.studies.noise_study import RESULTS, Cell
 
 COMMANDS = ("evaluate", "crossval", "ablate", "noise-study", "curves")
 

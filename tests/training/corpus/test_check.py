@@ -7,12 +7,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from stream.contract import Extractor
-from training.behaviour import PROFILES
+from stream.bundle.manifest import Extractor
 from training.corpus.check import Report, report, table
 from training.corpus.drawing import draw
 from training.corpus.store import About, Split, Store, Writer
-from training.simulator import simulate
+from training.simulator.behaviour import PROFILES
+from training.simulator.recordings import simulate
 
 ABOUT = About(
     name="made-up", provenance="a test", licence="Apache-2.0", simulated=True,

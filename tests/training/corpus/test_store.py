@@ -8,12 +8,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from stream.contract import Extractor
+from stream.bundle.manifest import Extractor
 from stream.errors import UsageError
-from training.behaviour import PROFILES
 from training.corpus.recording import Recording
 from training.corpus.store import About, Split, Store, Writer
-from training.simulator import simulate
+from training.simulator.behaviour import PROFILES
+from training.simulator.recordings import simulate
 
 ABOUT = About(
     name="made-up",

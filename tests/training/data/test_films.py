@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from stream.records import Frame, Portrait, Pose
-from training.behaviour import DEMO
-from training.extract import follow
-from training.films import load_folder, warped_recordings
-from training.warp import PORTRAIT
+from training.data.films import load_folder, warped_recordings
+from training.extraction.following import follow
+from training.simulator.behaviour import DEMO
+from training.simulator.warp import PORTRAIT
 
 
 class StandIn:

@@ -13,20 +13,21 @@ import torch
 from msgspec import structs
 
 from stream.errors import UsageError
-from training import dataset, runs
 from training.__main__ import main
-from training.behaviour import DEMO
 from training.config import Splitting, to_toml
 from training.corpus.index import INDEX, Split
 from training.corpus.protocols import disjoint_split
 from training.corpus.store import About, Store, Writer
-from training.dataset import prepare
-from training.dividing import divide
-from training.judging import Panel, whole
+from training.data import prepared
+from training.data.materials import CACHE, from_corpus, setting_of
+from training.data.pools import divide
+from training.data.prepared import prepare
 from training.labelling.labels import Labels
-from training.log import read
-from training.materials import CACHE, from_corpus, setting_of
-from training.simulator import simulate
+from training.learning import runs
+from training.learning.log import read
+from training.simulator.behaviour import DEMO
+from training.simulator.recordings import simulate
+from training.studies.panel import Panel, whole
 
 ABOUT = About(name="odd", provenance="test", licence="none", simulated=True, extractors={})
 PARTS = ("train", "validation", "calibration", "hidden")
@@ -258,7 +259,7 @@ def test_inputs_are_computed_once_and_mapped(store, quick_recipe, tmp_path, monk
     used = ids([*first.test, *(p for pool in PARTS for p in getattr(first.pools, POOL_OF[pool]))])
     assert len(files) == len(used) == 27
     written = [f.stat().st_mtime_ns for f in files]
-    monkeypatch.setattr(dataset, "_computed", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr(prepared, "_computed", lambda *_: pytest.fail("computed again"))
     again = from_corpus(quick_recipe, copy)
     assert [f.stat().st_mtime_ns for f in files] == written
     monkeypatch.undo()
@@ -277,19 +278,19 @@ def test_inputs_are_computed_once_and_mapped(store, quick_recipe, tmp_path, monk
 
 def test_several_processes_prepare_one_corpus_at_once(store, quick_recipe, tmp_path, monkeypatch):
     recording, path = store.recording("made-00000"), tmp_path / "inputs.safetensors"
-    real = dataset.save_file
+    real = prepared.save_file
 
     def overtaken(tensors, part):
         """Between this process's writing and its renaming another one does all of the same."""
         real(tensors, part)
         with monkeypatch.context() as other:
-            other.setattr(dataset, "save_file", real)
-            other.setattr(dataset.os, "getpid", lambda: -1)
-            dataset._mapped(recording, quick_recipe.window, path)
+            other.setattr(prepared, "save_file", real)
+            other.setattr(prepared.os, "getpid", lambda: -1)
+            prepared._mapped(recording, quick_recipe.window, path)
 
-    monkeypatch.setattr(dataset, "save_file", overtaken)
-    groups, _ = dataset._mapped(recording, quick_recipe.window, path)
-    plain, _ = dataset._computed(recording, quick_recipe.window)
+    monkeypatch.setattr(prepared, "save_file", overtaken)
+    groups, _ = prepared._mapped(recording, quick_recipe.window, path)
+    plain, _ = prepared._computed(recording, quick_recipe.window)
     assert all(torch.equal(groups[name], plain[name]) for name in plain)
     assert list(tmp_path.iterdir()) == [path]
 

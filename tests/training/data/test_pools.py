@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from training.behaviour import DEMO
 from training.config import Splitting
 from training.corpus.index import Entry
 from training.corpus.store import About, Split, Writer
-from training.dividing import divide, unlabelled
+from training.data.materials import from_corpus
+from training.data.pools import divide, unlabelled
 from training.labelling.labels import Labels
-from training.materials import from_corpus
-from training.simulator import simulate
+from training.simulator.behaviour import DEMO
+from training.simulator.recordings import simulate
 
 
 def entry(id, subject, label, ticks=100):

@@ -3,7 +3,7 @@
 import pytest
 from tokenizers import Tokenizer
 
-from training.dataset import encode
+from training.data.prepared import encode
 from training.model.text import train_tokenizer
 
 SAID = "a nod, a frown, the lips are pressed together twice"

@@ -5,8 +5,8 @@ import pytest
 
 from stream.errors import UsageError
 from training.config import Weak
-from training.dataset import Prepared
-from training.weak import CLASS_GAP, Labeller, apply, simulated_labels
+from training.data.prepared import Prepared
+from training.data.pseudo_labels import CLASS_GAP, Labeller, apply, simulated_labels
 
 MANY = 40_000
 KINDS = ("even", "class", "instance")

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from stream.contract import Window
+from stream.bundle.manifest import Window
 from stream.skeleton import GROUPS
-from training.augment import augment, drop_branches, mirrored, refit
-from training.behaviour import DEMO
 from training.config import Dropping, Stage, Target
-from training.dataset import prepare
+from training.data.augment import augment, drop_branches, mirrored, refit
+from training.data.prepared import prepare
+from training.data.sampling import Cut, assemble, random_cuts, sparse, target_of
 from training.model.text import train_tokenizer
-from training.sampling import Cut, assemble, random_cuts, sparse, target_of
-from training.simulator import simulate
+from training.simulator.behaviour import DEMO
+from training.simulator.recordings import simulate
 
 WINDOW = Window(poses=500, features=100)
 

@@ -5,24 +5,25 @@ import pytest
 import torch
 from msgspec import structs
 
-from export.inspection import inspect
-from export.parity import session
-from stream import golden, parity
-from stream.calibrate import calibrated
-from stream.contract import Extractor, check_extractor, key_of, load
+from export.commands.smoke import inspect
+from export.lowering.module_parity import session
+from stream.branches.calibration import calibrated
+from stream.bundle.manifest import Extractor, check_extractor, key_of, load
 from stream.errors import BundleError, ModelError
-from stream.frontend import EXTRACTOR
-from training import image_encoder, runs
-from training.calibrate import cap_at, subsets
-from training.checkpoint import WEIGHTS, Checkpoint
-from training.checkpoint import load as load_checkpoint
-from training.corpus.made_up import source
-from training.deliver import deliver, deliver_run, extractors_of, real_cases, summary
-from training.golden import made_up
+from stream.frontend.front_end import EXTRACTOR
+from stream.verify import bundle_parity, golden
+from training.data.materials import from_simulator
+from training.data.simulated import HELD_OUT
+from training.delivery.deliver import deliver, deliver_run, extractors_of, real_cases, summary
+from training.delivery.golden import made_up
 from training.labelling import labels
-from training.log import read
-from training.materials import from_simulator
-from training.simulated import HELD_OUT
+from training.learning import runs
+from training.learning.calibration import cap_at, subsets
+from training.learning.checkpoint import WEIGHTS, Checkpoint
+from training.learning.checkpoint import load as load_checkpoint
+from training.learning.log import read
+from training.model import image_encoder
+from training.simulator.as_corpus import source
 
 
 @pytest.fixture(scope="module")
@@ -108,8 +109,8 @@ def test_golden_tensors_are_what_the_network_says_of_made_up_people(folder, deli
     assert said.files == ("golden/0.npz", "golden/1.npz")
     assert "made-up people" in said.inputs
     assert "torch" in said.outputs
-    assert bundle.manifest.tolerances == parity.USUAL
-    report = parity.check(bundle)
+    assert bundle.manifest.tolerances == bundle_parity.USUAL
+    report = bundle_parity.check(bundle)
     assert report.passed
     assert {d.graph for d in report.graphs} == {"keypoints", "text", "fusion"}
     assert report.estimates == 2 * 2 * len(golden.load(bundle)[0].inputs.moments)
@@ -125,14 +126,14 @@ def test_golden_tensors_are_what_the_network_says_of_made_up_people(folder, deli
 
 def test_graphs_that_say_something_else_of_whole_clips_are_not_delivered(folder, tmp_path, monkeypatch):
     checkpoint = runs.resume(folder)
-    real = parity.ask
+    real = bundle_parity.ask
 
     def off(*arguments):
         answers = real(*arguments)
         answers.vectors["text"][:] *= 1.01
         return answers
 
-    monkeypatch.setattr(parity, "ask", off)
+    monkeypatch.setattr(bundle_parity, "ask", off)
     with pytest.raises(ModelError, match=r"found others from text \(relative 0.01"):
         deliver(checkpoint, tmp_path / "bundle", golden=made_up(checkpoint))
     assert not (tmp_path / "bundle").exists()

@@ -4,18 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from stream import contract
-from stream.analyzer import Analyzer
+from stream.bundle import manifest
 from stream.capture.capture import Capture
 from stream.capture.source import Source
-from stream.frontend import FrontEnd
+from stream.frontend.front_end import FrontEnd
 from stream.records import Frame
-from training.clip import make_clip
+from stream.runtime.analyzer import Analyzer
+from training.simulator.rendering import make_clip
 
 
 def wins(frames: list[Frame], at_s: tuple[float, ...]) -> list[float]:
     """Confidence of win after so many seconds of the frames, which are put on a clock of their own."""
-    analyzer = Analyzer(contract.load(contract.demo_bundle()), FrontEnd.from_cache())
+    analyzer = Analyzer(manifest.load(manifest.demo_bundle()), FrontEnd.from_cache())
     due = {round(25 * s) - 1 for s in at_s}
     said = []
     for tick, frame in enumerate(frames):

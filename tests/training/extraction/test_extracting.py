@@ -15,14 +15,14 @@ import torch
 from transformers import Dinov2Config, Dinov2Model
 from typer.testing import CliRunner
 
-from stream.contract import sha256_of
+from stream.bundle.manifest import sha256_of
 from stream.errors import ModelError, SourceError, UsageError
-from stream.frontend import EXTRACTOR
+from stream.frontend.front_end import EXTRACTOR
 from training.__main__ import app
-from training.clip import ASSETS, read_video, write_video
-from training.corpus import extracting, frames
-from training.corpus.extracting import Options
 from training.corpus.store import Store
+from training.extraction import extracting, frames
+from training.extraction.extracting import Options
+from training.simulator.rendering import ASSETS, read_video, write_video
 
 LABELS = "id,subject,label,text\na,anna,win,He smiles.\nb.mp4,bob,loss,\nc,carl,win,\n"
 ROOT = Path(__file__).parents[3]

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from stream.contract import Window as WindowSpec
+from stream.bundle.manifest import Window as WindowSpec
 from stream.records import Frame, Portrait, Pose
-from stream.window import Grid, Window
+from stream.window.window import Grid, Window
 from training.corpus.recording import Recording, inputs
-from training.extract import LONGEST_GAP, on_grid, track
+from training.extraction.following import LONGEST_GAP, on_grid, track
 
 SPEC = WindowSpec(poses=400, features=80)
 

@@ -9,18 +9,19 @@ import av
 import numpy as np
 import pytest
 
-from stream import contract
-from stream.analyzer import Analyzer
+from stream.branches.image import crop_portrait
+from stream.bundle import manifest
 from stream.capture.capture import Capture
 from stream.capture.source import Source
 from stream.errors import SourceError, UsageError
-from stream.features import crop_portrait
-from stream.frontend import FrontEnd
+from stream.frontend.front_end import FrontEnd
 from stream.records import Portrait
-from training.clip import ASSETS, read_video
-from training.corpus import frames, labels, videos
+from stream.runtime.analyzer import Analyzer
+from training.corpus import labels
 from training.corpus.labels import Label
 from training.corpus.recording import feature_slots, inputs
+from training.extraction import frames, videos
+from training.simulator.rendering import ASSETS, read_video
 
 ANNA = Label("anna", 1, "A text.")
 
@@ -62,7 +63,7 @@ def test_stream_equals_offline(tmp_path, holistic_files, front_end, rate):
     clip = reencoded(tmp_path / "a.mp4", rate, 3 * rate)
     told = []
     recording = videos.see(clip, ANNA, front_end, encode=encode, size=126, say=told.append).recording
-    bundle = contract.load(contract.demo_bundle())
+    bundle = manifest.load(manifest.demo_bundle())
     live = Analyzer(bundle, FrontEnd(holistic_files, threads=1))
     with Capture(Source.parse(str(clip)), pace="fast") as capture:
         capture.open()

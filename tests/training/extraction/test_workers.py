@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from training.corpus.workers import Failed, spread
+from training.extraction.workers import Failed, spread
 
 
 def results(work, jobs, workers=2):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from stream.describing.answer import Verdict
+from stream.describing.labellers.answer import Verdict
 from stream.errors import UsageError
 from training.__main__ import app
 from training.corpus.labels import Label

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.describing.answer import ActionUnit, Answer, Verdict
+from stream.describing.labellers.answer import ActionUnit, Answer, Verdict
 from stream.errors import UsageError
 from training.labelling import audit
 

@@ -7,8 +7,8 @@ import pytest
 from gemini_server import GOOD
 
 from stream.describing import prompts
-from stream.describing.answer import Answer
-from stream.describing.provider import Reply, Sampling
+from stream.describing.labellers.answer import Answer
+from stream.describing.labellers.provider import Reply, Sampling
 from stream.errors import UsageError
 from training.labelling.cache import Cache, key_of
 from training.labelling.uploads import Uploads

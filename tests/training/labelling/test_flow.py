@@ -12,21 +12,21 @@ import torch
 from msgspec import structs
 from typer.testing import CliRunner
 
-from stream.describing.answer import Answer, parse
+from stream.describing.labellers.answer import Answer, parse
 from stream.errors import UsageError
 from training.__main__ import app
 from training.config import to_toml
-from training.corpus import made_up as people
-from training.corpus.importing import bring
 from training.corpus.index import INDEX
+from training.corpus.readers.importing import bring
 from training.corpus.store import Store
+from training.data.materials import from_corpus
+from training.data.pseudo_labels import Labeller, apply
 from training.labelling import made_up
 from training.labelling.audit import AUDIT
 from training.labelling.labels import LABELS, read
-from training.log import read as read_log
-from training.materials import from_corpus
-from training.runs import FINETUNED, LOG
-from training.weak import Labeller, apply
+from training.learning.log import read as read_log
+from training.learning.runs import FINETUNED, LOG
+from training.simulator import as_corpus as people
 
 COUNT, ACCURACY = 160, 0.64
 

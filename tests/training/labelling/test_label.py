@@ -17,12 +17,13 @@ from gemini_server import GOOD, KEY, Fault
 from rich.progress import Progress
 from typer.testing import CliRunner
 
-from stream.describing.answer import Answer
+from stream.describing.labellers.answer import Answer
 from stream.describing.rendering import render
 from stream.errors import DescriptionDenied, DescriptionError, DescriptionUnavailable, UsageError
 from training.__main__ import app
+from training.cli import label as commands
 from training.corpus.files import replace_with
-from training.labelling import cache, commands, labels
+from training.labelling import cache, labels
 from training.labelling.budget import Budget
 from training.labelling.run import alone
 

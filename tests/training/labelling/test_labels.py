@@ -2,7 +2,7 @@
 
 import pytest
 
-from stream.describing.answer import Verdict
+from stream.describing.labellers.answer import Verdict
 from stream.errors import UsageError
 from training.labelling import audit
 from training.labelling.labels import LABELS, Labels, Said, read, write

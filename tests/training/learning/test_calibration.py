@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from export.graphs import LIMIT
-from stream.calibrate import calibrated
-from stream.contract import Calibration
+from export.modules.branches import LIMIT
+from stream.branches.calibration import calibrated
+from stream.bundle.manifest import Calibration
 from stream.errors import UsageError
-from training import runs
-from training.calibrate import cap_at, fit, subsets
 from training.config import Calibrating
+from training.data.materials import from_simulator
 from training.evaluation.metrics import calibration_error
-from training.materials import from_simulator
+from training.learning import runs
+from training.learning.calibration import cap_at, fit, subsets
 
 
 def drawn(slope: float, bias: float, n: int = 40_000, win_share: float = 0.5):

@@ -8,15 +8,15 @@ import pytest
 import torch
 from msgspec import structs
 
-from training.checkpoint import build, load
 from training.config import to_toml
-from training.dataset import Pools
-from training.log import Log, read
-from training.loop import Trainer
-from training.materials import from_simulator
-from training.runs import FINETUNED, LOG
-from training.stages import pretrain
-from training.windows import Windows
+from training.data.materials import from_simulator
+from training.data.prepared import Pools
+from training.data.windows import Windows
+from training.learning.checkpoint import build, load
+from training.learning.log import Log, read
+from training.learning.loop import Trainer
+from training.learning.runs import FINETUNED, LOG
+from training.learning.stages import pretrain
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from training.losses import focal
+from training.learning.losses import focal
 
 
 def reference(logit: float, label: int, gamma: float, alpha: float) -> float:

@@ -12,20 +12,20 @@ import torch
 from msgspec import structs
 from onnx import numpy_helper
 
-from stream.analyzer import Analyzer
-from stream.calibrate import calibrated
-from stream.contract import BRANCHES, Window, demo_bundle, key_of, load
-from stream.engine import Engine
+from stream.branches.calibration import calibrated
+from stream.bundle.manifest import BRANCHES, Window, demo_bundle, key_of, load
+from stream.inference.engine import Engine
 from stream.records import Frame, Portrait, Pose
+from stream.runtime.analyzer import Analyzer
 from stream.skeleton import COUNT
-from training.behaviour import DEMO
 from training.config import Bert, Model, Target, Temporal
-from training.dataset import prepare
+from training.data.prepared import prepare
+from training.data.sampling import assemble
+from training.learning.predict import latest
 from training.model.fused import Fused
 from training.model.text import train_tokenizer
-from training.predict import latest
-from training.sampling import assemble
-from training.simulator import simulate
+from training.simulator.behaviour import DEMO
+from training.simulator.recordings import simulate
 
 SMALL = Temporal(dim=16, feedforward=32)
 WINDOW = Window(poses=100, features=20)

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from stream.contract import Window
+from stream.bundle.manifest import Window
 from training.config import Delivery, Inference, Recipe
-from training.materials import from_corpus
-from training.predict import confidences, hear, latest, votes
-from training.runs import resume
-from training.sampling import SPACING
+from training.data.materials import from_corpus
+from training.data.sampling import SPACING
+from training.learning.predict import confidences, hear, latest, votes
+from training.learning.runs import resume
 
 
 def recipe(sampler="window", count=4, poses=100, seed=0):

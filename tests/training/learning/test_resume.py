@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from stream.errors import UsageError
-from training import runs
-from training.checkpoint import load
 from training.config import Compute, to_toml
-from training.log import read
-from training.materials import from_simulator
-from training.progress import STATE
+from training.data.materials import from_simulator
+from training.learning import runs
+from training.learning.checkpoint import load
+from training.learning.log import read
+from training.learning.progress import STATE
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def spoken(lines):
 
 @pytest.mark.parametrize("at", [3, 17, 31, 40, 47])
 def test_interrupted_anywhere_it_ends_the_same(whole, tiny_recipe, materials, tmp_path, monkeypatch, at):
-    from training import loop
+    from training.learning import loop
 
     steps, real = [], loop._Phase.train_step
 
@@ -79,7 +79,7 @@ def test_killed_for_good_it_ends_the_same(whole, tiny_recipe, tmp_path):
 
 
 def test_a_finished_run_is_not_trained_again(tiny_recipe, materials, tmp_path, monkeypatch):
-    from training import loop
+    from training.learning import loop
 
     runs.run(tiny_recipe, tmp_path, materials)
     monkeypatch.setattr(loop._Phase, "train_step", lambda *_: pytest.fail("trained again"))

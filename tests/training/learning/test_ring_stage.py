@@ -8,20 +8,20 @@ import pytest
 import torch
 from msgspec import structs
 
-from export.ring import turns
-from stream import contract
+from export.modules.ring import turns
+from stream.bundle import manifest as contract
 from stream.errors import ModelError, UsageError
-from training import loop, runs
-from training import ring as ring_course
-from training.checkpoint import RING, build, build_ring
-from training.checkpoint import load as load_checkpoint
 from training.config import Model, Recipe, Ring, Stage, Target, Temporal
-from training.deliver import deliver, deliver_run
-from training.judging import Panel
-from training.materials import from_simulator
+from training.data.materials import from_simulator
+from training.data.sampling import Cut, assemble, course_of, target_of
+from training.delivery.deliver import deliver, deliver_run
+from training.learning import loop, runs
+from training.learning import ring_stage as ring_course
+from training.learning.checkpoint import RING, build, build_ring
+from training.learning.checkpoint import load as load_checkpoint
+from training.learning.ring_stage import DELAY, course_loss
 from training.model.ring import FAR, RingFused
-from training.ring import DELAY, course_loss
-from training.sampling import Cut, assemble, course_of, target_of
+from training.studies.panel import Panel
 
 COURSE = Stage(steps=8, batch=4, warmup=2, seconds=(2.0, 4.0))
 

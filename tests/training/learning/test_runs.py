@@ -3,14 +3,14 @@ import pytest
 from msgspec import structs
 from typer.testing import CliRunner
 
-from stream.contract import Window
+from stream.bundle.manifest import Window
 from training import config
 from training.__main__ import app, main
-from training.behaviour import DEMO
-from training.films import behaviour_changes
-from training.materials import from_simulator
-from training.portraits import performance_of, with_portraits
-from training.simulator import simulate
+from training.data.films import behaviour_changes
+from training.data.materials import from_simulator
+from training.simulator.behaviour import DEMO
+from training.simulator.portraits import performance_of, with_portraits
+from training.simulator.recordings import simulate
 
 
 def test_portraits_show_what_the_points_do():

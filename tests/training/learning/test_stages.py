@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from training.batch import Batch
-from training.checkpoint import Checkpoint, build
 from training.config import Bert, Compute, Data, Model, Recipe, Stage, Target, Temporal
-from training.dataset import Pools, prepare, text_only
+from training.data.prepared import Pools, prepare, text_only
+from training.data.sampling import assemble, random_cuts
+from training.data.simulated import described, simulated
 from training.evaluation.metrics import auroc
-from training.log import Log
-from training.loop import Trainer
+from training.learning.checkpoint import Checkpoint, build
+from training.learning.log import Log
+from training.learning.loop import Trainer
+from training.learning.stages import finetune, pretrain
+from training.model.batch import Batch
 from training.model.text import train_tokenizer
-from training.sampling import assemble, random_cuts
-from training.simulated import described, simulated
-from training.stages import finetune, pretrain
 
 SMALL = Temporal(dim=16, feedforward=32, dropout=0.0)
 STAGE = Stage(steps=40, batch=8, rate=5e-3, warmup=5, seconds=(3.0, 6.0), moments=1.0)

@@ -10,12 +10,12 @@ import pytest
 import torch
 from msgspec import structs
 
-from export import precision
-from export.frontends.writing import apart
-from export.networks import Networks, traced_inputs
-from export.operators import unsupported
-from export.parity import random_cases, session
-from export.to_onnx import export
+from export.bundles.networks import Networks, traced_inputs
+from export.frontends.write_model import apart
+from export.lowering import precision
+from export.lowering.module_parity import random_cases, session
+from export.lowering.operators import unsupported
+from export.lowering.to_onnx import export
 from training import config
 from training.model.fused import Fused
 

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.profiler import ProfilerActivity, profile
 
-from export.traceable import Attention, Encoder
+from export.modules.traceable import Attention, Encoder
 
 TICKS = 4000
 

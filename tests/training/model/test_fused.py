@@ -8,14 +8,14 @@ import pytest
 import torch
 from msgspec import structs
 
-from export.graphs import LIMIT, Cross, Fusion
-from export.networks import Networks, write_graphs
-from stream.contract import BRANCHES, Window
+from export.bundles.networks import Networks, write_graphs
+from export.modules.branches import LIMIT, Cross, Fusion
+from stream.bundle.manifest import BRANCHES, Window
 from stream.errors import UsageError
 from stream.skeleton import GROUPS
-from training.augment import drop_branches
-from training.batch import Batch
 from training.config import Bert, Dropping, Model, Recipe, Temporal, Video, parse, to_toml
+from training.data.augment import drop_branches
+from training.model.batch import Batch
 from training.model.fused import Fused
 
 B, T, F, D, L, OUT = 6, 20, 4, 5, 7, 16

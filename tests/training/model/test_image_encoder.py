@@ -7,12 +7,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the training extra is not installed")
 
-from stream.contract import Graph, ImageInput  # noqa: E402
+from stream.branches.image import normalised as served  # noqa: E402
+from stream.bundle.manifest import Graph, ImageInput  # noqa: E402
 from stream.errors import UsageError  # noqa: E402
-from stream.features import normalised as served  # noqa: E402
-from training import image_encoder as encoder  # noqa: E402
-from training.crops import PATCHES, SIZE, TARGETS, Crops, crops_of  # noqa: E402
-from training.warp import Performer  # noqa: E402
+from training.model import image_encoder as encoder  # noqa: E402
+from training.simulator.crops import PATCHES, SIZE, TARGETS, Crops, crops_of  # noqa: E402
+from training.simulator.warp import Performer  # noqa: E402
 
 pytestmark = pytest.mark.training
 

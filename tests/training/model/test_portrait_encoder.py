@@ -6,10 +6,10 @@ import torch
 from safetensors.torch import save_file
 from transformers import BertConfig, BertModel, Dinov2Config, Dinov2Model
 
-from stream.contract import sha256_of
+from stream.branches.image import normalised
+from stream.bundle.manifest import sha256_of
 from stream.errors import ModelError
-from stream.features import normalised
-from training import image_encoder, portrait_encoder
+from training.model import image_encoder, portrait_encoder
 
 
 def small() -> Dinov2Model:

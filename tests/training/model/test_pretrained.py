@@ -11,15 +11,15 @@ from tokenizers import Tokenizer
 from transformers import BertConfig, BertForPreTraining, BertModel, DistilBertConfig
 
 from stream.errors import ModelError
-from training import runs
-from training.checkpoint import build
 from training.config import Bert
-from training.log import read
-from training.materials import from_corpus, from_simulator
+from training.data.materials import from_corpus, from_simulator
+from training.data.simulated import described
+from training.learning import runs
+from training.learning.checkpoint import build
+from training.learning.log import read
+from training.learning.progress import fingerprint
 from training.model.pretrained import CONFIG, TOKENIZER, WEIGHTS, open_bert
 from training.model.text import build_bert, train_tokenizer
-from training.progress import fingerprint
-from training.simulated import described
 
 LENGTH, POSITIONS, EXTRA = 24, 40, 7  # the weights know more positions and pieces than are read
 SIZES = {"num_hidden_layers": 1, "num_attention_heads": 2, "hidden_size": 16, "intermediate_size": 24}

@@ -2,11 +2,11 @@ import pytest
 import torch
 from msgspec import structs
 
-from export.graphs import Keypoints
-from export.parity import check, random_cases
-from export.to_onnx import export
-from export.traceable import Encoder
-from stream.contract import Window
+from export.lowering.module_parity import check, random_cases
+from export.lowering.to_onnx import export
+from export.modules.branches import Keypoints
+from export.modules.traceable import Encoder
+from stream.bundle.manifest import Window
 from stream.errors import UsageError
 from stream.skeleton import BONES, GROUPS, INDEX
 from training.config import Model, Temporal

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from training.actions import ACTIONS, COLUMN, displacement
-from training.behaviour import (
+from training.simulator.actions import ACTIONS, COLUMN, displacement
+from training.simulator.behaviour import (
     BURST_S,
     DEMO,
     LOSS,
@@ -19,7 +19,7 @@ from training.behaviour import (
     parts_schedule,
     schedule,
 )
-from training.descriptions import describe
+from training.simulator.descriptions import describe
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda p: p.name)

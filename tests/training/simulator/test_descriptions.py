@@ -8,20 +8,20 @@ import pytest
 import torch
 from msgspec import structs
 
-from stream.contract import Window
-from stream.describing.answer import ActionUnit, Answer
+from stream.bundle.manifest import Window
+from stream.describing.labellers.answer import ActionUnit, Answer
 from stream.describing.rendering import render
-from training.behaviour import DEMO, LOSS, STANDARD, WIN, schedule
-from training.checkpoint import build
 from training.config import Bert, Compute, Data, Model, Recipe, Stage, Target, Temporal
-from training.dataset import Pools, Prepared, text_only
-from training.descriptions import UNITS, describe, evidence_told
+from training.data.prepared import Pools, Prepared, text_only
+from training.data.sampling import Cut, assemble
+from training.data.simulated import described
 from training.evaluation.metrics import auroc
-from training.loop import Trainer
+from training.learning.checkpoint import build
+from training.learning.loop import Trainer
+from training.learning.stages import pretrain
 from training.model.text import train_tokenizer
-from training.sampling import Cut, assemble
-from training.simulated import described
-from training.stages import pretrain
+from training.simulator.behaviour import DEMO, LOSS, STANDARD, WIN, schedule
+from training.simulator.descriptions import UNITS, describe, evidence_told
 
 UNIT = re.compile(r"(\w+) (.+) \((\w+)\)")
 

@@ -5,16 +5,16 @@ import time
 import numpy as np
 import pytest
 
-from stream.contract import Window as WindowSpec
+from stream.bundle.manifest import Window as WindowSpec
 from stream.records import Portrait, Pose
 from stream.skeleton import BODY, COUNT, FACE, HANDS, INDEX, MIRROR
-from stream.window import Window
-from training.actions import ACTIONS, COLUMN
-from training.behaviour import BLINK_S, DEMO, STANDARD
+from stream.window.window import Window
 from training.corpus.recording import Recording, feature_slots, inputs
-from training.performance import FIELDS, NOISE, amplitudes, noise_std, perform
-from training.person import TEMPLATE
-from training.simulator import simulate, tracker_noise
+from training.simulator.actions import ACTIONS, COLUMN
+from training.simulator.behaviour import BLINK_S, DEMO, STANDARD
+from training.simulator.performance import FIELDS, NOISE, amplitudes, noise_std, perform
+from training.simulator.person import TEMPLATE
+from training.simulator.recordings import simulate, tracker_noise
 
 SPEC = WindowSpec(poses=300, features=60)
 

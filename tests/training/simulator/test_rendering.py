@@ -6,9 +6,9 @@ import av
 import numpy as np
 import pytest
 
-from training.behaviour import DEMO, NOTICE
-from training.clip import ASSETS, PARTS, SEED, make_clip, read_video, write_video
-from training.performance import perform
+from training.simulator.behaviour import DEMO, NOTICE
+from training.simulator.performance import perform
+from training.simulator.rendering import ASSETS, PARTS, SEED, make_clip, read_video, write_video
 
 SHORT = (("loss", 0.6), ("win", 1.0))
 

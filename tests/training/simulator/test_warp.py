@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from training.actions import ACTIONS, COLUMN
-from training.behaviour import DEMO
-from training.performance import amplitudes
-from training.person import TEMPLATE
-from training.warp import COARSE, PORTRAIT_ANCHORS, Performer, camera_shake
+from training.simulator.actions import ACTIONS, COLUMN
+from training.simulator.behaviour import DEMO
+from training.simulator.performance import amplitudes
+from training.simulator.person import TEMPLATE
+from training.simulator.warp import COARSE, PORTRAIT_ANCHORS, Performer, camera_shake
 
 REST = np.zeros(len(ACTIONS), np.float32)
 STILL = np.zeros(4, np.float32)

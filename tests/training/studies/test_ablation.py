@@ -7,12 +7,13 @@ import pytest
 from msgspec import structs
 
 from stream.errors import UsageError
-from training import ablate, runs
-from training.ablate import JOINT, PRETRAINED, TABLES
-from training.cells import Ground
-from training.checkpoint import load
 from training.evaluation.predictions import Prediction
 from training.evaluation.tables import ALWAYS_WIN, SHARED, SIMULATED
+from training.learning import runs
+from training.learning.checkpoint import load
+from training.studies import ablation
+from training.studies.ablation import JOINT, PRETRAINED, TABLES
+from training.studies.cells import Ground
 
 WEAK = "pre-trained, weak supervision"
 
@@ -42,7 +43,7 @@ def test_the_training_table_in_both_settings(
 ):
     ground, said = Ground(store), []
     settings = ("inductive", "transductive")
-    table = ablate.ablate("training", quick_recipe, ground, [0], tmp_path, settings, said.append)
+    table = ablation.ablate("training", quick_recipe, ground, [0], tmp_path, settings, said.append)
     names = [v.name for v in TABLES["training"]]
     assert [r.name for r in table.rows] == [*names, ALWAYS_WIN]
     assert len(said) == 8
@@ -77,8 +78,8 @@ def test_the_training_table_in_both_settings(
     assert (tmp_path / "training.png").read_bytes().startswith(b"\x89PNG")
 
     no_training()
-    assert ablate.ablate("training", quick_recipe, ground, [0], tmp_path, settings) == table
-    alone = ablate.ablate("training", quick_recipe, ground, [0], tmp_path, ("transductive",))
+    assert ablation.ablate("training", quick_recipe, ground, [0], tmp_path, settings) == table
+    alone = ablation.ablate("training", quick_recipe, ground, [0], tmp_path, ("transductive",))
     assert [r.transductive for r in alone.rows] == [r.transductive for r in table.rows]
     assert rows_of(tmp_path / "training.csv")[WEAK]["accuracy"] == ""
 
@@ -114,13 +115,13 @@ def test_the_spatial_table_compares_like_with_like(quick_recipe, store, tmp_path
         asked[out.parts[-2], out.name] = recipe
         return made_up(store, recipe, 4 if recipe.model.offsets else 2)
 
-    monkeypatch.setattr(ablate, "run_cell", cell)
+    monkeypatch.setattr(ablation, "run_cell", cell)
     index = structs.replace(
         store.index,
         splits={"disjoint": structs.replace(store.index.splits["disjoint"], subject_disjoint=False)},
     )
     shared = type(store)(store.folder, index)
-    table = ablate.ablate("spatial", quick_recipe, Ground(shared), [3, 5], tmp_path)
+    table = ablation.ablate("spatial", quick_recipe, Ground(shared), [3, 5], tmp_path)
     assert {seed for seed, _ in asked} == {"seed-3", "seed-5"}
     assert {r.seed for r in asked.values()} == {3, 5}
     chosen = {name: recipe.model for (_, name), recipe in asked.items()}
@@ -141,7 +142,7 @@ def test_weak_supervision_of_real_people_needs_a_labeller(quick_recipe, store, t
     """Without one its row would be the row above it under another name."""
     real = type(store)(store.folder, structs.replace(store.index, simulated=False))
     with pytest.raises(UsageError, match=r"^training: expected a labeller's confidences .* with --labels\.$"):
-        ablate.ablate("training", quick_recipe, Ground(real), [0], tmp_path)
+        ablation.ablate("training", quick_recipe, Ground(real), [0], tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -149,5 +150,5 @@ def test_a_table_that_is_not_in_the_paper(quick_recipe, store, tmp_path):
     with pytest.raises(
         UsageError, match=r"^text: expected a table \(spatial, image, training\), found another;"
     ):
-        ablate.ablate("text", quick_recipe, Ground(store), [0], tmp_path)
+        ablation.ablate("text", quick_recipe, Ground(store), [0], tmp_path)
     assert not list(tmp_path.iterdir())

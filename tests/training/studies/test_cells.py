@@ -4,11 +4,12 @@ import pytest
 from msgspec import structs
 
 from stream.errors import UsageError
-from training import cells, loop, runs, stages
-from training.cells import Ground, run_cell
+from training.data.materials import from_corpus
 from training.labelling.labels import Labels
-from training.log import Log, read
-from training.materials import from_corpus
+from training.learning import loop, runs, stages
+from training.learning.log import Log, read
+from training.studies import cells
+from training.studies.cells import Ground, run_cell
 
 
 class Killed(Exception):

@@ -6,10 +6,11 @@ import pytest
 from msgspec import structs
 
 from stream.errors import UsageError
-from training import cells, runs
-from training.crossval import crossval
 from training.evaluation.tables import ALWAYS_WIN, SIMULATED
 from training.labelling.labels import Labels
+from training.learning import runs
+from training.studies import cells
+from training.studies.crossval import crossval
 
 POOLS = ("labelled", "validation", "held_out", "pseudo")
 

@@ -7,11 +7,12 @@ import pytest
 from msgspec import structs
 
 from stream.errors import UsageError
-from training import noise_study, runs
-from training.cells import Ground
 from training.config import Splitting
 from training.corpus.store import Store
-from training.noise_study import ACCURACIES, LABELS, RESULTS, Cell, break_even, study
+from training.learning import runs
+from training.studies import noise_study
+from training.studies.cells import Ground
+from training.studies.noise_study import ACCURACIES, LABELS, RESULTS, Cell, break_even, study
 
 FEW = (
     Cell(0.5),

@@ -10,9 +10,6 @@ import torch
 from msgspec import structs
 
 from stream.errors import UsageError
-from training import runs
-from training.behaviour import DEMO, bayes_ceiling
-from training.checkpoint import Checkpoint
 from training.config import (
     Bert,
     Calibrating,
@@ -28,16 +25,19 @@ from training.config import (
     Temporal,
     Weak,
 )
-from training.corpus import made_up
-from training.corpus.importing import bring
 from training.corpus.index import INDEX
+from training.corpus.readers.importing import bring
 from training.corpus.store import Store
+from training.data.materials import from_corpus
 from training.evaluation.intervals import bootstrap
 from training.evaluation.metrics import METRICS, balanced_accuracy
 from training.evaluation.predictions import columns
-from training.judging import Panel, ceiling, made_up_people, members, stored_people, whole, with_window
-from training.materials import from_corpus
-from training.predict import hear, votes
+from training.learning import runs
+from training.learning.checkpoint import Checkpoint
+from training.learning.predict import hear, votes
+from training.simulator import as_corpus
+from training.simulator.behaviour import DEMO, bayes_ceiling
+from training.studies.panel import Panel, ceiling, made_up_people, members, stored_people, whole, with_window
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +210,7 @@ LEARNING = Recipe(
 def crowd(tmp_path_factory):
     """200 plainly different people of 6 s."""
     shares = {"train": 0.68, "validation": 0.02, "test": 0.3}
-    source = made_up.source("crowd", profile="demo", recordings=200, seconds=6.0, shares=shares)
+    source = as_corpus.source("crowd", profile="demo", recordings=200, seconds=6.0, shares=shares)
     return bring(source, tmp_path_factory.mktemp("corpora") / "crowd")
 
 

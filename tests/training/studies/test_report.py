@@ -9,13 +9,15 @@ import pytest
 from msgspec import structs
 
 from stream.errors import UsageError
-from training import evaluate, judging, runs
 from training.corpus.index import INDEX
 from training.corpus.store import Store
+from training.data.materials import from_corpus
 from training.evaluation import predictions
 from training.evaluation.metrics import accuracy, balanced_accuracy
 from training.evaluation.tables import ALWAYS_WIN, SHARED, SIMULATED
-from training.materials import from_corpus
+from training.learning import runs
+from training.studies import panel as judging
+from training.studies import report
 
 PNG = b"\x89PNG"
 
@@ -33,7 +35,7 @@ def people(panel, store):
 
 def about(**changes):
     values = {"title": "made", "subject_disjoint": True, "simulated": True, "resamples": 60} | changes
-    return evaluate.Test(**values)
+    return report.Test(**values)
 
 
 def rows_of(path):
@@ -43,7 +45,7 @@ def rows_of(path):
 
 def test_everything_is_written_and_reads_back(panel, people, tmp_path):
     test = about(seconds=(1.0, 6.0, 20.0), training_prior=0.6, quantile=0.5)
-    figures = evaluate.evaluate(panel, people, test, tmp_path / "report")
+    figures = report.evaluate(panel, people, test, tmp_path / "report")
     out = tmp_path / "report"
     assert {f.name for f in out.iterdir()} == {
         "predictions.jsonl",
@@ -72,7 +74,7 @@ def test_everything_is_written_and_reads_back(panel, people, tmp_path):
 
 
 def test_the_quantile_threshold_is_transductive_and_calls_its_share_wins(panel, people, tmp_path):
-    evaluate.evaluate(panel, people, about(quantile=0.5), tmp_path)
+    report.evaluate(panel, people, about(quantile=0.5), tmp_path)
     row = rows_of(tmp_path / "table.csv")["fused, quantile threshold"]
     assert row["accuracy"] == row["auroc"] == row["transductive_auroc"] == ""
     win, label, _ = predictions.columns(predictions.read(tmp_path / "predictions.jsonl"))
@@ -81,7 +83,7 @@ def test_the_quantile_threshold_is_transductive_and_calls_its_share_wins(panel, 
 
 
 def test_what_is_said_of_people_met_in_training_stands_in_its_own_column(panel, people, tmp_path):
-    figures = evaluate.evaluate(panel, people, about(transductive=True), tmp_path)
+    figures = report.evaluate(panel, people, about(transductive=True), tmp_path)
     row = rows_of(tmp_path / "table.csv")["fused"]
     assert row["accuracy"] == ""
     assert float(row["transductive_accuracy"]) == figures["accuracy"].value
@@ -89,29 +91,29 @@ def test_what_is_said_of_people_met_in_training_stands_in_its_own_column(panel, 
 
 
 def test_without_seconds_there_is_no_anytime_curve(panel, people, tmp_path):
-    evaluate.evaluate(panel, people, about(), tmp_path)
+    report.evaluate(panel, people, about(), tmp_path)
     assert not list(tmp_path.glob("anytime*"))
 
 
 def test_real_people_have_neither_label_nor_ceiling(panel, people, tmp_path, monkeypatch):
-    monkeypatch.setattr(evaluate, "ceiling", lambda *_: pytest.fail("nobody knows real people's events"))
-    evaluate.evaluate(panel, people, about(simulated=False, seconds=(6.0,)), tmp_path)
+    monkeypatch.setattr(report, "ceiling", lambda *_: pytest.fail("nobody knows real people's events"))
+    report.evaluate(panel, people, about(simulated=False, seconds=(6.0,)), tmp_path)
     text = (tmp_path / "table.md").read_text()
     assert "simulated" not in text
     assert ALWAYS_WIN in text
 
 
 def test_people_in_both_parts_are_confessed(panel, people, tmp_path):
-    evaluate.evaluate(panel, people, about(subject_disjoint=False), tmp_path)
+    report.evaluate(panel, people, about(subject_disjoint=False), tmp_path)
     assert SHARED in (tmp_path / "table.md").read_text()
     assert {row["subject_disjoint"] for row in rows_of(tmp_path / "table.csv").values()} == {"false"}
-    evaluate.evaluate(panel, people, about(), tmp_path)
+    report.evaluate(panel, people, about(), tmp_path)
     assert "subject_disjoint: false" not in (tmp_path / "table.md").read_text()
 
 
 def test_a_report_on_nobody(panel, tmp_path):
     with pytest.raises(UsageError, match="expected at least one prediction, found none"):
-        evaluate.evaluate(panel, [], about(), tmp_path)
+        report.evaluate(panel, [], about(), tmp_path)
 
 
 def test_a_published_split_that_shares_people_reaches_the_materials(quick_recipe, store, tmp_path):

@@ -10,15 +10,16 @@ from msgspec import structs
 from transformers import XCLIPConfig, XCLIPModel
 
 from stream.errors import UsageError
-from training import ablate, loop, xclip_run
-from training.ablate import FEATURES, TABLES
-from training.cells import Ground
 from training.config import Video
-from training.corpus import frames
 from training.corpus.store import Store
+from training.data.materials import from_corpus
 from training.evaluation.predictions import Prediction
-from training.materials import from_corpus
-from training.xclip_run import ClipBatches, clips, run_xclip, shown
+from training.extraction import frames
+from training.learning import loop
+from training.studies import ablation, xclip
+from training.studies.ablation import FEATURES, TABLES
+from training.studies.cells import Ground
+from training.studies.xclip import ClipBatches, clips, run_xclip, shown
 
 COUNT, SIZE = 4, 32
 LAYER = {"num_hidden_layers": 1, "num_attention_heads": 2, "hidden_size": 16, "intermediate_size": 32}
@@ -85,18 +86,18 @@ def test_classes_weigh_the_same_as_the_stage_asks(recipe, ground, tmp_path, monk
     people = from_corpus(recipe, ground.store).pools.labelled
     uneven = [p for p in people if p.recording.label][:3] + [p for p in people if not p.recording.label][:1]
     stage = structs.replace(recipe.pretrain, balance="sampler", batch=400)
-    monkeypatch.setattr(xclip_run, "clips", lambda store, chosen, count: chosen)
+    monkeypatch.setattr(xclip, "clips", lambda store, chosen, count: chosen)
     for balance, share in (("none", 0.75), ("sampler", 0.5)):
         asked = structs.replace(stage, balance=balance)
         chosen = ClipBatches("video", uneven, ground.store, recipe, asked)[0]
         assert sum(p.recording.label for p in chosen) / 400 == pytest.approx(share, abs=0.08)
     monkeypatch.undo()
-    alphas, real = [], xclip_run.focal
+    alphas, real = [], xclip.focal
     monkeypatch.setattr(
-        xclip_run, "focal", lambda *a, alpha, **k: alphas.append(alpha) or real(*a, alpha=alpha, **k)
+        xclip, "focal", lambda *a, alpha, **k: alphas.append(alpha) or real(*a, alpha=alpha, **k)
     )
     pools = iter([uneven])  # training first; the others as they are
-    monkeypatch.setattr(xclip_run, "shown", lambda store, pool, count: next(pools, pool))
+    monkeypatch.setattr(xclip, "shown", lambda store, pool, count: next(pools, pool))
     recipe = structs.replace(recipe, pretrain=structs.replace(stage, balance="alpha", batch=2, steps=1))
     run_xclip(recipe, ground, "inductive", tmp_path / "cell")
     assert alphas == [0.25]
@@ -154,8 +155,8 @@ def test_the_image_table_sets_it_beside_the_features(recipe, ground, tmp_path, m
         about = [{"id": p.name, "subject": p.recording.subject, "label": p.recording.label} for p in people]
         return [Prediction(**a, win=0.5, logit=0.0, seconds=6.0) for a in about]
 
-    monkeypatch.setattr(ablate, "run_cell", coin)
-    ablate.ablate("image", recipe, ground, [0], tmp_path)
+    monkeypatch.setattr(ablation, "run_cell", coin)
+    ablation.ablate("image", recipe, ground, [0], tmp_path)
     with (tmp_path / "image.csv").open(newline="") as stream:
         rows = {row["name"]: row for row in csv.DictReader(stream)}
     line = TABLES["image"][1].name

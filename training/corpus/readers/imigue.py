@@ -18,10 +18,10 @@ from stream.errors import UsageError
 from stream.records import Floats
 from stream.skeleton import COUNT
 from training.corpus import labels, published
-from training.corpus.importing import Source, Video
 from training.corpus.index import About
+from training.corpus.readers.importing import Source, Video
+from training.corpus.readers.skeletons import BOX_NOTE, OPENPOSE, recording_of
 from training.corpus.recording import Recording
-from training.corpus.skeletons import BOX_NOTE, OPENPOSE, recording_of
 
 LABELS = Path("Label") / "labels_20200831.csv"
 SKELETONS = "mg_skeleton_only"

@@ -18,11 +18,11 @@ from stream.errors import UsageError
 from stream.records import Floats
 from stream.skeleton import BODY, COUNT, INDEX
 from training.corpus import labels, published
-from training.corpus.imigue import USUAL, video_id
-from training.corpus.importing import Source, Video
 from training.corpus.index import About
+from training.corpus.readers.imigue import USUAL, video_id
+from training.corpus.readers.importing import Source, Video
+from training.corpus.readers.skeletons import BOX_NOTE, OPENPOSE, recording_of
 from training.corpus.recording import Recording
-from training.corpus.skeletons import BOX_NOTE, OPENPOSE, recording_of
 
 SKELETON, GESTURES = "_light_hand.csv", "_label.csv"
 COLUMNS = 1 + 35 * 3

@@ -13,15 +13,15 @@ from pathlib import Path
 import numpy as np
 
 from stream.errors import UsageError
+from stream.frontend.subject import REMEMBER, SAME
 from stream.geometry import overlap
 from stream.records import Floats
 from stream.skeleton import COUNT, FACE
-from stream.subject import REMEMBER, SAME
 from training.corpus import labels, protocols
-from training.corpus.importing import Source, Video
 from training.corpus.index import About
+from training.corpus.readers.importing import Source, Video
+from training.corpus.readers.skeletons import BOX_NOTE, OPENPOSE, recording_of
 from training.corpus.recording import Recording
-from training.corpus.skeletons import BOX_NOTE, OPENPOSE, recording_of
 
 _NAME = re.compile(r"(?P<video>.*?)_?(?P<frame>\d+)_keypoints\.json")
 _KEYS = {"pose": 25, "face": 70, "hand_left": 21, "hand_right": 21}  # points, in the order of the 137

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from stream.contract import Extractor
+from stream.bundle.manifest import Extractor
 from stream.errors import UsageError
 from stream.records import Floats, Mask
 from stream.skeleton import COUNT, FACE
-from stream.window import Grid
+from stream.window.window import Grid
 from training.corpus.recording import Recording
 
 RATE, STRIDE = 25.0, 5

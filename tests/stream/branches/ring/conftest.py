@@ -11,18 +11,18 @@ import torch
 from msgspec import structs
 from torch import nn
 
-from export import golden as writing
-from export.bundle import copied
-from export.ring import Ring, bands_of
-from export.ring_graphs import RingBranch, write_branch
-from export.untrained import write_untrained
-from stream.contract import Bundle, Golden, Graph, Manifest, Mode, Steps, Window, load
-from stream.features import ImageEncoder
-from stream.golden import Inputs
+from export.bundles import golden as writing
+from export.bundles.untrained import write_untrained
+from export.bundles.write import copied
+from export.modules.ring import Ring, bands_of
+from export.modules.ring_branches import RingBranch, write_branch
+from stream.branches.full_mode import FullMode
+from stream.branches.image import ImageEncoder
+from stream.branches.ring_host import RingHost
+from stream.branches.text import Pieces
+from stream.bundle.manifest import Bundle, Golden, Graph, Manifest, Mode, Steps, Window, load
 from stream.records import Floats, Mask
-from stream.temporal.full import FullMode
-from stream.temporal.ring import RingHost
-from stream.text import Pieces
+from stream.verify.golden import Inputs
 
 SMALL = Window(poses=100, features=20)
 WIDTHS = SMALL.widths

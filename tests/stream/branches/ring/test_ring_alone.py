@@ -7,17 +7,17 @@ import onnx
 import pytest
 from onnx import helper
 
-from export.checking import check
-from export.engines import build
-from export.quantize import quantize
-from stream import gate, golden, parity
-from stream.contract import Bundle, graphs_of, load
-from stream.doctoring import speed
-from stream.engines import Machine
+from export.bundles.quantize import quantize
+from export.commands.check import check
+from export.commands.engines import build
+from stream.branches import modes
+from stream.bundle.manifest import Bundle, graphs_of, load
+from stream.cli.checks import speed
 from stream.errors import BundleError, ProviderError
-from stream.gate import Subject
-from stream.parity import Report
-from stream.temporal import modes
+from stream.inference.tensorrt_cache import Machine
+from stream.verify import bundle_parity, gate, golden
+from stream.verify.bundle_parity import Report
+from stream.verify.gate import Subject
 
 MACHINE = Machine(tensorrt="10", cuda="13", driver="580", gpu="a GPU", sm="9.0", onnxruntime="1")
 
@@ -30,7 +30,7 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_gives_its_golden_answers(alone: Bundle) -> None:
     (clip,) = golden.load(alone)
     assert clip.ring is not None
-    report = parity.check(alone)
+    report = bundle_parity.check(alone)
     assert report.passed
     names = ["image_encoder", "ring-keypoints", "ring-image", "ring-text", "ring-fusion"]
     assert [d.graph for d in report.graphs] == names
@@ -65,7 +65,7 @@ def test_without_golden_answers_of_its_ring_nothing_is_judged(
         golden.save(path, kept.inputs, kept.answers)
 
     with pytest.raises(BundleError, match="expected golden tensors of its ring mode to prove cpu with"):
-        parity.check(golden_of(alone, tmp_path / "older", older))
+        bundle_parity.check(golden_of(alone, tmp_path / "older", older))
 
 
 def test_engines_are_built_of_all_its_graphs(alone: Bundle) -> None:

@@ -9,12 +9,12 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from stream import binding, nvidia
-from stream.binding import Place
-from stream.engine import PlacedEngine
+from stream.branches import ring_host
+from stream.branches.ring_host import RingHost
 from stream.errors import ProviderError
-from stream.temporal import ring
-from stream.temporal.ring import RingHost
+from stream.inference import buffers, nvidia
+from stream.inference.buffers import Place
+from stream.inference.engine import PlacedEngine
 
 
 class Gpu:
@@ -23,7 +23,7 @@ class Gpu:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.up = self.down = self.inside = self.settled = 0
         self.fault = 0
-        real, gpu = binding._value, self
+        real, gpu = buffers._value, self
 
         def value(array: Any, device: str) -> Any:
             assert device == "cuda"
@@ -52,8 +52,8 @@ class Gpu:
                 there = {name: SimpleNamespace(value=place.value.real) for name, place in places.items()}
                 super().__init__(path, graph, there, threads=threads)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(binding, "_value", value)
-        monkeypatch.setattr(ring, "PlacedEngine", OnGpu)
+        monkeypatch.setattr(buffers, "_value", value)
+        monkeypatch.setattr(ring_host, "PlacedEngine", OnGpu)
         monkeypatch.setattr(nvidia, "copy", partial(nvidia.copy, load=lambda name: self))
         monkeypatch.setattr(nvidia, "settle", partial(nvidia.settle, load=lambda name: self))
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from stream import gate, golden, parity
-from stream.contract import Bundle
+from stream.bundle.manifest import Bundle
 from stream.errors import BundleError
+from stream.verify import bundle_parity, gate, golden
 
 GoldenOf = Callable[..., Bundle]
 
@@ -21,7 +21,7 @@ def test_both_modes_give_their_golden_answers(both: Bundle, golden_of: GoldenOf,
     assert kept.ring is not None
     assert set(kept.ring.vectors) == set(kept.answers.vectors) == {"keypoints", "image", "text"}
     assert np.abs(kept.ring.wins - kept.answers.wins).max() > 1e-4
-    report = parity.check(bundle)
+    report = bundle_parity.check(bundle)
     assert report.passed
     assert {d.graph for d in report.graphs} == {
         *("keypoints", "image", "text", "fusion", "image_encoder"),
@@ -37,7 +37,7 @@ def test_a_ring_that_says_something_else_is_named(both: Bundle, golden_of: Golde
         vectors = {**kept.ring.vectors, "image": kept.ring.vectors["image"] + 0.1}
         golden.save(path, kept.inputs, kept.answers, replace(kept.ring, vectors=vectors))
 
-    report = parity.check(golden_of(both, tmp_path / "golden", wrong))
+    report = bundle_parity.check(golden_of(both, tmp_path / "golden", wrong))
     assert not report.passed
     assert [d.graph for d in report.graphs if not d.passed][0] == "ring-image"  # noqa: RUF015
     assert "ring-image" in report.worst
@@ -53,9 +53,10 @@ def test_an_older_golden_file_still_loads_and_does_not_prove_a_ring(
     bundle = golden_of(both, tmp_path / "golden", older)
     assert golden.load(bundle)[0].ring is None
     with pytest.raises(BundleError, match="expected golden tensors of its ring mode to prove cpu with"):
-        parity.check(bundle)
+        bundle_parity.check(bundle)
     full = {"full": bundle.manifest.modes["full"]}
-    assert parity.check(structs.replace(bundle, manifest=structs.replace(bundle.manifest, modes=full))).passed
+    without_ring = structs.replace(bundle.manifest, modes=full)
+    assert bundle_parity.check(structs.replace(bundle, manifest=without_ring)).passed
 
 
 def test_a_step_of_lower_precision_is_no_reference(both: Bundle) -> None:
@@ -68,4 +69,7 @@ def test_a_step_of_lower_precision_is_no_reference(both: Bundle) -> None:
     manifest = structs.replace(both.manifest, modes={**both.manifest.modes, "ring": changed})
     assert gate.is_reference(both, "cpu")
     assert not gate.is_reference(structs.replace(both, manifest=manifest), "cpu")
-    assert parity.ring_graphs(structs.replace(both, manifest=manifest))["ring-keypoints"].precision == "fp16"
+    assert (
+        bundle_parity.ring_graphs(structs.replace(both, manifest=manifest))["ring-keypoints"].precision
+        == "fp16"
+    )

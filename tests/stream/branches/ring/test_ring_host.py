@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from export.traceable import MASKED as TRACED
-from stream.contract import RingSpec, Steps
+from export.modules.traceable import MASKED as TRACED
+from stream.branches.ring_host import RingHost
+from stream.branches.ring_memory import FADED, MASKED, Remembered
+from stream.bundle.manifest import RingSpec, Steps
 from stream.records import Floats, Mask
-from stream.temporal.remembered import FADED, MASKED, Remembered
-from stream.temporal.ring import RingHost
 
 Small = Any  # see conftest
 EQUAL = 1e-5  # relative

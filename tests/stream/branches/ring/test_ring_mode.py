@@ -12,17 +12,17 @@ import pytest
 import torch
 from msgspec import structs
 
-from stream import watching
-from stream.analyzer import Analyzer
-from stream.calibrate import calibrated
-from stream.contract import Bundle
-from stream.doctoring import speed
+from stream.branches import modes, snapshots
+from stream.branches.calibration import calibrated
+from stream.branches.ring_mode import RingMode
+from stream.bundle.manifest import Bundle
+from stream.cli import watch
+from stream.cli.checks import speed
 from stream.errors import UsageError
 from stream.records import Estimate, Floats, Frame, Portrait, Pose
+from stream.runtime.analyzer import Analyzer
 from stream.skeleton import COUNT
-from stream.temporal import modes, snapshots
-from stream.temporal.ring_mode import RingMode
-from stream.window import Window
+from stream.window.window import Window
 
 BOX = (80.0, 80.0, 200.0, 210.0)
 PICTURES = np.random.default_rng(0).integers(0, 255, (8, 240, 320, 3), dtype=np.uint8)
@@ -280,7 +280,7 @@ def test_a_cut_while_nobody_is_there_is_one_cut(both: Bundle) -> None:
     """The source says so at once, and the next portrait once more."""
 
     class Owing(MadeUp):
-        """As `stream.subject` does: a cut is told with the next portrait."""
+        """As `stream.frontend.subject` does: a cut is told with the next portrait."""
 
         def push(self, frame: Frame) -> tuple[Portrait | None, Pose | None]:
             self.owed = getattr(self, "owed", False) or frame.discontinuity
@@ -347,7 +347,7 @@ def test_a_saved_ring_goes_on_in_another_process(both: Bundle, tmp_path: Path) -
 import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
 from pathlib import Path
 from test_ring_mode import RingMode, Window, followed
-from stream.contract import load
+from stream.bundle.manifest import load
 both = load({str(both.folder)!r})
 temporal, window = RingMode(both), Window(both.manifest.window, 16)
 temporal.load(Path({str(tmp_path / "ring.npz")!r}), same_ticks=True)
@@ -481,9 +481,9 @@ def test_what_cannot_be_done_on_a_cut_is_refused(both: Bundle) -> None:
     with pytest.raises(UsageError, match="--on-cut: expected keep or reset with --mode full, found decay"):
         analyzer(both, mode="full", on_cut="decay")
     with pytest.raises(UsageError, match="--on-cut: expected keep, decay or reset, found 'drop'"):
-        watching.run(watching.Options("demo", bundle=both.folder, on_cut="drop"))
+        watch.run(watch.Options("demo", bundle=both.folder, on_cut="drop"))
     with pytest.raises(UsageError, match="--mode: expected auto, full or ring, found 'fast'"):
-        watching.run(watching.Options("demo", bundle=both.folder, mode="fast"))
+        watch.run(watch.Options("demo", bundle=both.folder, mode="fast"))
 
 
 def test_the_doctor_recommends_the_ring_at_its_own_hop(both: Bundle) -> None:

@@ -7,11 +7,11 @@ import onnx
 import pytest
 from msgspec import structs
 
-from export import quantize as module
-from export.quantize import parts, quantize
-from stream import gate, parity
-from stream.contract import Bundle, Graph, load
+from export.bundles import quantize as module
+from export.bundles.quantize import parts, quantize
+from stream.bundle.manifest import Bundle, Graph, load
 from stream.errors import UsageError
+from stream.verify import bundle_parity, gate
 
 
 def graphs(bundle: Bundle, name: str) -> list[Graph]:
@@ -22,7 +22,7 @@ def graphs(bundle: Bundle, name: str) -> list[Graph]:
 
 def loose(bundle: Bundle) -> Bundle:
     """A network as small as these is worse off in int8 than one of the true size."""
-    allowed = structs.replace(parity.USUAL["int8"], relative=0.3, cosine=0.95, confidence=0.05)
+    allowed = structs.replace(bundle_parity.USUAL["int8"], relative=0.3, cosine=0.95, confidence=0.05)
     return structs.replace(bundle, manifest=structs.replace(bundle.manifest, tolerances={"int8": allowed}))
 
 
@@ -44,7 +44,7 @@ def test_float16_reduces_every_graph_of_both_modes(proven: Bundle, tmp_path: Pat
             elements = {t.type.tensor_type.elem_type for t in (*model.graph.input, *model.graph.output)}
             assert onnx.TensorProto.FLOAT16 not in elements  # caches, phases, bias and masks come as before
     assert not gate.is_reference(found, "cpu")
-    report = parity.check(found)
+    report = bundle_parity.check(found)
     assert report.passed
     assert {d.precision for d in report.graphs} == {"fp16"}
 
@@ -62,7 +62,7 @@ def test_int8_takes_the_steps_and_leaves_readout_and_fusion(proven: Bundle, tmp_
             assert found.path(graph.file).stat().st_size < proven.path(graph.file).stat().st_size
     assert found.manifest.modes["ring"].fusion.precision == "fp32"
     assert found.manifest.modes["full"] == proven.manifest.modes["full"]
-    said = {d.graph: d for d in parity.check(found).graphs}
+    said = {d.graph: d for d in bundle_parity.check(found).graphs}
     assert said["ring-keypoints"].precision == "int8"
     assert said["ring-keypoints"].relative > 1e-4  # it ran
     assert said["keypoints"].relative < 1e-6

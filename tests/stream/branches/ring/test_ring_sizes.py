@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from export.ring import Ring, bands_of
-from export.ring_graphs import HOPS, RingBranch, step_inputs
-from stream.contract import Graph, Steps, Tensor, Window
+from export.modules.ring import Ring, bands_of
+from export.modules.ring_branches import HOPS, RingBranch, step_inputs
+from stream.branches import ring_host
+from stream.branches.ring_host import RingHost
+from stream.bundle.manifest import Graph, Steps, Tensor, Window
 from stream.records import Floats, Portrait, Pose
 from stream.skeleton import COUNT
-from stream.temporal import ring
-from stream.temporal.ring import RingHost
-from stream.window import Window as Poses
+from stream.window.window import Window as Poses
 
 BOX = (100.0, 100.0, 300.0, 320.0)
 
@@ -51,7 +51,7 @@ class Nothing:
 
 
 def test_all_rings_of_the_default_sizes_take_35_mb_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ring, "PlacedEngine", Nothing)
+    monkeypatch.setattr(ring_host, "PlacedEngine", Nothing)
 
     def host(widths: dict[str, int], span: int, step_s: float, local: int) -> RingHost:
         bands = bands_of(span, 3, local)

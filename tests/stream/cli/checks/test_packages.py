@@ -2,7 +2,7 @@
 
 import pytest
 
-from stream.doctoring.installed import duplicates, extras, tensorrt_majors
+from stream.cli.checks.packages import duplicates, extras, tensorrt_majors
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from stream.doctoring import child
-from stream.doctoring.probing import Look, look
+from stream.cli.checks import child
+from stream.cli.checks.probe import Look, look
 
 
 def instead(code: str) -> Any:
     """Runs Python code in the child's place."""
 
     def run(command: list[str], **options: Any) -> "subprocess.CompletedProcess[str]":
-        assert command[1:3] == ["-m", "stream.doctoring.child"]
+        assert command[1:3] == ["-m", "stream.cli.checks.child"]
         return subprocess.run([sys.executable, "-c", code], **options)
 
     return run

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from stream.describing.answer import ActionUnit, Answer, Verdict, parse
+from stream.describing.labellers.answer import ActionUnit, Answer, Verdict, parse
 from stream.errors import DescriptionError, DescriptionMalformed
 
 UNIT = {"code": "AU12", "name": "lip corner puller", "start_s": 3, "end_s": None, "emotion": "joy"}

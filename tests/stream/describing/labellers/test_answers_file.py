@@ -6,9 +6,9 @@ import pytest
 from gemini_server import GOOD
 
 from stream.describing import prompts
-from stream.describing.answer import Answer
-from stream.describing.answers import AnswersFile
-from stream.describing.provider import Clip, Reply, Sampling
+from stream.describing.labellers.answer import Answer
+from stream.describing.labellers.answers_file import AnswersFile
+from stream.describing.labellers.provider import Clip, Reply, Sampling
 from stream.errors import DescriptionMalformed, DescriptionRefused, UsageError
 
 PROMPT = prompts.load("cot_reflection")

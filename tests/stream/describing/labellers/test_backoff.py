@@ -2,7 +2,7 @@
 
 import pytest
 
-from stream.describing.backoff import Backoff
+from stream.describing.labellers.backoff import Backoff
 from stream.errors import DescriptionDenied, DescriptionUnavailable
 
 

@@ -12,11 +12,11 @@ from google.genai import _api_client
 from google.genai.errors import APIError
 
 from stream.describing import prompts
-from stream.describing.answer import Answer
-from stream.describing.backoff import Backoff
-from stream.describing.gemini import INLINE_BYTES, Gemini
-from stream.describing.gemini_replies import retry_after_s
-from stream.describing.provider import Clip, Meter, Reply, Sampling, gemini_address
+from stream.describing.labellers.answer import Answer
+from stream.describing.labellers.backoff import Backoff
+from stream.describing.labellers.gemini import INLINE_BYTES, Gemini
+from stream.describing.labellers.gemini_errors import retry_after_s
+from stream.describing.labellers.provider import Clip, Meter, Reply, Sampling, gemini_address
 from stream.errors import (
     DescriptionDenied,
     DescriptionMalformed,

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from stream.describing.provider import Sampling
+from stream.describing.labellers.provider import Sampling
 from stream.errors import UsageError
 
 
@@ -30,7 +30,7 @@ def test_without_the_extra_gemini_is_one_sentence():
     code = (
         "import sys\n"
         "sys.modules['google.genai'] = sys.modules['pydantic'] = None\n"
-        "from stream.describing.provider import gemini\n"
+        "from stream.describing.labellers.provider import gemini\n"
         "from stream.errors import UsageError\n"
         "try: gemini()\n"
         "except UsageError as error: print(error)\n"

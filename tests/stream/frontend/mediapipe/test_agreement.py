@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from stream import skeleton
-from stream.detector.pose import PoseDetector
-from stream.frontend import FrontEnd
-from stream.keypoints.holistic import Holistic, Landmarks
+from stream.frontend.front_end import FrontEnd
+from stream.frontend.mediapipe.holistic import Holistic, Landmarks
+from stream.frontend.mediapipe.person_detector import PoseDetector
 from stream.records import Frame
 
 PEOPLE = ("astronaut", "astronaut_close", "bus", "bus_left", "bus_middle", "zidane_left", "zidane_right")

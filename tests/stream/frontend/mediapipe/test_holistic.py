@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from stream import skeleton
-from stream.detector.pose import PoseDetector
 from stream.errors import ModelError
+from stream.frontend.mediapipe import litert
+from stream.frontend.mediapipe.holistic import Holistic
+from stream.frontend.mediapipe.person_detector import PoseDetector
 from stream.geometry import Region
-from stream.keypoints import litert
-from stream.keypoints.holistic import Holistic
 
 
 @pytest.fixture(scope="module")

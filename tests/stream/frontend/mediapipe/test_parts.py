@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.keypoints import regions
-from stream.keypoints.hands import from_hand
-from stream.keypoints.pose import next_region, refine, region_from
+from stream.frontend.mediapipe import regions
+from stream.frontend.mediapipe.hands import from_hand
+from stream.frontend.mediapipe.pose import next_region, refine, region_from
 
 
 def _points(*rows: tuple[float, float]) -> np.ndarray:

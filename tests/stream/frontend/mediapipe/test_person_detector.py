@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from stream.detector import ssd
-from stream.detector.pose import PoseDetector, views
+from stream.frontend.mediapipe import ssd
+from stream.frontend.mediapipe.person_detector import PoseDetector, views
 from stream.geometry import overlap
 
 
@@ -16,7 +16,7 @@ def detector(holistic_files: Path) -> PoseDetector:
 
 @pytest.fixture(scope="module")
 def portrait() -> np.ndarray:
-    path = Path(__file__).resolve().parents[2] / "data" / "astronaut.png"
+    path = Path(__file__).resolve().parents[3] / "data" / "astronaut.png"
     return cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from stream import skeleton
-from stream.keypoints import mapping
-from stream.keypoints.face import Face
-from stream.keypoints.hands import Hand
-from stream.keypoints.pose import Body
+from stream.frontend.mediapipe import to_openpose137
+from stream.frontend.mediapipe.face import Face
+from stream.frontend.mediapipe.hands import Hand
+from stream.frontend.mediapipe.pose import Body
 
 # MediaPipe's pose, solutions/pose.py (PoseLandmark), in order.
 POSE = [
@@ -56,7 +56,7 @@ def _face() -> Face:
 @pytest.mark.parametrize("name", [name for name in skeleton.BODY_NAMES if "small_toe" not in name])
 def test_each_body_point_comes_from_its_namesake(name: str) -> None:
     sources = MIDDLES.get(name, (RENAMED.get(name, name),) * 2)
-    pair = mapping.BODY[skeleton.BODY_NAMES.index(name)]
+    pair = to_openpose137.BODY[skeleton.BODY_NAMES.index(name)]
     assert {POSE[index] for index in pair} == set(sources)
 
 
@@ -65,7 +65,7 @@ def test_each_face_point_lies_on_the_outline_of_its_part(part: str) -> None:
     rows = [row for row, name in enumerate(skeleton.FACE_NAMES) if name.startswith(f"{part}_")]
     assert rows
     for row in rows:
-        assert set(mapping.FACE[row]) <= OUTLINES[part], skeleton.FACE_NAMES[row]
+        assert set(to_openpose137.FACE[row]) <= OUTLINES[part], skeleton.FACE_NAMES[row]
 
 
 def test_left_and_right_of_the_face_are_mirror_images_in_the_mesh() -> None:
@@ -73,17 +73,17 @@ def test_left_and_right_of_the_face_are_mirror_images_in_the_mesh() -> None:
     mesh = {33: 263, 133: 362, 61: 291, 78: 308, 70: 300, 107: 336, 127: 356, 234: 454, 48: 278}
     mesh |= {b: a for a, b in mesh.items()}
     checked = 0
-    for row, (a, b) in enumerate(mapping.FACE):
+    for row, (a, b) in enumerate(to_openpose137.FACE):
         if a == b and a in mesh:
             mirrored = skeleton.MIRROR[skeleton.FACE.start + row] - skeleton.FACE.start
-            assert mapping.FACE[mirrored] == (mesh[a], mesh[a]), skeleton.FACE_NAMES[row]
+            assert to_openpose137.FACE[mirrored] == (mesh[a], mesh[a]), skeleton.FACE_NAMES[row]
             checked += 1
     assert checked >= 14
 
 
 def test_points_arrive_where_the_tables_say() -> None:
     hand = Hand(np.full((21, 2), 500, np.float32) + np.arange(21, dtype=np.float32)[:, None], 1.0)
-    pose = mapping.to_pose(_body(), _face(), hand, None, 1000, 1000)
+    pose = to_openpose137.to_pose(_body(), _face(), hand, None, 1000, 1000)
     at = {name: float(pose.points[index, 0]) for name, index in skeleton.INDEX.items()}
     assert at["nose"] == POSE.index("nose") + 1
     assert at["neck"] == (POSE.index("left_shoulder") + POSE.index("right_shoulder")) / 2 + 1
@@ -98,13 +98,13 @@ def test_points_arrive_where_the_tables_say() -> None:
 
 
 def test_small_toes_are_never_valid() -> None:
-    pose = mapping.to_pose(_body(), _face(), None, None, 1000, 1000)
+    pose = to_openpose137.to_pose(_body(), _face(), None, None, 1000, 1000)
     invalid = {skeleton.NAMES[i] for i in np.flatnonzero(~pose.valid[: skeleton.LEFT_HAND.start])}
     assert invalid == {"left_small_toe", "right_small_toe"}
 
 
 def test_what_is_not_seen_is_zero() -> None:
-    pose = mapping.to_pose(_body(visibility=0.4), None, None, None, 1000, 1000)
+    pose = to_openpose137.to_pose(_body(visibility=0.4), None, None, None, 1000, 1000)
     assert not pose.valid.any()
     assert not pose.points.any()
 
@@ -112,14 +112,14 @@ def test_what_is_not_seen_is_zero() -> None:
 def test_a_middle_is_seen_only_if_both_its_ends_are() -> None:
     body = _body()
     body.visibility[POSE.index("left_hip")] = 0.1
-    pose = mapping.to_pose(body, None, None, None, 1000, 1000)
+    pose = to_openpose137.to_pose(body, None, None, None, 1000, 1000)
     assert not pose.valid[skeleton.INDEX["mid_hip"]]
     assert pose.valid[skeleton.INDEX["right_hip"]]
     assert pose.valid[skeleton.INDEX["neck"]]
 
 
 def test_points_outside_of_the_frame_are_invalid() -> None:
-    pose = mapping.to_pose(_body(), _face(), None, None, 20, 1000)
+    pose = to_openpose137.to_pose(_body(), _face(), None, None, 20, 1000)
     assert pose.points[pose.valid].max() < 20
     assert pose.valid[skeleton.INDEX["nose"]]
     assert not pose.valid[skeleton.INDEX["left_knee"]]

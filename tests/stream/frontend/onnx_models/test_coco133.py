@@ -3,7 +3,7 @@
 import numpy as np
 
 from stream import skeleton
-from stream.keypoints import coco133
+from stream.frontend.onnx_models import coco133
 
 _CONTOUR = [f"face_contour_{i}" for i in range(17)]
 _BROWS = [f"face_{side}_brow_{i}" for side in ("right", "left") for i in range(5)]

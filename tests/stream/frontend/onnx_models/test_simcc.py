@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.keypoints import simcc
+from stream.frontend.onnx_models import simcc
 
 
 def reference(x: np.ndarray, y: np.ndarray) -> list[tuple[float, float, float]]:

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from stream import skeleton
-from stream.contract import Graph, Tensor
+from stream.bundle.manifest import Graph, Tensor
 from stream.errors import ModelError
+from stream.frontend.onnx_models import wholebody
+from stream.frontend.onnx_models.wholebody import GROWTH, MEAN, STD, WholeBody, fitted, following
+from stream.frontend.subject import torso
 from stream.geometry import Region, affine, apply, inverse
-from stream.keypoints import wholebody
-from stream.keypoints.wholebody import GROWTH, MEAN, STD, WholeBody, fitted, following
-from stream.subject import torso
 
 W, H = 192, 256
 SHAPES = ((1, 3, H, W), ((1, 133, 2 * W), (1, 133, 2 * H)))

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from stream.cards import Card
-from stream.contract import Extractor, Graph, Tensor
-from stream.detector import yolo
-from stream.detector.yolo import Fit, YoloDetector, decode, letterboxed
+from stream.bundle.manifest import Extractor, Graph, Tensor
+from stream.bundle.model_card import Card
 from stream.errors import ModelError
+from stream.frontend.onnx_models import yolo
+from stream.frontend.onnx_models.yolo import Fit, YoloDetector, decode, letterboxed
 from stream.geometry import Region, overlap
 
 

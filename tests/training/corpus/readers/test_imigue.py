@@ -7,8 +7,8 @@ import openpyxl
 import pytest
 
 from stream.errors import UsageError
-from training.corpus import imigue
-from training.corpus.importing import bring
+from training.corpus.readers import imigue
+from training.corpus.readers.importing import bring
 from training.corpus.store import Store
 
 HEADER = (

@@ -5,8 +5,8 @@ import pytest
 
 from stream.errors import UsageError
 from stream.skeleton import BODY, FACE, INDEX
-from training.corpus import miga
-from training.corpus.importing import bring
+from training.corpus.readers import miga
+from training.corpus.readers.importing import bring
 
 TIPS = ("thumb", "index", "middle", "ring", "pinky")
 

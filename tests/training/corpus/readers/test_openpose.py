@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from stream.errors import UsageError
-from training.corpus import openpose
-from training.corpus.importing import bring
+from training.corpus.readers import openpose
+from training.corpus.readers.importing import bring
 
 SIZES = {"pose": 25, "face": 70, "hand_left": 21, "hand_right": 21}
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from stream.errors import UsageError
-from stream.window import Grid
-from training.corpus.skeletons import recording_of, steady_box
+from stream.window.window import Grid
+from training.corpus.readers.skeletons import recording_of, steady_box
 
 
 def frames_of(count: int) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""Bundles written: graphs, golden answers, other precisions."""

@@ -1,0 +1,1 @@
+"""What ``undertone-export check`` and ``engines`` do."""

@@ -1,0 +1,1 @@
+"""The branches as torch modules that can be traced."""

@@ -1,0 +1,1 @@
+"""Bundles on disk: manifest, model cards, cached model files, external data."""

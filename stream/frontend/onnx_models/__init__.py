@@ -1,0 +1,1 @@
+"""Detectors and whole-body keypoint networks from ONNX files."""

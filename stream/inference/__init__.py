@@ -1,0 +1,1 @@
+"""ONNX Runtime: sessions, device buffers, and the engines a machine built for itself."""

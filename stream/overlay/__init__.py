@@ -1,0 +1,1 @@
+"""The video with portrait, points and the confidence curve drawn into it."""

@@ -1,0 +1,1 @@
+"""Messages, their bytes on the wire, and the ZeroMQ sockets they travel through."""

@@ -1,0 +1,1 @@
+"""Proof that a provider or a changed graph still gives the golden answers."""

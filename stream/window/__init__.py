@@ -1,0 +1,1 @@
+"""The rolling buffers on the 25 Hz grid: 4000 poses, 800 features, masks."""

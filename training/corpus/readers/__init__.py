@@ -1,0 +1,1 @@
+"""Readers of corpora as they are published: iMiGUE, MiGA, OpenPose JSON."""

@@ -1,0 +1,1 @@
+"""From recordings to batches: pools, sampling, windows, augmentation."""

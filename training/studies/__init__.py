@@ -1,0 +1,1 @@
+"""Tables: cross-validation, ablations, the pseudo-label noise study."""

@@ -157,6 +157,6 @@ def test_a_missing_file_says_how_to_get_it(tmp_path: Path) -> None:
 
 
 def test_the_package_alone_loads_no_runtime() -> None:
-    code = "import sys, stream, stream.keypoints; print('ai_edge_litert' in sys.modules)"
+    code = "import sys, stream.frontend.mediapipe; print('ai_edge_litert' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

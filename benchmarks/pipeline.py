@@ -18,7 +18,7 @@ from stream.branches import modes
 from stream.bundle import manifest
 from stream.capture.capture import Capture
 from stream.capture.source import Source
-from stream.frontend.front_end import FrontEnd
+from stream.frontend.mediapipe import embedded
 from stream.runtime.analyzer import Analyzer
 from stream.runtime.telemetry import rss_mb
 
@@ -35,7 +35,7 @@ def main() -> None:
     bundle = manifest.load(manifest.demo_bundle())
     mode = modes.chosen(bundle, options.mode)
     hop = options.hop or bundle.manifest.modes[mode].hop
-    analyzer = Analyzer(bundle, FrontEnd.from_cache(2), mode=mode)
+    analyzer = Analyzer(bundle, embedded.from_cache(2), mode=mode)
     stages: dict[str, list[float]] = {}
     overhead: list[float] = []
     memory: list[float] = []

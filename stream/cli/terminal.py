@@ -11,7 +11,7 @@ from stream.bundle.manifest import Bundle
 from stream.publish.wire import Confidence, Event
 
 if TYPE_CHECKING:
-    from stream.runtime.session import Settings
+    from stream.runtime.announcer import Settings
 
 _BAR = 24
 

@@ -19,8 +19,9 @@ from stream.inference.engine import provider_name
 from stream.overlay.recorder import Recorder
 from stream.publish.publisher import Publisher
 from stream.runtime.analyzer import Analyzer
+from stream.runtime.announcer import Settings
 from stream.runtime.front_end_choice import Choice
-from stream.runtime.session import Session, Settings, live_hop
+from stream.runtime.session import Session, live_hop
 from stream.verify import gate
 
 Pace = Literal["live", "fast"]

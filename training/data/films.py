@@ -18,6 +18,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from stream.frontend.front_end import FrontEnd
+from stream.frontend.mediapipe import embedded
 from stream.records import Floats, Image
 from training.corpus.recording import Recording
 from training.extraction.following import follow
@@ -171,7 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--mixed", type=float, default=0.0, help="share whose behaviour changes once")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
-    front_end = FrontEnd.from_cache(threads=options.threads)
+    front_end = embedded.from_cache(threads=options.threads)
     profile, count, seconds = PROFILES[options.profile], options.count, options.seconds
     made = warped_recordings(
         profile, count, seconds, options.seed, front_end, mixed=options.mixed, folder=options.out

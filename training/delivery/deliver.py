@@ -32,7 +32,7 @@ from stream.bundle.manifest import (
     TextInput,
 )
 from stream.errors import ModelError
-from stream.frontend.front_end import EXTRACTOR
+from stream.frontend.mediapipe.embedded import EXTRACTOR
 from stream.verify import bundle_parity
 from stream.verify.bundle_parity import USUAL
 from stream.verify.golden import Inputs

@@ -5,14 +5,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from front_end_stand_in import StandIn
 
 from stream.branches import modes
 from stream.branches.ring_host import RingHost
 from stream.bundle import manifest
+from stream.capture.capture import Capture
 from stream.publish.wire import Confidence
 from stream.records import Frame, Portrait, Pose
 from stream.runtime.analyzer import Analyzer
-from stream.runtime.session import Session, Settings
+from stream.runtime.announcer import Settings
+from stream.runtime.session import Session
 from stream.skeleton import COUNT
 
 ROWS = 310  # more than the largest hop, and not a multiple of it
@@ -68,13 +71,10 @@ def test_it_says_the_same_after_its_caches_were_written_over_four_times(bundle: 
     assert np.linalg.norm(by_5 - by_25) <= 1e-5 * np.linalg.norm(by_25)
 
 
-class Person:
+class Person(StandIn):
     """Stands in for the front end: somebody who moves by a fixed rule, and is away for a while."""
 
-    def __init__(self) -> None:
-        self.timings_ms = {"total": 1.0}
-
-    def push(self, frame: Frame) -> tuple[Portrait | None, Pose | None]:
+    def look(self, frame: Frame) -> tuple[Portrait | None, Pose | None]:
         if 90 <= frame.index < 110:
             return None, None
         rng = np.random.default_rng(frame.index)
@@ -92,6 +92,8 @@ class Feed:
     def open(self) -> None: ...
 
     def close(self) -> None: ...
+
+    frames = Capture.frames
 
     def next(self, timeout_s: float) -> Frame | None:
         if self.given == 200:

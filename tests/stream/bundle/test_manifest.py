@@ -12,7 +12,7 @@ from stream.bundle import manifest as contract
 from stream.bundle.manifest import demo_bundle
 from stream.cli.app import app
 from stream.errors import BundleError, PublishError
-from stream.frontend.front_end import EXTRACTOR
+from stream.frontend.mediapipe.embedded import EXTRACTOR
 
 
 @pytest.fixture

@@ -5,28 +5,30 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from front_end_stand_in import StandIn
 from msgspec import structs
 
 from stream.branches.calibration import calibrated
 from stream.branches.image import crop_portrait
 from stream.bundle import manifest as contract
 from stream.records import Estimate, Frame, Portrait, Pose
-from stream.runtime.analyzer import ABSENT_AFTER_S, Analyzer
+from stream.runtime.analyzer import Analyzer
+from stream.runtime.states import ABSENT_AFTER_S
 from stream.skeleton import COUNT, GROUPS
-from stream.window.window import features_of
+from stream.window.offsets import features_of
 
 Story = Callable[[int], bool]
 
 
-class MadeUp:
+class MadeUp(StandIn):
     """Stands in for the front end: a person who moves by a fixed rule, present when the story says so."""
 
     def __init__(self, present: Story = lambda index: True) -> None:
+        super().__init__()
         self.present = present
-        self.timings_ms: dict[str, float] = {"total": 1.0}
         self.pushed = 0
 
-    def push(self, frame: Frame) -> tuple[Portrait | None, Pose | None]:
+    def look(self, frame: Frame) -> tuple[Portrait | None, Pose | None]:
         self.pushed += 1
         if not self.present(frame.index):
             return None, None
@@ -38,6 +40,7 @@ class MadeUp:
         )
 
     def reset(self) -> None:
+        super().reset()
         self.pushed = 0
 
 
@@ -52,7 +55,7 @@ def bundle() -> contract.Bundle:
 
 
 def analyzer(bundle: contract.Bundle, present: Story = lambda index: True) -> Analyzer:
-    return Analyzer(bundle, MadeUp(present))  # type: ignore[arg-type]
+    return Analyzer(bundle, MadeUp(present), mode="full")
 
 
 def same(a: Estimate, b: Estimate) -> None:
@@ -87,7 +90,7 @@ def test_stream_equals_offline(bundle: contract.Bundle) -> None:
     clip = frames(100)
     for frame in clip:
         live.observe(frame)
-    seen = [story.push(frame) for frame in clip]
+    seen = [story.look(frame) for frame in clip]
     spec, manifest = bundle.manifest.window, bundle.manifest
     present = np.array([p is not None for p, _ in seen])
     boxes = np.array([p.box if p else (0, 0, 1, 1) for p, _ in seen], np.float32)
@@ -108,8 +111,8 @@ def test_stream_equals_offline(bundle: contract.Bundle) -> None:
     assert manifest.image is not None
     features = np.zeros((1, spec.features, manifest.image.dim), np.float32)
     feature_mask = np.zeros((1, spec.features), np.bool_)
-    encoder = live._encoder
-    assert encoder is not None
+    assert live._portraits is not None
+    encoder = live._portraits.encoder
     for slot in range(20):
         tick = next((t for t in range(5 * slot, 5 * slot + 5) if present[t]), None)
         if tick is not None:
@@ -195,8 +198,8 @@ class Cutting(MadeUp):
         super().__init__()
         self.cuts = cuts
 
-    def push(self, frame: Frame) -> tuple[Portrait | None, Pose | None]:
-        portrait, pose = super().push(frame)
+    def look(self, frame: Frame) -> tuple[Portrait | None, Pose | None]:
+        portrait, pose = super().look(frame)
         assert portrait is not None
         return replace(portrait, cut=frame.index in self.cuts), pose
 
@@ -223,7 +226,7 @@ def test_missing_text_is_the_absent_vector_and_nothing_else(bundle: contract.Bun
 @pytest.mark.parametrize("kind", ["another person or shot", "another stretch of the source"])
 def test_after_a_cut_earlier_text_is_not_used(bundle: contract.Bundle, kind: str) -> None:
     by_portrait = kind == "another person or shot"
-    reading = Analyzer(bundle, Cutting(30) if by_portrait else MadeUp())  # type: ignore[arg-type]
+    reading = Analyzer(bundle, Cutting(30) if by_portrait else MadeUp(), mode="full")
     observed = [
         reading.observe(replace(frame, discontinuity=frame.index == 30 and not by_portrait))
         for frame in frames(40)
@@ -297,7 +300,7 @@ def test_flush_of_nothing(bundle: contract.Bundle) -> None:
 def test_portraits_that_wait_too_long_are_counted(
     bundle: contract.Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream.runtime.analyzer.PENDING", 3)
+    monkeypatch.setattr("stream.runtime.portrait_queue.PENDING", 3)
     slow = analyzer(bundle)
     for frame in frames(40):
         slow.observe(frame)

@@ -11,7 +11,7 @@ from stream.bundle import manifest as contract
 from stream.bundle.manifest import sha256_of
 from stream.cli.app import app
 from stream.errors import ModelError, UndertoneError, UsageError
-from stream.frontend.front_end import EXTRACTOR
+from stream.frontend.mediapipe.embedded import EXTRACTOR
 from stream.runtime.front_end_choice import Choice
 
 

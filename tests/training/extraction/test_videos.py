@@ -14,7 +14,7 @@ from stream.bundle import manifest
 from stream.capture.capture import Capture
 from stream.capture.source import Source
 from stream.errors import SourceError, UsageError
-from stream.frontend.front_end import FrontEnd
+from stream.frontend.mediapipe import embedded
 from stream.records import Portrait
 from stream.runtime.analyzer import Analyzer
 from training.corpus import labels
@@ -45,7 +45,7 @@ def encode(images: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def front_end(holistic_files):
-    return FrontEnd(holistic_files, threads=1)
+    return embedded.from_folder(holistic_files, threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_stream_equals_offline(tmp_path, holistic_files, front_end, rate):
     told = []
     recording = videos.see(clip, ANNA, front_end, encode=encode, size=126, say=told.append).recording
     bundle = manifest.load(manifest.demo_bundle())
-    live = Analyzer(bundle, FrontEnd(holistic_files, threads=1))
+    live = Analyzer(bundle, embedded.from_folder(holistic_files, threads=1), mode="full")
     with Capture(Source.parse(str(clip)), pace="fast") as capture:
         capture.open()
         while not capture.ended:

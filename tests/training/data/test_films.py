@@ -70,7 +70,7 @@ def test_films_are_kept_and_taken_up_again(tmp_path):
 
 
 def test_a_gap_says_nothing():
-    recording = next(iter(warped_recordings(DEMO, 1, 1.0, 3, StandIn())))
+    recording = next(iter(warped_recordings(DEMO, 1, 1.0, 3, MadeUp())))
     assert recording.evidence(3, 4) == pytest.approx(0.0)
     assert recording.features is None
     assert len(recording.feature_mask) == 5

@@ -81,7 +81,8 @@ def test_stream_equals_offline(tmp_path, holistic_files, front_end, rate):
         np.testing.assert_allclose(view.groups[name][-n:], groups[name], rtol=0, atol=1e-6)
         assert not view.masks[name][:-n].any()
     features, mask = feature_slots(recording, spec)
-    waiting = {w.slot: w.crop for w in live._waiting}
+    assert live._portraits is not None
+    waiting = {w.slot: w.crop for w in live._portraits._waiting}
     assert list(waiting) == np.flatnonzero(mask).tolist()
     assert len(waiting) == -(-n // 5)
     assert np.array_equal(features[mask], encode(np.stack(list(waiting.values()))))

@@ -25,7 +25,6 @@ from stream.publish.messages import (
     confidence_of,
     timestamp,
 )
-from stream.schema import schemas
 
 __all__ = [
     "BRANCHES",
@@ -42,7 +41,6 @@ __all__ = [
     "confidence_of",
     "decode",
     "encode",
-    "schemas",
     "timestamp",
     "topic_of",
 ]

@@ -12,6 +12,7 @@ import stat
 
 from stream.errors import PublishError
 
+DEFAULT_ENDPOINT = "tcp://127.0.0.1:5556"
 _TCP = re.compile(r"tcp://(?P<host>\[[^\[\]]+\]|[^\[\]:/]+):(?P<port>[0-9]{1,5}|\*)")
 
 

@@ -99,7 +99,7 @@ class Confidence(
     loss: Share | None
     branches: dict[str, Share | None]  # what each branch says for win, the others absent; null = absent
     window: WindowShares
-    age_ms: float | None  # publication − capture of the newest frame used; null before the first
+    age_ms: float | None  # publication − capture of the newest frame used; null before it and at fast pace
     mode: Mode
     provider: Name
     reason: str | None = None  # why the state is not ok
@@ -186,14 +186,15 @@ def confidence_of(
     mode: Mode,
     provider: str,
     unix_s: float,
-    now: float,
+    now: float | None,
     state: State | None = None,
     reason: str | None = None,
     branches: Iterable[str] = BRANCHES,
 ) -> Confidence:
     """The message for an estimate; ``None`` before the first one gives nulls and an empty window.
 
-    ``unix_s`` is the wall clock, ``now`` the monotonic clock that ``estimate.captured`` was read from.
+    ``unix_s`` is the wall clock, ``now`` the monotonic clock that ``estimate.captured`` was read from; None
+    where an age says nothing (fast pace).
     ``state`` (with ``reason``) replaces the estimate's: what was ok then may be stale now.
     ``branches`` are named, as null, while there is no estimate.
     """
@@ -226,7 +227,7 @@ def confidence_of(
             coverage=round(float(estimate.window.coverage), 4),
             largest_gap_s=round(float(estimate.window.largest_gap_s), 3),
         ),
-        age_ms=_rounded(_known(1000.0 * (now - estimate.captured)), 1),
+        age_ms=None if now is None else _rounded(_known(1000.0 * (now - estimate.captured)), 1),
         mode=mode,
         provider=provider,
         reason=reason if state else reason or estimate.reason,

@@ -1,5 +1,6 @@
 """What a subscriber does: decode strictly and drop what it has already seen."""
 
+import difflib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
@@ -28,7 +29,9 @@ class Subscriber:
     ) -> None:
         unknown = [topic for topic in topics if topic not in TOPICS]
         if unknown or not topics:
-            raise UsageError(f"expected topics of {', '.join(TOPICS)}, found {', '.join(unknown) or 'none'}")
+            raise UsageError(
+                f"expected topics of {', '.join(TOPICS)}, found {', '.join(unknown) or 'none'}; {_advice(unknown)}"
+            )
         self._clock = clock
         self._last: dict[str, tuple[str, int | str]] = {}  # topic → run and seq or time
         self.dropped = 0
@@ -73,6 +76,11 @@ class Subscriber:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _advice(unknown: Sequence[str]) -> str:
+    near = difflib.get_close_matches(unknown[0], TOPICS, 1) if unknown else []
+    return f"did you mean {near[0]}?" if near else "choose one of these."
 
 
 def listen(

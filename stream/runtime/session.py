@@ -237,7 +237,7 @@ class Session:
                 mode=self.settings.mode,
                 provider=self.settings.provider,
                 unix_s=time.time(),
-                now=now,
+                now=now if self.settings.pace == "live" else None,
                 state=state,
                 reason=reason,
             )

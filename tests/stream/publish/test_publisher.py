@@ -481,6 +481,11 @@ def test_the_client_refuses_an_unknown_topic(topics):
         Subscriber("tcp://127.0.0.1:5556", topics)
 
 
+def test_a_topic_that_is_nearly_one_gets_advice():
+    with pytest.raises(UsageError, match=r"found confidance; did you mean confidence\?"):
+        Subscriber("tcp://127.0.0.1:5556", ("confidance",))
+
+
 def test_listening_where_nobody_publishes_ends_in_time():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = f"tcp://127.0.0.1:{silent.getsockname()[1]}"

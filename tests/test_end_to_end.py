@@ -75,6 +75,7 @@ def test_file_to_subscriber_in_another_process(clip: Path) -> None:
     assert len(heard) == 3
     for message in heard:
         message.pop("replay", None)
+        message.pop("replay_age_s", None)
         assert message == said[message["seq"]]
         assert message["v"] == 1
     with_evidence = [m for m in said.values() if m["win"] is not None]

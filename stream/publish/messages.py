@@ -1,6 +1,7 @@
 """The messages of schema 1, field by field; ``stream/schema`` publishes them as JSON Schema.
 
-A new field is a new schema version: readers refuse what they do not know.
+Within a version only optional fields are added, left out of a message while they have no value; readers
+refuse fields that they do not know.
 """
 
 import math
@@ -105,6 +106,7 @@ class Confidence(
     reason: str | None = None  # why the state is not ok
     text_age_s: float | None = None  # from what the text speaks of to pts; present while text is
     replay: bool = False  # the last value again, for a late subscriber
+    replay_age_s: Rate | None = None  # since it was published first; present in a replay
 
 
 class Health(
@@ -139,6 +141,7 @@ class Health(
     describing: Describing | None = None  # present while a labeller is asked
     notes: Notes | None = None  # present while an operator may type
     replay: bool = False
+    replay_age_s: Rate | None = None
 
 
 class Event(
@@ -159,6 +162,7 @@ class Event(
     event: Name
     detail: dict[str, Any]  # JSON values
     replay: bool = False
+    replay_age_s: Rate | None = None
 
 
 Message = Confidence | Health | Event

@@ -7,8 +7,8 @@ from types import TracebackType
 from typing import Self
 
 from stream.errors import PublishError, UsageError
+from stream.publish.inbox import Inbox
 from stream.publish.messages import TOPICS, Confidence, Message
-from stream.publish.publisher import Inbox
 from stream.publish.wire import decode
 
 
@@ -30,7 +30,8 @@ class Subscriber:
         unknown = [topic for topic in topics if topic not in TOPICS]
         if unknown or not topics:
             raise UsageError(
-                f"expected topics of {', '.join(TOPICS)}, found {', '.join(unknown) or 'none'}; {_advice(unknown)}"
+                f"expected topics of {', '.join(TOPICS)}, found {', '.join(unknown) or 'none'}; "
+                f"{_advice(unknown)}"
             )
         self._clock = clock
         self._last: dict[str, tuple[str, int | str]] = {}  # topic → run and seq or time

@@ -16,7 +16,10 @@ from stream.publish.outbox import Item
 from stream.publish.sockets import HIGH_WATER, configure
 from stream.publish.wire import Wire, as_replay
 
-LARGEST_SUBSCRIPTION = 512  # bytes; the handshake must fit as well
+# Bytes of a subscription; the frames of a handshake must fit. A peer that sends more is cut off before this
+# thread sees it: libzmq's table of filters costs memory and time for every byte.
+LARGEST_SUBSCRIPTION = 64
+SUBSCRIPTIONS = 32  # of one peer that libzmq reads ahead
 HANDSHAKE_MS = 5000  # for a connection to show that it speaks ZeroMQ
 ROUND_S = 0.005  # that subscriptions may take between two messages
 REPLAY_S = 0.05  # least time between two replays
@@ -45,6 +48,7 @@ class Audience:
         try:
             self.socket.setsockopt(zmq.XPUB_MANUAL, 1)
             self.socket.setsockopt(zmq.SNDHWM, HIGH_WATER)
+            self.socket.setsockopt(zmq.RCVHWM, SUBSCRIPTIONS)
             self.socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_SUBSCRIPTION)
             self.socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
             configure(self.socket, address)

@@ -113,6 +113,8 @@ class Publisher:
             self._audience = audience
             self.endpoint = audience.socket.getsockopt_string(zmq.LAST_ENDPOINT)
             file = socket_file(self.endpoint)
+            if file is not None:
+                os.chmod(file[0], 0o600)  # whoever may write to a socket's file may connect
             self._bound.set()
             self._serve(audience)
         except (zmq.ZMQError, OSError) as error:

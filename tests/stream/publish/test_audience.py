@@ -159,11 +159,11 @@ def test_a_last_value_tells_its_age_and_is_never_a_stale_ok(age_s: float, state:
     clock = Clock()
     message = msgspec.structs.replace(confidence(3), state="ok")
     context = zmq.Context.instance()
-    audience = Audience(context, "inproc://audience-of-a-test", "json", clock=clock)
+    audience = Audience(context, name := f"inproc://audience-{age_s}", "json", clock=clock)
     sock = context.socket(zmq.SUB)
     try:
         audience.send([("confidence", encode(message))])
-        sock.connect("inproc://audience-of-a-test")
+        sock.connect(name)
         sock.subscribe(b"")
         assert audience.socket.poll(int(1000 * WAIT_S))
         clock.now += age_s

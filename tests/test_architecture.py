@@ -18,7 +18,8 @@ FORBIDDEN = {
 OWNERS = {
     "onnxruntime": {"stream/inference/engine.py", "stream/inference/buffers.py"},
     "zmq": {
-        f"stream/publish/{name}.py" for name in ("audience", "connections", "inbox", "publisher", "sockets")
+        f"stream/publish/{name}.py"
+        for name in ("audience", "connections", "curve", "inbox", "publisher", "sockets")
     },
     "ai_edge_litert": {"stream/frontend/mediapipe/litert.py"},
     "tokenizers": {"stream/branches/text.py"},

@@ -13,12 +13,17 @@ from stream.cli.options import InspectOptions, ListenOptions, WatchOptions, take
 
 app = typer.Typer(name="undertone", no_args_is_help=True, pretty_exceptions_enable=False)
 models_app = typer.Typer(help="Model files in the user's cache, hash-checked.", no_args_is_help=True)
+keys_app = typer.Typer(help="Keys of encrypted publishing, and who may subscribe.", no_args_is_help=True)
 
 RUN, LOOK, PREPARE = "Run", "Look", "Prepare"
 
 BundleOption = Annotated[
     Path | None,
     typer.Option("--bundle", help="Bundle directory. Default: the built-in demo bundle.", show_default=False),
+]
+FolderOption = Annotated[
+    Path | None,
+    typer.Option("--keys", help="Folder of the keys. Default: ~/.config/undertone/keys.", show_default=False),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object per line on stdout.")]
 
@@ -66,6 +71,8 @@ def listen(options: ListenOptions) -> None:
       undertone listen tcp://127.0.0.1:5556
 
       undertone listen tcp://127.0.0.1:5556 --topic health --json --count 10
+
+      undertone listen tcp://camera-room:5556 --server-key KEY
     """
     from stream.cli.listen import run
 
@@ -120,6 +127,7 @@ def doctor(json: JsonOption = False, bundle: BundleOption = None) -> None:
     run(bundle, as_json=json)
 
 
+app.add_typer(keys_app, name="keys", rich_help_panel=PREPARE)
 app.add_typer(models_app, name="models", rich_help_panel=PREPARE)
 
 
@@ -164,6 +172,49 @@ def models_verify(
     from stream.cli.model_sets import run_verify
 
     run_verify(name)
+
+
+@keys_app.command("new")
+def keys_new(folder: FolderOption = None) -> None:
+    """Make a key pair, for its owner alone, and print the public key.
+
+    Example:
+
+      undertone keys new
+    """
+    from stream.cli.keys import run_new
+
+    run_new(folder)
+
+
+@keys_app.command("show")
+def keys_show(folder: FolderOption = None) -> None:
+    """Print the public key and who may subscribe.
+
+    Example:
+
+      undertone keys show
+    """
+    from stream.cli.keys import run_show
+
+    run_show(folder)
+
+
+@keys_app.command("allow")
+def keys_allow(
+    name: Annotated[str, typer.Argument(help="Who it is: letters, digits and . @ - _.")],
+    key: Annotated[str, typer.Argument(help="Their public key: what `undertone keys show` prints there.")],
+    folder: FolderOption = None,
+) -> None:
+    """Let a subscriber in; takes effect at once. Remove the line from the file `allowed` to revoke it.
+
+    Example:
+
+      undertone keys allow studio KEY
+    """
+    from stream.cli.keys import run_allow
+
+    run_allow(name, key, folder)
 
 
 def main() -> None:

@@ -59,6 +59,7 @@ class PublishOptions:
     publish: str = DEFAULT_ENDPOINT
     wire: str = "json"
     insecure: bool = False
+    keys: Path | None = None  # None: the user's own folder, for an endpoint beyond this machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,8 @@ class ListenOptions:
     json: bool = False
     count: int | None = None
     timeout_s: float | None = None  # without a message
+    server_key: str | None = None
+    keys: Path | None = None  # None: the user's own folder
 
 
 SOURCE = "File, rtsp(s)://, rtmp(s)://, http(s)://, /dev/videoN, N, webcam, demo (built-in clip) or pattern."
@@ -151,6 +154,10 @@ HELP: dict[type, tuple[str | None, dict[str, dict[str, Any]]]] = {
             "publish": {"help": "ZeroMQ endpoint to bind: tcp://127.0.0.1:PORT or ipc:///FOLDER/NAME."},
             "wire": {"help": "Payload of the messages: json or msgpack."},
             "insecure": {"help": "Allow an endpoint beyond this machine, unencrypted."},
+            "keys": {
+                "help": "Encrypt with the keys of this folder. Default beyond this machine: those of "
+                "`undertone keys new`."
+            },
         },
     ),
     FrontEndOptions: (
@@ -202,6 +209,10 @@ HELP: dict[type, tuple[str | None, dict[str, dict[str, Any]]]] = {
             "json": _JSON,
             "count": {"min": 1, "help": "Stop after this many messages."},
             "timeout_s": {"min": 0.0, "help": "Give up after this many seconds without a message."},
+            "server_key": {
+                "help": "Public key of an encrypted publisher: what `undertone keys show` prints there."
+            },
+            "keys": {"help": "Folder of the own keys. Default: those of `undertone keys new`."},
         },
     ),
 }

@@ -90,9 +90,13 @@ class LineView:
             f"undertone: {manifest.provenance.note}\n"
         )
         if notice is not None:
-            self._err.put(f"undertone: {notice}\n")
+            self.note(notice)
         if self._typing:
             self._err.put("undertone: type descriptions below, one a line\n\n")
+
+    def note(self, what: str) -> None:
+        """One line on standard error."""
+        self._err.put(f"undertone: {what}\n")
 
     def tell(self, event: Event) -> None:
         """One line on standard error when a labeller gets into trouble, and one when it is out."""

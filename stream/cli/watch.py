@@ -12,13 +12,15 @@ from stream.bundle.manifest import Bundle
 from stream.capture.capture import Capture
 from stream.capture.source import Source
 from stream.cli.model_sets import ensure
-from stream.cli.options import PlaybackOptions, WatchOptions
+from stream.cli.options import PlaybackOptions, PublishOptions, WatchOptions
 from stream.cli.sources import resolve
 from stream.cli.terminal import LineView, say
 from stream.describing.live_text import LiveText, live_text
 from stream.errors import UsageError
 from stream.inference.engine import provider_name
 from stream.overlay.recorder import Recorder
+from stream.publish.endpoint import reaches_others
+from stream.publish.keys import Keys, default_folder, load
 from stream.publish.publisher import Publisher
 from stream.publish.wire import Wire
 from stream.runtime.analyzer import Analyzer
@@ -33,7 +35,7 @@ def run(options: WatchOptions) -> None:
     """Watch until the source ends, ``for_s`` is over or a signal comes. Raises UndertoneError."""
     source = _source(options.sources)
     pace, wire = _pace(source, options.playback), _wire(options.publish.wire)
-    overlay = _overlay(options.output.overlay)
+    overlay, keys = _overlay(options.output.overlay), _keys(options.publish)
     model = options.model
     provider_name(model.provider)
     choice = chosen(options.front_end)
@@ -50,7 +52,7 @@ def run(options: WatchOptions) -> None:
         gate.require(bundle, model.provider, say, threads=model.threads)
         choice.prove(model.provider, say, threads=model.threads)
         publisher = stack.enter_context(
-            Publisher(options.publish.publish, wire=wire, insecure=options.publish.insecure)
+            Publisher(options.publish.publish, wire=wire, insecure=options.publish.insecure, keys=keys)
         )
         analyzer = Analyzer(
             bundle,
@@ -116,6 +118,8 @@ def _play(
             on_event=view.tell,
         )
         view.measure(duration_s, fast=fast)
+        if publisher.encrypted:
+            view.note("encrypted: the keys on the allow-list may subscribe")
         view.header(settings, publisher.endpoint, analyzer.bundle, text.notice if text else None)
         if text is not None:
             text.start()
@@ -157,6 +161,15 @@ def _wire(name: str) -> Wire:
     if name not in ("json", "msgpack"):
         raise UsageError(f"--wire: expected json or msgpack, found {name!r}; choose one of these.")
     return "msgpack" if name == "msgpack" else "json"
+
+
+def _keys(options: PublishOptions) -> Keys | None:
+    """Those of the folder that was named; beyond this machine the user's own, if there are any."""
+    if options.keys is not None:
+        return load(options.keys)
+    own = default_folder()
+    wanted = reaches_others(options.publish) and not options.insecure and (own / "key").exists()
+    return load(own) if wanted else None
 
 
 def _overlay(path: Path | None) -> Path | None:

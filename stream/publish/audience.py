@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 import zmq
 
 from stream.publish.connections import Connections
+from stream.publish.keys import Keys
 from stream.publish.messages import TOPICS
 from stream.publish.outbox import Item
 from stream.publish.sockets import HIGH_WATER, configure
@@ -19,6 +20,7 @@ from stream.publish.wire import Wire, as_replay
 # Bytes of a subscription; the frames of a handshake must fit. A peer that sends more is cut off before this
 # thread sees it: libzmq's table of filters costs memory and time for every byte.
 LARGEST_SUBSCRIPTION = 64
+LARGEST_ENCRYPTED = 512  # a handshake takes 300; whoever gets beyond it is on the allow-list
 SUBSCRIPTIONS = 32  # of one peer that libzmq reads ahead
 HANDSHAKE_MS = 5000  # for a connection to show that it speaks ZeroMQ
 ROUND_S = 0.005  # that subscriptions may take between two messages
@@ -35,9 +37,10 @@ class Audience:
         address: str,
         wire: Wire,
         *,
+        keys: Keys | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Raises zmq.ZMQError where ``address`` cannot be bound."""
+        """``keys`` encrypt it. Raises zmq.ZMQError where ``address`` cannot be bound."""
         self.sent = self.replayed = 0
         self._wire, self._clock = wire, clock
         self._last: dict[str, tuple[bytes, float]] = {}  # topic → message, when it was sent
@@ -49,7 +52,13 @@ class Audience:
             self.socket.setsockopt(zmq.XPUB_MANUAL, 1)
             self.socket.setsockopt(zmq.SNDHWM, HIGH_WATER)
             self.socket.setsockopt(zmq.RCVHWM, SUBSCRIPTIONS)
-            self.socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_SUBSCRIPTION)
+            if keys is None:
+                self.socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_SUBSCRIPTION)
+            else:
+                from stream.publish import curve  # here: it brings asyncio
+
+                self.socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_ENCRYPTED)
+                curve.serve(self.socket, keys)
             self.socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
             configure(self.socket, address)
             self.socket.bind(address)

@@ -9,6 +9,7 @@ from typing import Self
 import zmq
 
 from stream.errors import MessageError, PublishError
+from stream.publish.keys import Keys
 from stream.publish.sockets import HIGH_WATER, configure
 
 LARGEST_MESSAGE = 1 << 20  # bytes that are accepted
@@ -20,7 +21,10 @@ class Inbox:
     The endpoint need not be there yet. PublishError: it is malformed.
     """
 
-    def __init__(self, endpoint: str, topics: Iterable[str]) -> None:
+    def __init__(
+        self, endpoint: str, topics: Iterable[str], *, keys: Keys | None = None, server: str | None = None
+    ) -> None:
+        """``server``: public key of an encrypted publisher, which ``keys`` must then be allowed by."""
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.SUB)
         try:
             self._socket.setsockopt(zmq.RCVHWM, HIGH_WATER)
@@ -28,6 +32,10 @@ class Inbox:
             self._socket.setsockopt(zmq.RECONNECT_IVL, 100)
             self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 2000)
             configure(self._socket, endpoint)
+            if keys is not None and server is not None:
+                from stream.publish import curve  # here: it brings asyncio
+
+                curve.connect(self._socket, keys, server)
             for topic in topics:
                 self._socket.setsockopt(zmq.SUBSCRIBE, topic.encode() + b" ")
             if not endpoint.startswith(("tcp://", "ipc://", "inproc://")):

@@ -10,16 +10,20 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import zmq
 
 from stream.errors import PublishError
 from stream.publish.audience import Audience
 from stream.publish.endpoint import bindable, refused, socket_file
+from stream.publish.keys import Keys
 from stream.publish.messages import Message
 from stream.publish.outbox import Outbox
 from stream.publish.wire import Wire, encode, topic_of
+
+if TYPE_CHECKING:
+    from stream.publish.curve import Doorkeeper
 
 LINGER_MS = 250  # at close, for the last messages; a stalled subscriber delays the exit by no more
 CLOSE_S = 5.0  # for the thread to end; a process that waits longer for its peers leaves it behind
@@ -39,12 +43,21 @@ class PublisherCounts:
 class Publisher:
     """Publishes messages on one endpoint until closed; a context manager, bound when constructed.
 
-    ``tcp://127.0.0.1:*`` (or port 0) takes a free port; ``endpoint`` tells which. Raises PublishError when
-    the endpoint is malformed, taken, or reachable from other machines without ``insecure``.
+    ``tcp://127.0.0.1:*`` (or port 0) takes a free port; ``endpoint`` tells which. ``keys`` encrypt
+    and let in whoever is on their allow-list. Raises PublishError when the endpoint is malformed, taken, or
+    reachable from other machines with neither ``keys`` nor ``insecure``.
     """
 
-    def __init__(self, endpoint: str, *, wire: Wire = "json", insecure: bool = False) -> None:
-        address = bindable(endpoint, insecure=insecure)
+    def __init__(
+        self, endpoint: str, *, wire: Wire = "json", insecure: bool = False, keys: Keys | None = None
+    ) -> None:
+        address = bindable(endpoint, insecure=insecure or keys is not None)
+        if keys is not None and not keys.allowed():
+            raise PublishError(
+                f"expected somebody in {keys.folder / 'allowed'}, found nobody who may subscribe; "
+                "run `undertone keys allow NAME KEY`."
+            )
+        self._keys = keys
         _raise_descriptor_limit()
         self._wire: Wire = wire
         self._outbox = Outbox()
@@ -79,6 +92,10 @@ class Publisher:
         if not self._outbox.put(item):
             raise PublishError(f"expected an open publisher, found {self.endpoint} closed; open a new one.")
 
+    @property
+    def encrypted(self) -> bool:
+        return self._keys is not None
+
     def counts(self) -> PublisherCounts:
         audience = self._audience
         if audience is None:
@@ -108,8 +125,13 @@ class Publisher:
         shared = address.startswith("inproc:")
         context = zmq.Context.instance() if shared else zmq.Context()
         file: tuple[str, int] | None = None
+        doorkeeper: Doorkeeper | None = None
         try:
-            audience = Audience(context, address, self._wire)
+            if self._keys is not None:
+                from stream.publish import curve  # here: it brings asyncio
+
+                doorkeeper = curve.Doorkeeper(context, self._keys)
+            audience = Audience(context, address, self._wire, keys=self._keys)
             self._audience = audience
             self.endpoint = audience.socket.getsockopt_string(zmq.LAST_ENDPOINT)
             file = socket_file(self.endpoint)
@@ -122,6 +144,8 @@ class Publisher:
         finally:
             if self._audience is not None:
                 self._audience.close(LINGER_MS)
+            if doorkeeper is not None:
+                doorkeeper.close()
             if not shared:
                 context.term()
             if file is not None and socket_file(self.endpoint) == file:  # libzmq leaves it behind

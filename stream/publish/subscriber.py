@@ -8,6 +8,7 @@ from typing import Self
 
 from stream.errors import PublishError, UsageError
 from stream.publish.inbox import Inbox
+from stream.publish.keys import Keys
 from stream.publish.messages import TOPICS, Confidence, Message
 from stream.publish.wire import decode
 
@@ -25,8 +26,11 @@ class Subscriber:
         endpoint: str,
         topics: Sequence[str] = ("confidence",),
         *,
+        keys: Keys | None = None,
+        server: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """``server``: public key of an encrypted publisher, on whose allow-list ``keys`` are."""
         unknown = [topic for topic in topics if topic not in TOPICS]
         if unknown or not topics:
             raise UsageError(
@@ -36,7 +40,7 @@ class Subscriber:
         self._clock = clock
         self._last: dict[str, tuple[str, int | str]] = {}  # topic → run and seq or time
         self.dropped = 0
-        self._inbox = Inbox(endpoint, topics)
+        self._inbox = Inbox(endpoint, topics, keys=keys, server=server)
 
     def receive(self, timeout_s: float | None = None) -> tuple[str, Message] | None:
         """The next new message, or None when ``timeout_s`` passes without one.
@@ -89,12 +93,15 @@ def listen(
     topic: str = "confidence",
     count: int | None = None,
     timeout_s: float | None = None,
+    *,
+    keys: Keys | None = None,
+    server: str | None = None,
 ) -> Iterator[Message]:
     """The messages of one topic as they come: ``count`` of them, or without end.
 
     PublishError: ``timeout_s`` passed without a message.
     """
-    with Subscriber(endpoint, (topic,)) as subscriber:
+    with Subscriber(endpoint, (topic,), keys=keys, server=server) as subscriber:
         received = 0
         while count is None or received < count:
             found = subscriber.receive(timeout_s)
@@ -102,6 +109,7 @@ def listen(
                 raise PublishError(
                     f"expected a {topic} message from {endpoint} within {timeout_s:g} s, found none; "
                     "check that `undertone watch` is publishing there"
+                    f"{'' if server is None else ' and allows the key that `undertone keys show` prints'}."
                 )
             received += 1
             yield found[1]

@@ -132,8 +132,8 @@ def _gemini(options: TextOptions, minute: Minute, newest: Newest, form: "TextFor
     try:
         from stream.describing.labellers.backoff import Backoff
         from stream.describing.labellers.gemini import Gemini
+        from stream.describing.labellers.prompts import load
         from stream.describing.labellers.provider import GEMINI_MODEL, GOOGLE, Sampling
-        from stream.describing.prompts import load
         from stream.describing.rendering import render
     except ImportError as error:
         raise UsageError(

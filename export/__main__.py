@@ -1,6 +1,5 @@
 """``undertone-export``: write, quantize and prove bundles, build engines."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +7,7 @@ import typer
 
 from export.frontends.commands import frontends
 from stream.bundle.manifest import Window, load
-from stream.errors import UndertoneError
+from stream.cli import entry
 
 app = typer.Typer(
     name="undertone-export",
@@ -29,7 +28,7 @@ app.add_typer(frontends, name="frontends")
 
 
 @app.callback()
-def root() -> None:
+def root(version: Annotated[bool, entry.version_option("undertone-export")] = False) -> None:
     """Turn trained networks into bundles and prove them equal."""
 
 
@@ -173,14 +172,8 @@ def engines(
 
 
 def main() -> None:
-    """Entry point: every expected error is one sentence on stderr and a non-zero exit."""
-    try:
-        app()
-    except UndertoneError as error:
-        typer.echo(f"undertone-export: {error}", err=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    """Entry point of ``undertone-export``."""
+    entry.run("undertone-export", app)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ Vocabulary: ``pts`` is the media clock, ``captured`` the monotonic clock, both i
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +87,3 @@ class Estimate:
     @property
     def loss(self) -> float | None:
         return None if self.win is None else 1.0 - self.win
-
-
-Detail = dict[str, Any]

@@ -75,6 +75,7 @@ def test_file_to_subscriber_in_another_process(clip: Path) -> None:
     assert len(heard) == 3
     for message in heard:
         message.pop("replay", None)
+        message.pop("replay_age_s", None)
         assert message == said[message["seq"]]
         assert message["v"] == 1
     with_evidence = [m for m in said.values() if m["win"] is not None]
@@ -87,7 +88,9 @@ def test_fast_pace_repeats_itself(clip: Path) -> None:
     def wins() -> list[float]:
         done = watch(str(clip), "--json", "--hop", "10")
         assert done.returncode == 0, done.stderr
-        return [json.loads(line)["win"] for line in done.stdout.splitlines()]
+        messages = [json.loads(line) for line in done.stdout.splitlines()]
+        assert all(message["age_ms"] is None for message in messages), "an age says nothing at fast pace"
+        return [message["win"] for message in messages]
 
     first = wins()
     assert len(first) == -(-count(clip) // 10)
@@ -201,6 +204,10 @@ def test_wrong_options_get_one_sentence(clip: Path) -> None:
     fails(watch(str(clip), "--notes", "-"), "--pace live")
     fails(undertone("watch", str(clip), "--publish", "tcp://0.0.0.0:5999"), "--insecure")
     fails(undertone("listen", "tcp://127.0.0.1:9", "--timeout", "0.3"), "0.3 s")
+    fails(undertone("listen", "--topic", "confidance"), "did you mean confidence?")
+    fails(undertone("watch", str(clip), "demo"), "expected one source, found 2")
+    fails(undertone("watch", str(clip), "--overlay", "x.avi"), ".mp4")
+    fails(undertone("models", "pull", "nope"), "found 'nope'")
 
 
 def test_a_taken_port_is_named(clip: Path) -> None:

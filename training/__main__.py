@@ -1,12 +1,11 @@
 """``undertone-training``: from a recipe to a bundle, and the built-in demo from nothing."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from stream.errors import UndertoneError
+from stream.cli import entry
 from training.cli import evaluate, label, label_made_up
 from training.cli import labels as agreement_commands
 from training.cli.corpus import app as corpus_app
@@ -67,7 +66,7 @@ SeedOption = Annotated[
 
 
 @app.callback()
-def root() -> None:
+def root(version: Annotated[bool, entry.version_option("undertone-training")] = False) -> None:
     """Train the fused model on a corpus or on made-up people, evaluate it, deliver it as a bundle."""
 
 
@@ -300,22 +299,8 @@ def _say(figures: list[dict[str, float | str]]) -> None:
 
 
 def main() -> None:
-    """Entry point: every expected error is one sentence on stderr and a non-zero exit."""
-    try:
-        app()
-    except UndertoneError as error:
-        typer.echo(f"undertone-training: {error}", err=True)
-        sys.exit(1)
-    except OSError as error:  # a file where a directory should be, a full disk, no permission
-        where, why = error.filename or "a file", error.strerror or error
-        typer.echo(
-            f"undertone-training: {where}: expected to read or write it, found: {why}; correct the path or "
-            "make room.",
-            err=True,
-        )
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    """Entry point of ``undertone-training``."""
+    entry.run("undertone-training", app)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from stream.cli.checks import packages, probe, speed
 from stream.cli.checks.finding import Finding
 from stream.errors import UndertoneError
 from stream.inference import nvidia
-from stream.publish.publisher import has_curve
+from stream.publish.sockets import has_curve
 from stream.verify import gate
 
 PACKAGES = (

@@ -6,37 +6,32 @@ from pathlib import Path
 from typing import Literal
 
 import cv2
-import msgspec
 
 from stream.branches.image import crop_portrait
 from stream.capture.capture import Capture
 from stream.capture.source import Source
-from stream.cli.terminal import say
+from stream.cli.model_sets import ensure
+from stream.cli.options import InspectOptions
+from stream.cli.sources import resolve
+from stream.cli.terminal import json_line, say
 from stream.errors import SourceError, UsageError
 from stream.overlay.writer import draw_inspection
 from stream.records import Frame, Portrait, Pose
-from stream.runtime.front_end_choice import Choice
+from stream.runtime.front_end_choice import chosen
 from stream.skeleton import COUNT, GROUPS
 
 
-def run(
-    source: str,
-    choice: Choice,
-    *,
-    at_s: float,
-    as_json: bool,
-    out: Path | None,
-    threads: int,
-    timeout_s: float,
-) -> None:
+def run(options: InspectOptions) -> None:
     """Inspect the first frame at or after ``at_s`` seconds of the source; print, and draw if asked.
 
     Raises UndertoneError for a source or models that cannot be used.
     """
-    parsed = Source.parse(source)
+    source, threads = Source.parse(resolve(options.source)), options.threads
+    choice = chosen(options.front_end)
+    ensure(choice, say, yes=options.yes)
     choice.prove("cpu", say, threads=threads)
     front_end, encode = choice.build(threads=threads), choice.encoder(threads=threads)
-    frame = _frame(parsed, at_s, timeout_s)
+    frame = _frame(source, options.at_s, options.timeout_s)
     sighting = front_end.push(frame)
     portrait, pose, timings, vector = sighting.portrait, sighting.pose, sighting.timings_ms, None
     if encode is not None and portrait is not None:
@@ -46,10 +41,10 @@ def run(
     found = report(frame, portrait, pose, timings)
     if encode is not None:
         found["image"] = None if vector is None else [round(float(value), 5) for value in vector]
-    if out is not None:
-        write_png(out, draw_inspection(frame.image, portrait, pose))
-    if as_json:
-        sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
+    if options.out is not None:
+        write_png(options.out, draw_inspection(frame.image, portrait, pose))
+    if options.json:
+        sys.stdout.write(json_line(found))
     else:
         sys.stdout.write(_sentence(found, portrait, pose) + "\n")
 
@@ -108,7 +103,7 @@ def _sentence(found: dict[str, object], portrait: Portrait | None, pose: Pose | 
     timings = found["timings_ms"]
     total = timings.get("total", 0.0) if isinstance(timings, dict) else 0.0
     if portrait is None or pose is None:
-        return f"nobody found ({total:.0f} ms)"
+        return f"no person found ({total:.0f} ms)"
     box = ", ".join(f"{side:.0f}" for side in portrait.box)
     groups = ", ".join(
         f"{name} {int(pose.valid[group].sum())} of {group.stop - group.start}"

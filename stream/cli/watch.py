@@ -2,7 +2,6 @@
 
 import signal
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -12,138 +11,178 @@ from stream.bundle import manifest
 from stream.bundle.manifest import Bundle
 from stream.capture.capture import Capture
 from stream.capture.source import Source
+from stream.cli.model_sets import ensure
+from stream.cli.options import PlaybackOptions, PublishOptions, WatchOptions
+from stream.cli.sources import resolve
 from stream.cli.terminal import LineView, say
-from stream.describing.live_text import Wishes, live_text
+from stream.describing.live_text import LiveText, live_text
 from stream.errors import UsageError
 from stream.inference.engine import provider_name
 from stream.overlay.recorder import Recorder
+from stream.publish.endpoint import reaches_others
+from stream.publish.keys import Keys, default_folder, load
 from stream.publish.publisher import Publisher
+from stream.publish.wire import Wire
 from stream.runtime.analyzer import Analyzer
 from stream.runtime.announcer import Settings
-from stream.runtime.front_end_choice import Choice
+from stream.runtime.front_end_choice import chosen
 from stream.runtime.session import Session, live_hop
 from stream.verify import gate
 
 Pace = Literal["live", "fast"]
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the user asked for; see ``undertone watch --help``."""
-
-    source: str
-    bundle: Path | None = None
-    publish: str = "tcp://127.0.0.1:5556"
-    mode: str = "auto"
-    on_cut: str = "keep"
-    pace: str | None = None
-    hop: int | None = None
-    for_s: float | None = None
-    wait: bool = False
-    json: bool = False
-    overlay: Path | None = None
-    wire: str = "json"
-    insecure: bool = False
-    provider: str = "cpu"
-    prior: float | None = None
-    threads: int = 2
-    timeout_s: float = 10.0
-    any_extractor: bool = False
-    describe: str | None = None
-    describe_model: str | None = None
-    every_s: float = 60.0
-    names: tuple[str, ...] = ()
-    notes: str | None = None
-    detector: str = "pose"
-    keypoints: str = "holistic"
-    detector_model: Path | None = None
-    keypoints_model: Path | None = None
-    image: Path | None = None
-
-
-def run(options: Options) -> None:
+def run(options: WatchOptions) -> None:
     """Watch until the source ends, ``for_s`` is over or a signal comes. Raises UndertoneError."""
-    source = Source.parse(options.source)
-    pace = _pace(source, options)
-    if options.wire not in ("json", "msgpack"):
-        raise UsageError(f"--wire: expected json or msgpack, found {options.wire!r}; choose one of these.")
-    provider_name(options.provider)
-    choice = _choice(options)
-    bundle = manifest.load(options.bundle or manifest.demo_bundle())
-    mode = modes.chosen(bundle, options.mode)
-    on_cut = modes.policy(options.on_cut, mode)
-    if not options.any_extractor:
+    source = _source(options.sources)
+    pace, wire = _pace(source, options.playback), _wire(options.publish.wire)
+    overlay, keys = _overlay(options.output.overlay), _keys(options.publish)
+    model = options.model
+    provider_name(model.provider)
+    choice = chosen(options.front_end)
+    bundle = manifest.load(model.bundle or manifest.demo_bundle())
+    mode = modes.chosen(bundle, model.mode)
+    on_cut = modes.policy(model.on_cut, mode)
+    if not model.any_extractor:
         manifest.check_extractor(bundle, choice.extractor)
-    gate.require(bundle, options.provider, say, threads=options.threads)
-    choice.prove(options.provider, say, threads=options.threads)
-    wishes = Wishes(options.describe, options.describe_model, options.every_s, options.notes, options.names)
-    text = live_text(wishes, bundle, pace)
+    text = live_text(options.text, bundle, pace)
     with ExitStack() as stack:
         if text is not None:
             stack.callback(text.close)
+        ensure(choice, say, yes=model.yes)
+        gate.require(bundle, model.provider, say, threads=model.threads)
+        choice.prove(model.provider, say, threads=model.threads)
         publisher = stack.enter_context(
-            Publisher(
-                options.publish,
-                wire="msgpack" if options.wire == "msgpack" else "json",
-                insecure=options.insecure,
-            )
+            Publisher(options.publish.publish, wire=wire, insecure=options.publish.insecure, keys=keys)
         )
         analyzer = Analyzer(
             bundle,
-            choice.build(provider=options.provider, threads=options.threads),
+            choice.build(provider=model.provider, threads=model.threads),
             mode=mode,
             on_cut=on_cut,
-            provider=options.provider,
-            prior=options.prior,
+            provider=model.provider,
+            prior=model.prior,
             encoder=_encoder(bundle, options),
         )
-        recorder = (
-            Recorder(options.overlay, pace, bundle.manifest.provenance.note) if options.overlay else None
+        settings = Settings(
+            source=source.name,
+            pace=pace,
+            hop=_hop(analyzer, bundle, pace, model.hop),
+            mode=mode,
+            provider=model.provider.upper(),
+            for_s=options.playback.for_s,
+            wait=options.playback.wait,
         )
+        recorder = None if overlay is None else Recorder(overlay, pace, bundle.manifest.provenance.note)
         if recorder is not None:
             stack.callback(recorder.close)
-        view = stack.enter_context(LineView(as_json=options.json, typing=options.notes == "-"))
+        _play(options, settings, source, analyzer, publisher, recorder, text)
+
+
+def _play(
+    options: WatchOptions,
+    settings: Settings,
+    source: Source,
+    analyzer: Analyzer,
+    publisher: Publisher,
+    recorder: Recorder | None,
+    text: LiveText | None,
+) -> None:
+    """Run one session, shown on the standard streams."""
+    timeout_s, fast = options.playback.timeout_s, settings.pace == "fast"
+    captures: list[Capture] = []  # the newest last
+
+    def capture() -> Capture:
+        captures[:] = [
+            Capture(source, pace=settings.pace, open_timeout_s=timeout_s, read_timeout_s=timeout_s)
+        ]
+        return captures[0]
+
+    def duration_s() -> float | None:
+        info = captures[0].info if captures else None
+        return None if info is None else info.duration_s
+
+    with LineView(
+        as_json=options.output.json,
+        typing=options.text.notes == "-",
+        lossless=fast,
+        on_closed=lambda: session.stop(),
+    ) as view:
         session = Session(
-            Settings(
-                source=source.name,
-                pace=pace,
-                hop=_hop(analyzer, bundle, pace, options),
-                mode=mode,
-                provider=options.provider.upper(),
-                for_s=options.for_s,
-                wait=options.wait,
-            ),
+            settings,
             analyzer,
-            lambda: Capture(
-                source, pace=pace, open_timeout_s=options.timeout_s, read_timeout_s=options.timeout_s
-            ),
+            capture,
             publisher,
             recorder=recorder,
             text=text,
             on_message=view.show,
             on_event=view.tell,
         )
-        view.header(session.settings, publisher.endpoint, bundle, text.notice if text else None)
+        view.measure(duration_s, fast=fast)
+        if publisher.encrypted:
+            view.note("encrypted: the keys on the allow-list may subscribe")
+        view.header(settings, publisher.endpoint, analyzer.bundle, text.notice if text else None)
         if text is not None:
             text.start()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: session.stop())
+        _stop_on_signals(session, view)
         session.run()
 
 
-def _choice(options: Options) -> Choice:
-    return Choice(
-        options.detector, options.keypoints, options.detector_model, options.keypoints_model, options.image
-    )
+def _stop_on_signals(session: Session, view: LineView) -> None:
+    """The first SIGINT or SIGTERM ends the run in order; the second does what it always does."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+
+    def stop(number: int, frame: object) -> None:
+        for each in numbers:
+            signal.signal(each, signal.SIG_DFL)
+        view.release()
+        session.stop()
+
+    for each in numbers:
+        signal.signal(each, stop)
 
 
-def _encoder(bundle: Bundle, options: Options) -> ImageEncoder | None:
-    if options.image is None:
+def _source(texts: list[str]) -> Source:
+    if len(texts) != 1:
+        raise UsageError(
+            f"expected one source, found {len(texts)} ({', '.join(map(repr, texts))}); "
+            "start `undertone watch` once for each, each with a --publish of its own."
+        )
+    return Source.parse(resolve(texts[0]))
+
+
+def _encoder(bundle: Bundle, options: WatchOptions) -> ImageEncoder | None:
+    image, model = options.front_end.image, options.model
+    if image is None:
         return None
-    return encoder_from(options.image, bundle, any_extractor=options.any_extractor, provider=options.provider)
+    return encoder_from(image, bundle, any_extractor=model.any_extractor, provider=model.provider)
 
 
-def _pace(source: Source, options: Options) -> Pace:
+def _wire(name: str) -> Wire:
+    if name not in ("json", "msgpack"):
+        raise UsageError(f"--wire: expected json or msgpack, found {name!r}; choose one of these.")
+    return "msgpack" if name == "msgpack" else "json"
+
+
+def _keys(options: PublishOptions) -> Keys | None:
+    """Those of the folder that was named; beyond this machine the user's own, if there are any."""
+    if options.keys is not None:
+        return load(options.keys)
+    own = default_folder()
+    wanted = reaches_others(options.publish) and not options.insecure and (own / "key").exists()
+    return load(own) if wanted else None
+
+
+def _overlay(path: Path | None) -> Path | None:
+    if path is not None and path.suffix.lower() != ".mp4":
+        raise UsageError(
+            f"--overlay {path}: expected a name that ends in .mp4, found {path.suffix or 'no ending'}; "
+            "the overlay is an MP4 file, choose such a name."
+        )
+    return path
+
+
+def _pace(source: Source, options: PlaybackOptions) -> Pace:
     if options.pace not in (None, "live", "fast"):
         raise UsageError(f"--pace: expected live or fast, found {options.pace!r}; choose one of these.")
     if options.pace == "fast" and source.live and source.kind != "pattern":
@@ -156,9 +195,9 @@ def _pace(source: Source, options: Options) -> Pace:
     return "fast" if options.pace == "fast" else "live"
 
 
-def _hop(analyzer: Analyzer, bundle: Bundle, pace: Pace, options: Options) -> int:
-    """What was asked for; else the manifest's, at live pace raised to what this machine keeps up with."""
-    if options.hop is not None:
-        return options.hop
+def _hop(analyzer: Analyzer, bundle: Bundle, pace: Pace, asked: int | None) -> int:
+    """``asked``; else the manifest's, at live pace raised to what this machine keeps up with."""
+    if asked is not None:
+        return asked
     hop = bundle.manifest.modes[analyzer.mode].hop
     return hop if pace == "fast" else live_hop(hop, analyzer.update_cost_s(), bundle.manifest.window.rate)

@@ -18,7 +18,7 @@ from stream.errors import DescriptionDenied, DescriptionRefused, DescriptionUnav
 from stream.publish.messages import Describing
 
 if TYPE_CHECKING:
-    from stream.describing.prompts import Prompt
+    from stream.describing.labellers.prompts import Prompt
 
 LEAST_S = 10.0  # of new video that is worth a question
 POLL_S = 0.5  # while there is less

@@ -5,7 +5,6 @@ nothing, late or wrongly changes nothing but what ``health`` tells of them.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stream.capture.redact import redact
@@ -13,6 +12,7 @@ from stream.describing.labeller import Asker
 from stream.describing.last_minute import FPS, HEIGHT, Minute
 from stream.describing.latest import Description, Newest
 from stream.describing.notes import Notebook
+from stream.describing.options import TextOptions
 from stream.errors import UsageError
 from stream.publish.messages import Describing, Notes
 from stream.records import Frame
@@ -24,21 +24,6 @@ PROVIDERS = ("gemini",)
 TROUBLE = ("failing", "denied")
 TIMEOUT_S = 120.0  # of one request; the next one asks about a newer minute
 PROMPT = "cot_reflection"
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the user asked for; see ``undertone watch --help``."""
-
-    describe: str | None = None  # name of a provider
-    model: str | None = None
-    every_s: float = 60.0
-    notes: str | None = None  # a path, or - for standard input
-    names: tuple[str, ...] = ()  # of people, kept out of what is told
-
-    @property
-    def any(self) -> bool:
-        return self.describe is not None or self.notes is not None
 
 
 class LiveText:
@@ -100,20 +85,20 @@ class LiveText:
                 each.close()
 
 
-def live_text(wishes: Wishes, bundle: "Bundle", pace: str) -> LiveText | None:
+def live_text(options: TextOptions, bundle: "Bundle", pace: str) -> LiveText | None:
     """What was wished for, not started yet; None for nothing.
 
     Raises UsageError, before anything has begun, for a bundle or a pace that text cannot be used with, an
     unknown provider, and where the key or the client of the provider is missing.
     """
-    if wishes.model is not None and wishes.describe is None:
+    if options.model is not None and options.describe is None:
         raise UsageError(
-            f"--describe-model {wishes.model}: expected it beside --describe, found it alone; "
+            f"--describe-model {options.model}: expected it beside --describe, found it alone; "
             "add --describe gemini."
         )
-    if not wishes.any:
+    if not options.any:
         return None
-    option = "--notes" if wishes.describe is None else "--describe"
+    option = "--notes" if options.describe is None else "--describe"
     if (reads := bundle.manifest.text) is None:
         raise UsageError(
             f"{option}: expected a bundle with a text branch, found {bundle.manifest.name} without one; "
@@ -125,30 +110,30 @@ def live_text(wishes: Wishes, bundle: "Bundle", pace: str) -> LiveText | None:
             "add --pace live."
         )
     newest = Newest()
-    notebook = None if wishes.notes is None else Notebook(wishes.notes, newest)
-    if wishes.describe is None:
+    notebook = None if options.notes is None else Notebook(options.notes, newest)
+    if options.describe is None:
         return LiveText(newest, notebook=notebook)
-    if wishes.describe not in PROVIDERS:
+    if options.describe not in PROVIDERS:
         raise UsageError(
-            f"--describe: expected one of {', '.join(PROVIDERS)}, found {wishes.describe!r}; "
+            f"--describe: expected one of {', '.join(PROVIDERS)}, found {options.describe!r}; "
             "choose one of these."
         )
     minute = Minute()
-    asker, where = _gemini(wishes, minute, newest, reads.form)
+    asker, where = _gemini(options, minute, newest, reads.form)
     notice = (
         f"the last minute of video (picture only, no sound, at most {HEIGHT} lines) will be sent to {where} "
-        f"every {wishes.every_s:g} s for a description"
+        f"every {options.every_s:g} s for a description"
     )
     return LiveText(newest, minute=minute, asker=asker, notebook=notebook, notice=notice)
 
 
-def _gemini(wishes: Wishes, minute: Minute, newest: Newest, form: "TextForm") -> tuple[Asker, str]:
+def _gemini(options: TextOptions, minute: Minute, newest: Newest, form: "TextForm") -> tuple[Asker, str]:
     """Who asks Gemini, and where the video goes. ``form``: that the text branch learnt to read."""
     try:
         from stream.describing.labellers.backoff import Backoff
         from stream.describing.labellers.gemini import Gemini
+        from stream.describing.labellers.prompts import load
         from stream.describing.labellers.provider import GEMINI_MODEL, GOOGLE, Sampling
-        from stream.describing.prompts import load
         from stream.describing.rendering import render
     except ImportError as error:
         raise UsageError(
@@ -168,8 +153,8 @@ def _gemini(wishes: Wishes, minute: Minute, newest: Newest, form: "TextForm") ->
         newest,
         provider,
         load(PROMPT),
-        Sampling(wishes.model or GEMINI_MODEL, fps=FPS),
-        lambda reply: render(reply.answer, form=form, names=wishes.names),
-        every_s=wishes.every_s,
+        Sampling(options.model or GEMINI_MODEL, fps=FPS),
+        lambda reply: render(reply.answer, form=form, names=options.names),
+        every_s=options.every_s,
     )
     return asker, "Google" if addresses == [GOOGLE] else redact(addresses[0])

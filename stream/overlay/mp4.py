@@ -1,6 +1,8 @@
 """Pictures → an H.264 file. Nothing else in ``stream`` encodes video."""
 
+import io
 import os
+import secrets
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -12,10 +14,20 @@ from stream.errors import UsageError
 from stream.records import Image
 
 TICKS = 1000  # per second of the file's clock
+FRAGMENT_S = 2.0
+# Every fragment has its own index: what is written plays, and no index of the whole grows in memory.
+_FRAGMENTED = {
+    "movflags": "frag_keyframe+delay_moov+default_base_moof",
+    "frag_duration": str(round(FRAGMENT_S * 1e6)),
+}
 
 
 class Mp4:
-    """An H.264 file without sound, under a passing name until it is whole; one thread encodes it."""
+    """An H.264 file without sound, under a temporary name beside its own until it is whole.
+
+    One thread encodes it. ``fragmented``: the temporary file plays while it grows, up to the last
+    ``FRAGMENT_S`` seconds, and also when the process is killed.
+    """
 
     def __init__(
         self,
@@ -26,6 +38,7 @@ class Mp4:
         preset: str = "veryfast",
         crf: int = 23,
         order: Literal["rgb24", "bgr24"] = "rgb24",
+        fragmented: bool = False,
     ) -> None:
         """``size`` is (width, height) in pixels. Raises UsageError where ``path`` cannot be written to."""
         import av  # here, so that a run that writes no video never loads libav into the parent
@@ -35,18 +48,25 @@ class Mp4:
         if path.is_dir():
             raise UsageError(f"{path}: expected the name of a file, found a folder; add a name to it")
         self._path, self._order = path, order
-        self._partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        self._partial = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
         self._trouble = (av.FFmpegError, OSError)
         self._frame = av.VideoFrame.from_ndarray
         self._empty, self._open = True, True
+        self._target: io.RawIOBase | None = None
         # 4:2:0 takes even sizes only.
         self._height, self._width = (-(-side // 2) * 2 for side in size[::-1])
         try:
-            self._container = av.open(str(self._partial), "w", format="mp4")
-            rate = Fraction(fps).limit_denominator(1001)
-            stream = self._container.add_stream(
-                "libx264", rate=rate, options={"preset": preset, "crf": str(crf)}
+            # Exclusively: neither a file nor a link that somebody put there is written to.
+            descriptor = os.open(self._partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            self._target = io.FileIO(descriptor, "w+b")
+            self._container = av.open(
+                self._target, "w", format="mp4", options=_FRAGMENTED if fragmented else {}
             )
+            rate = Fraction(fps).limit_denominator(1001)
+            options = {"preset": preset, "crf": str(crf)}
+            if fragmented:
+                options["g"] = str(max(1, round(fps * FRAGMENT_S)))
+            stream = self._container.add_stream("libx264", rate=rate, options=options)
             stream.width, stream.height, stream.pix_fmt = self._width, self._height, "yuv420p"
             stream.codec_context.time_base = Fraction(1, TICKS)
             stream.codec_context.thread_count = 1  # beside the networks, on few cores
@@ -68,6 +88,7 @@ class Mp4:
         self._empty = False
 
     def close(self) -> None:
+        """Finish the file and give it its name; without a picture there is none. Safe to call twice."""
         if not self._open:
             return
         self._open = False
@@ -75,6 +96,7 @@ class Mp4:
             if not self._empty:
                 self._container.mux(self._stream.encode())
             self._container.close()
+            self._close_target()
             if not self._empty:
                 self._partial.replace(self._path)
         except self._trouble as error:
@@ -82,8 +104,13 @@ class Mp4:
         finally:
             self._partial.unlink(missing_ok=True)
 
+    def _close_target(self) -> None:
+        if self._target is not None:
+            self._target.close()
+
     def _cannot(self, error: Exception) -> UsageError:
         with suppress(OSError):
+            self._close_target()
             self._partial.unlink(missing_ok=True)
         reason = getattr(error, "strerror", None) or type(error).__name__
         return UsageError(f"{self._path} cannot be written ({reason}); make room or choose another place")

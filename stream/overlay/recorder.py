@@ -1,20 +1,22 @@
-"""Writes the overlay beside the fast lane: a live frame is never late because a picture is being drawn."""
+"""Writes the overlay in a thread of its own: drawing never delays a live frame."""
 
 import queue
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Literal
 
+from stream.errors import UsageError
 from stream.overlay.writer import OverlayWriter
 from stream.records import Estimate, Frame, Portrait, Pose
 
 _Item = tuple[Frame, Portrait | None, Pose | None, Estimate | None]
 _WAITING = 8  # frames that may wait for the encoder
+CLOSE_S = 30.0  # for these and the end of the file
 
 
 class Recorder:
-    """A thread around an OverlayWriter. Pace ``fast`` waits for it, ``live`` drops and counts."""
+    """A thread around an OverlayWriter. Fast pace waits for it; live pace drops frames and counts them."""
 
     def __init__(self, path: Path, pace: Literal["live", "fast"], note: str = "") -> None:
         """``note`` is written under the curve."""
@@ -39,11 +41,20 @@ class Recorder:
             self.dropped += 1
 
     def close(self) -> None:
-        """Write what waits and finish the file. Raises what the writer raised."""
-        self._queue.put(None)
-        self._thread.join()
+        """Write what waits and finish the file.
+
+        Raises what the writer raised, and UsageError when the file takes more than ``CLOSE_S``.
+        """
+        with suppress(queue.Full):
+            self._queue.put(None, timeout=CLOSE_S)
+        self._thread.join(CLOSE_S)
         if self._failure is not None:
             raise self._failure
+        if self._thread.is_alive():
+            raise UsageError(
+                f"{self._path}: expected the overlay to be written within {CLOSE_S:g} s, found the disk not "
+                "to take it; choose another place."
+            )
 
     def _work(self) -> None:
         try:
@@ -51,7 +62,7 @@ class Recorder:
         except BaseException as error:
             self._failure = error
             while self._queue.get() is not None:
-                pass  # the fast lane may be waiting for a place; its next push raises the failure
+                pass  # the fast lane may wait for a place in the queue; its next push raises the failure
 
     def _write(self) -> None:
         with ExitStack() as stack:

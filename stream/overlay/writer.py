@@ -35,7 +35,7 @@ class OverlayWriter:
         self._tick: int | None = None  # of the newest estimate
         self._last: tuple[float, int] | None = None  # media seconds and file ticks of the newest frame
         width, height = size
-        self._file = Mp4(Path(path), (width, height + panel_height(height)), fps)
+        self._file = Mp4(Path(path), (width, height + panel_height(height)), fps, fragmented=True)
 
     def __enter__(self) -> Self:
         return self

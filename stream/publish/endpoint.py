@@ -1,6 +1,7 @@
 """Which endpoints may be bound, and one sentence for each that may not.
 
-Allowed: loopback TCP, ipc and inproc; any other TCP address only when the caller accepts it as insecure.
+Allowed: loopback TCP, ipc and inproc; any other TCP address only encrypted, or when the caller accepts it as
+insecure.
 """
 
 import errno
@@ -12,6 +13,7 @@ import stat
 
 from stream.errors import PublishError
 
+DEFAULT_ENDPOINT = "tcp://127.0.0.1:5556"
 _TCP = re.compile(r"tcp://(?P<host>\[[^\[\]]+\]|[^\[\]:/]+):(?P<port>[0-9]{1,5}|\*)")
 
 
@@ -32,11 +34,18 @@ def bindable(endpoint: str, *, insecure: bool) -> str:
     if not _is_loopback(host) and not insecure:
         raise PublishError(
             f"expected an address of this machine only, such as tcp://127.0.0.1:5556, found {endpoint!r}, "
-            "which others may reach unencrypted; use loopback or ipc://, or accept the risk with --insecure"
+            "which others may reach unencrypted; use loopback or ipc://, encrypt it with "
+            "`undertone keys new`, or accept the risk with --insecure."
         )
     if host == "localhost":
         host = "127.0.0.1"  # not whatever the name resolves to
     return f"tcp://{host}:{'*' if match['port'] == '0' else match['port']}"
+
+
+def reaches_others(endpoint: str) -> bool:
+    """Whether a well-formed endpoint is open to other machines."""
+    match = _TCP.fullmatch(endpoint)
+    return match is not None and not _is_loopback(match["host"])
 
 
 def _is_loopback(host: str) -> bool:

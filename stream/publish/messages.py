@@ -1,6 +1,7 @@
 """The messages of schema 1, field by field; ``stream/schema`` publishes them as JSON Schema.
 
-A new field is a new schema version: readers refuse what they do not know.
+Within a version only optional fields are added, left out of a message while they have no value; readers
+refuse fields that they do not know.
 """
 
 import math
@@ -99,12 +100,13 @@ class Confidence(
     loss: Share | None
     branches: dict[str, Share | None]  # what each branch says for win, the others absent; null = absent
     window: WindowShares
-    age_ms: float | None  # publication − capture of the newest frame used; null before the first
+    age_ms: float | None  # publication − capture of the newest frame used; null before it and at fast pace
     mode: Mode
     provider: Name
     reason: str | None = None  # why the state is not ok
     text_age_s: float | None = None  # from what the text speaks of to pts; present while text is
     replay: bool = False  # the last value again, for a late subscriber
+    replay_age_s: Rate | None = None  # since it was published first; present in a replay
 
 
 class Health(
@@ -139,6 +141,7 @@ class Health(
     describing: Describing | None = None  # present while a labeller is asked
     notes: Notes | None = None  # present while an operator may type
     replay: bool = False
+    replay_age_s: Rate | None = None
 
 
 class Event(
@@ -159,6 +162,7 @@ class Event(
     event: Name
     detail: dict[str, Any]  # JSON values
     replay: bool = False
+    replay_age_s: Rate | None = None
 
 
 Message = Confidence | Health | Event
@@ -186,14 +190,15 @@ def confidence_of(
     mode: Mode,
     provider: str,
     unix_s: float,
-    now: float,
+    now: float | None,
     state: State | None = None,
     reason: str | None = None,
     branches: Iterable[str] = BRANCHES,
 ) -> Confidence:
     """The message for an estimate; ``None`` before the first one gives nulls and an empty window.
 
-    ``unix_s`` is the wall clock, ``now`` the monotonic clock that ``estimate.captured`` was read from.
+    ``unix_s`` is the wall clock, ``now`` the monotonic clock that ``estimate.captured`` was read from; None
+    where an age says nothing (fast pace).
     ``state`` (with ``reason``) replaces the estimate's: what was ok then may be stale now.
     ``branches`` are named, as null, while there is no estimate.
     """
@@ -226,7 +231,7 @@ def confidence_of(
             coverage=round(float(estimate.window.coverage), 4),
             largest_gap_s=round(float(estimate.window.largest_gap_s), 3),
         ),
-        age_ms=_rounded(_known(1000.0 * (now - estimate.captured)), 1),
+        age_ms=None if now is None else _rounded(_known(1000.0 * (now - estimate.captured)), 1),
         mode=mode,
         provider=provider,
         reason=reason if state else reason or estimate.reason,

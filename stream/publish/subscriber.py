@@ -1,13 +1,15 @@
 """What a subscriber does: decode strictly and drop what it has already seen."""
 
+import difflib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
 from stream.errors import PublishError, UsageError
+from stream.publish.inbox import Inbox
+from stream.publish.keys import Keys
 from stream.publish.messages import TOPICS, Confidence, Message
-from stream.publish.publisher import Inbox
 from stream.publish.wire import decode
 
 
@@ -24,15 +26,21 @@ class Subscriber:
         endpoint: str,
         topics: Sequence[str] = ("confidence",),
         *,
+        keys: Keys | None = None,
+        server: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """``server``: public key of an encrypted publisher, on whose allow-list ``keys`` are."""
         unknown = [topic for topic in topics if topic not in TOPICS]
         if unknown or not topics:
-            raise UsageError(f"expected topics of {', '.join(TOPICS)}, found {', '.join(unknown) or 'none'}")
+            raise UsageError(
+                f"expected topics of {', '.join(TOPICS)}, found {', '.join(unknown) or 'none'}; "
+                f"{_advice(unknown)}"
+            )
         self._clock = clock
         self._last: dict[str, tuple[str, int | str]] = {}  # topic → run and seq or time
         self.dropped = 0
-        self._inbox = Inbox(endpoint, topics)
+        self._inbox = Inbox(endpoint, topics, keys=keys, server=server)
 
     def receive(self, timeout_s: float | None = None) -> tuple[str, Message] | None:
         """The next new message, or None when ``timeout_s`` passes without one.
@@ -75,17 +83,25 @@ class Subscriber:
         self.close()
 
 
+def _advice(unknown: Sequence[str]) -> str:
+    near = difflib.get_close_matches(unknown[0], TOPICS, 1) if unknown else []
+    return f"did you mean {near[0]}?" if near else "choose one of these."
+
+
 def listen(
     endpoint: str,
     topic: str = "confidence",
     count: int | None = None,
     timeout_s: float | None = None,
+    *,
+    keys: Keys | None = None,
+    server: str | None = None,
 ) -> Iterator[Message]:
     """The messages of one topic as they come: ``count`` of them, or without end.
 
     PublishError: ``timeout_s`` passed without a message.
     """
-    with Subscriber(endpoint, (topic,)) as subscriber:
+    with Subscriber(endpoint, (topic,), keys=keys, server=server) as subscriber:
         received = 0
         while count is None or received < count:
             found = subscriber.receive(timeout_s)
@@ -93,6 +109,7 @@ def listen(
                 raise PublishError(
                     f"expected a {topic} message from {endpoint} within {timeout_s:g} s, found none; "
                     "check that `undertone watch` is publishing there"
+                    f"{'' if server is None else ' and allows the key that `undertone keys show` prints'}."
                 )
             received += 1
             yield found[1]

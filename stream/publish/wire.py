@@ -25,7 +25,6 @@ from stream.publish.messages import (
     confidence_of,
     timestamp,
 )
-from stream.schema import schemas
 
 __all__ = [
     "BRANCHES",
@@ -42,13 +41,13 @@ __all__ = [
     "confidence_of",
     "decode",
     "encode",
-    "schemas",
     "timestamp",
     "topic_of",
 ]
 
 Wire = Literal["json", "msgpack"]
 
+FRESH_S = 2.0  # age at which a last value is no longer ok, as a frame's at live pace
 SUM_TOLERANCE = 1e-9  # of win + loss = 1
 DEEPEST = 16  # levels of nesting in an event's detail
 
@@ -99,9 +98,18 @@ def decode(raw: bytes) -> tuple[str, Message]:
     return topic, message
 
 
-def as_replay(raw: bytes, wire: Wire) -> bytes:
-    """The same encoded message marked as a repetition; its seq stays."""
-    return encode(msgspec.structs.replace(decode(raw)[1], replay=True), wire)
+def as_replay(raw: bytes, wire: Wire, age_s: float | None = None) -> bytes:
+    """The same encoded message marked as a repetition, with its age in seconds; its seq stays.
+
+    What was ok is stale when it is older than ``FRESH_S``.
+    """
+    _, message = decode(raw)
+    changes: dict[str, Any] = {"replay": True}
+    if age_s is not None:
+        changes["replay_age_s"] = round(max(0.0, age_s), 3)
+        if age_s > FRESH_S and not isinstance(message, Event) and message.state == "ok":
+            changes |= {"state": "stale", "reason": f"last value, {age_s:.0f} s old"}
+    return encode(msgspec.structs.replace(message, **changes), wire)
 
 
 def _dump(message: Message, wire: Wire) -> bytes:

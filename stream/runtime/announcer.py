@@ -83,7 +83,7 @@ class Announcer:
                 mode=self._settings.mode,
                 provider=self._settings.provider,
                 unix_s=time.time(),
-                now=now,
+                now=now if self._settings.pace == "live" else None,
                 state=state,
                 reason=reason,
             )

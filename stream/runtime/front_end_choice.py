@@ -1,34 +1,24 @@
 """Which networks the front end runs: the embedded ones, or models that `undertone-export frontends` wrote."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from stream.branches.image import ImageEncoder, input_of
 from stream.bundle.manifest import Extractor
 from stream.bundle.model_card import Kind, card_file, card_of
-from stream.errors import UsageError
 from stream.frontend.front_end import FrontEnd
 from stream.frontend.mediapipe import embedded
 from stream.frontend.mediapipe.embedded import EXTRACTOR
 from stream.frontend.onnx_models.wholebody import WholeBody, extractor_of
 from stream.frontend.onnx_models.yolo import YoloDetector
+from stream.frontend.options import FrontEndOptions
 from stream.verify import gate, model_parity
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """The options of the front end; raises UsageError for an unknown name or a model too few or too many."""
-
-    detector: str = "pose"
-    keypoints: str = "holistic"
-    detector_model: Path | None = None
-    keypoints_model: Path | None = None
-    image: Path | None = None
-
-    def __post_init__(self) -> None:
-        _check("detector", self.detector, "pose", "yolo", self.detector_model)
-        _check("keypoints", self.keypoints, "holistic", "wholebody", self.keypoints_model)
+class Choice(FrontEndOptions):
+    """The options of the front end, and the networks they stand for."""
 
     @property
     def extractor(self) -> Extractor:
@@ -66,17 +56,6 @@ class Choice:
         return ImageEncoder(self.image.parent, spec, provider=provider, threads=threads)
 
 
-def _check(option: str, chosen: str, embedded: str, other: str, model: Path | None) -> None:
-    if chosen not in (embedded, other):
-        raise UsageError(
-            f"--{option}: expected {embedded} or {other}, found {chosen!r}; choose one of these."
-        )
-    if chosen == other and model is None:
-        raise UsageError(
-            f"--{option} {other}: expected its file as --{option}-model, found none; give the ONNX file."
-        )
-    if chosen == embedded and model is not None:
-        raise UsageError(
-            f"--{option}-model: expected it with --{option} {other}, found --{option} {embedded}; "
-            "give both or neither."
-        )
+def chosen(options: FrontEndOptions) -> Choice:
+    """The networks that the options stand for."""
+    return Choice(**{each.name: getattr(options, each.name) for each in fields(FrontEndOptions)})

@@ -11,8 +11,8 @@ import msgspec
 from msgspec.structs import astuple
 
 from stream.describing.labellers.answer import Answer, Verdict, parse
+from stream.describing.labellers.prompts import Prompt
 from stream.describing.labellers.provider import Reply, Sampling
-from stream.describing.prompts import Prompt
 from stream.errors import DescriptionMalformed, UsageError
 from training.corpus.files import replace_with
 from training.labelling.ledger import Spent

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from stream.describing.labellers.answers_file import AnswersFile
+from stream.describing.labellers.prompts import load
 from stream.describing.labellers.provider import (
     KEYS,
     Provider,
@@ -20,7 +21,6 @@ from stream.describing.labellers.provider import (
     gemini_address,
 )
 from stream.describing.picture_only import digest
-from stream.describing.prompts import load
 from stream.describing.rendering import Form
 from stream.errors import DescriptionUnavailable, UsageError
 from training.corpus.index import listed

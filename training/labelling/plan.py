@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stream.describing.labellers.answer import Answer, Verdict
+from stream.describing.labellers.prompts import Prompt
 from stream.describing.labellers.provider import Sampling
 from stream.describing.picture_only import digest, seconds
-from stream.describing.prompts import Prompt
 from stream.errors import SourceError
 from training.extraction import videos
 from training.labelling.budget import Price

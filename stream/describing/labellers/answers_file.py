@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from stream.describing.labellers.answer import parse
+from stream.describing.labellers.prompts import Prompt
 from stream.describing.labellers.provider import Clip, Keep, Reply, Sampling, nothing
-from stream.describing.prompts import Prompt
 from stream.errors import DescriptionRefused, UsageError
 
 

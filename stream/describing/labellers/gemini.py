@@ -16,6 +16,7 @@ from google.genai.errors import ClientError
 from stream.describing.labellers.answer import parse
 from stream.describing.labellers.backoff import Backoff, Sleep
 from stream.describing.labellers.gemini_errors import GONE, said, tokens, translated
+from stream.describing.labellers.prompts import Prompt
 from stream.describing.labellers.provider import (
     FREE,
     Clip,
@@ -27,7 +28,6 @@ from stream.describing.labellers.provider import (
     gemini_key,
     nothing,
 )
-from stream.describing.prompts import Prompt
 from stream.errors import (
     DescriptionError,
     DescriptionMalformed,

@@ -13,7 +13,7 @@ from stream.errors import UsageError
 if TYPE_CHECKING:  # the extra's libraries: whoever only hands these records on does without
     from stream.describing.labellers.answer import Answer, Verdict
     from stream.describing.labellers.gemini import Gemini
-    from stream.describing.prompts import Prompt
+    from stream.describing.labellers.prompts import Prompt
 
 Resolution = Literal["low", "medium"]
 FRAME_TOKENS: dict[Resolution, int] = {"low": 64, "medium": 256}  # Gemini's documentation of media resolution

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stream.cli.terminal import LineView, line
+from stream.cli.terminal import LineView, Progress, line, printable
 from stream.publish.messages import Confidence, Event, WindowShares
 
 MESSAGE = Confidence(
@@ -56,3 +56,40 @@ def test_a_typing_operator_keeps_the_line_below(
     assert out.endswith("\x1b8\n")
     assert "\n" not in out[:-1]
     assert len(out) < 40 + 20
+
+
+def test_a_live_source_of_known_length_shows_percent_and_media_time_left() -> None:
+    progress = Progress(lambda: 200.0, fast=False, clock=lambda: 0.0)
+    assert progress.at(50.0) == " 25% · 2:30 left · "
+    assert progress.at(200.0) == "100% · 0:00 left · "
+    assert progress.at(None) == ""
+
+
+def test_at_fast_pace_the_time_left_follows_the_speed() -> None:
+    now = iter([10.0, 10.0, 15.0])
+    progress = Progress(lambda: 100.0, fast=True, clock=lambda: next(now))
+    assert progress.at(0.0) == "  0% · "  # no speed yet
+    assert progress.at(50.0) == " 50% · 0:05 left · "
+
+
+def test_a_source_of_unknown_length_shows_nothing() -> None:
+    assert Progress(lambda: None, fast=True).at(3.0) == ""
+
+
+def test_a_terminal_shows_how_far_a_file_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    with LineView(as_json=False) as view:
+        view.measure(lambda: 153.0, fast=False)
+        view.show(MESSAGE)
+    assert capsys.readouterr().out.startswith("\r\x1b[2K 50% · 1:16 left · 01:16.5")
+
+
+def test_a_publishers_text_cannot_steer_the_terminal() -> None:
+    hostile = Confidence(
+        **{name: getattr(MESSAGE, name) for name in MESSAGE.__struct_fields__}
+        | {"reason": "\x1b]0;owned\x07\x9b2J\r\n\u202e", "branches": {"\x1b[31m": 0.5}, "state": "degraded"}
+    )
+    assert line(hostile).isprintable()
+    assert printable("a\x1bb\nc") == "a?b?c"

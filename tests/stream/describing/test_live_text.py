@@ -18,7 +18,8 @@ import pytest
 from gemini_server import GOOD, NEVER, Fault, GeminiServer
 
 from stream.bundle import manifest as contract
-from stream.describing.live_text import LiveText, Wishes, live_text
+from stream.describing.live_text import LiveText, live_text
+from stream.describing.options import TextOptions
 from stream.errors import UsageError
 from stream.records import Frame
 
@@ -40,7 +41,7 @@ def bundle() -> contract.Bundle:
 @pytest.fixture
 def asked(gemini_server: GeminiServer, bundle: contract.Bundle) -> Iterator[LiveText]:
     """A labeller behind the real client, asked as often as there is something new."""
-    text = live_text(Wishes(describe="gemini", every_s=0.2), bundle, "live")
+    text = live_text(TextOptions(describe="gemini", every_s=0.2), bundle, "live")
     assert text is not None
     yield text
     text.close()
@@ -76,9 +77,9 @@ def test_the_last_minute_becomes_text(asked: LiveText, gemini_server: GeminiServ
     assert not gemini_server.of("start"), "nothing is left with the service"
 
 
-def answer(wishes: Wishes, bundle: contract.Bundle) -> str:
+def answer(options: TextOptions, bundle: contract.Bundle) -> str:
     """What the labeller's one answer becomes for the text branch."""
-    text = live_text(wishes, bundle, "live")
+    text = live_text(options, bundle, "live")
     assert text is not None
     text.start()
     try:
@@ -97,8 +98,8 @@ def test_text_has_the_form_that_the_bundle_learnt_to_read(
 ) -> None:
     reads = msgspec.structs.replace(bundle.manifest.text, form=form)
     learnt = msgspec.structs.replace(bundle.manifest, text=reads)
-    wishes = Wishes(describe="gemini", every_s=0.2)
-    assert ("win 70" in answer(wishes, msgspec.structs.replace(bundle, manifest=learnt))) is told
+    options = TextOptions(describe="gemini", every_s=0.2)
+    assert ("win 70" in answer(options, msgspec.structs.replace(bundle, manifest=learnt))) is told
 
 
 def test_names_that_were_given_stay_out_of_the_text(
@@ -106,7 +107,7 @@ def test_names_that_were_given_stay_out_of_the_text(
 ) -> None:
     said_of_her = {**GOOD, "evidence_loss": ["Ada Example lowers her brow", "Example looks away"]}
     gemini_server.answer = lambda asked: json.dumps(said_of_her)
-    said = answer(Wishes(describe="gemini", every_s=0.2, names=("Ada Example",)), bundle)
+    said = answer(TextOptions(describe="gemini", every_s=0.2, names=("Ada Example",)), bundle)
     assert "lowers her brow" in said
     assert "Ada" not in said
     assert "Example" not in said
@@ -150,32 +151,34 @@ def without_text(bundle: contract.Bundle) -> contract.Bundle:
     return msgspec.structs.replace(bundle, manifest=msgspec.structs.replace(manifest, modes=modes, text=None))
 
 
-@pytest.mark.parametrize("wishes", [Wishes(describe="gemini"), Wishes(notes="-")])
-def test_a_bundle_without_text_branch_is_refused(bundle: contract.Bundle, wishes: Wishes) -> None:
+@pytest.mark.parametrize("options", [TextOptions(describe="gemini"), TextOptions(notes="-")])
+def test_a_bundle_without_text_branch_is_refused(bundle: contract.Bundle, options: TextOptions) -> None:
     with pytest.raises(UsageError, match="expected a bundle with a text branch, found demo without one"):
-        live_text(wishes, without_text(bundle), "live")
+        live_text(options, without_text(bundle), "live")
 
 
-@pytest.mark.parametrize("wishes", [Wishes(describe="gemini"), Wishes(notes="-")])
-def test_a_file_that_is_read_as_fast_as_it_goes_is_refused(bundle: contract.Bundle, wishes: Wishes) -> None:
+@pytest.mark.parametrize("options", [TextOptions(describe="gemini"), TextOptions(notes="-")])
+def test_a_file_that_is_read_as_fast_as_it_goes_is_refused(
+    bundle: contract.Bundle, options: TextOptions
+) -> None:
     with pytest.raises(UsageError, match="expected --pace live, found fast"):
-        live_text(wishes, bundle, "fast")
+        live_text(options, bundle, "fast")
 
 
 def test_what_cannot_be_asked_is_refused_before_it_begins(
     bundle: contract.Bundle, gemini_server: GeminiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(UsageError, match="expected one of gemini, found 'oracle'"):
-        live_text(Wishes(describe="oracle"), bundle, "live")
+        live_text(TextOptions(describe="oracle"), bundle, "live")
     with pytest.raises(UsageError, match="expected it beside --describe"):
-        live_text(Wishes(model="gemini-x", notes="-"), bundle, "live")
+        live_text(TextOptions(model="gemini-x", notes="-"), bundle, "live")
     monkeypatch.delenv("GOOGLE_API_KEY")
     with pytest.raises(UsageError, match="GOOGLE_API_KEY or GEMINI_API_KEY, found none"):
-        live_text(Wishes(describe="gemini"), bundle, "live")
+        live_text(TextOptions(describe="gemini"), bundle, "live")
     monkeypatch.setitem(sys.modules, "stream.describing.labellers.gemini", None)
     with pytest.raises(UsageError, match="its extra `gemini`"):
-        live_text(Wishes(describe="gemini"), bundle, "live")
-    assert live_text(Wishes(), bundle, "fast") is None
+        live_text(TextOptions(describe="gemini"), bundle, "live")
+    assert live_text(TextOptions(), bundle, "fast") is None
 
 
 def watch(*arguments: str, temporary: Path) -> "subprocess.Popen[str]":

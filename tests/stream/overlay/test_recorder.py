@@ -55,3 +55,25 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         recorder.close()
     with pytest.raises(UsageError, match="nowhere"):
         recorder.close()
+
+
+def test_closing_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    release = threading.Event()
+
+    class Stuck:
+        def __init__(self, *_: object, **__: object) -> None: ...
+        def __enter__(self) -> "Stuck":
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+        def push(self, *_: object) -> None:
+            release.wait(60)
+
+    monkeypatch.setattr("stream.overlay.recorder.OverlayWriter", Stuck)
+    monkeypatch.setattr("stream.overlay.recorder.CLOSE_S", 0.2)
+    recorder = Recorder(tmp_path / "out.mp4", "live")
+    for index in range(50):
+        recorder.push(frame(index), None, None, None)
+    with pytest.raises(UsageError, match="expected the overlay to be written within"):
+        recorder.close()
+    release.set()

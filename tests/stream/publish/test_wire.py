@@ -347,6 +347,12 @@ def test_the_publisher_may_overrule_an_old_state():
     assert (message.state, message.reason) == ("stale", None)
 
 
+def test_an_age_that_says_nothing_is_null():
+    message = confidence_of(ESTIMATE, **WHERE | {"now": None})
+    assert (message.pts, message.age_ms) == (16.48, None)
+    assert decode(encode(message)) == ("confidence", message)
+
+
 def test_before_the_first_estimate_everything_is_null():
     message = confidence_of(None, **WHERE)
     assert (message.pts, message.age_ms, message.win, message.loss) == (None, None, None, None)

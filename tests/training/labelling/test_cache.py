@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from gemini_server import GOOD
 
-from stream.describing import prompts
+from stream.describing.labellers import prompts
 from stream.describing.labellers.answer import Answer
 from stream.describing.labellers.provider import Reply, Sampling
 from stream.errors import UsageError

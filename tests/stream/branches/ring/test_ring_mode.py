@@ -20,6 +20,7 @@ from stream.branches.ring_mode import RingMode
 from stream.bundle.manifest import Bundle
 from stream.cli import watch
 from stream.cli.checks import speed
+from stream.cli.options import ModelOptions, WatchOptions
 from stream.errors import UsageError
 from stream.records import Estimate, Floats, Frame, Portrait, Pose
 from stream.runtime.analyzer import Analyzer
@@ -481,9 +482,9 @@ def test_what_cannot_be_done_on_a_cut_is_refused(both: Bundle) -> None:
     with pytest.raises(UsageError, match="--on-cut: expected keep or reset with --mode full, found decay"):
         analyzer(both, mode="full", on_cut="decay")
     with pytest.raises(UsageError, match="--on-cut: expected keep, decay or reset, found 'drop'"):
-        watch.run(watch.Options("demo", bundle=both.folder, on_cut="drop"))
+        watch.run(WatchOptions(["demo"], model=ModelOptions(bundle=both.folder, on_cut="drop")))
     with pytest.raises(UsageError, match="--mode: expected auto, full or ring, found 'fast'"):
-        watch.run(watch.Options("demo", bundle=both.folder, mode="fast"))
+        watch.run(WatchOptions(["demo"], model=ModelOptions(bundle=both.folder, mode="fast")))
 
 
 def test_the_doctor_recommends_the_ring_at_its_own_hop(both: Bundle) -> None:

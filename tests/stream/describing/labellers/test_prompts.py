@@ -5,7 +5,7 @@ import re
 import pytest
 
 from stream.describing.labellers.answer import Answer, Verdict
-from stream.describing.prompts import PLACE, PROMPTS, load, read_rules
+from stream.describing.labellers.prompts import PLACE, PROMPTS, load, read_rules
 from stream.errors import UsageError
 
 RULES = '[[rules]]\nrule = "Yawning says nothing."\nreason = "It is late."\n'

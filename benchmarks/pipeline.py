@@ -15,7 +15,7 @@ import time
 import record
 
 from stream.branches import modes
-from stream.bundle import manifest
+from stream.bundle.load import Bundle, demo_bundle
 from stream.capture.capture import Capture
 from stream.capture.source import Source
 from stream.frontend.mediapipe import embedded
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--hop", type=int)
     options = parser.parse_args()
     source = Source.parse(options.source)
-    bundle = manifest.load(manifest.demo_bundle())
+    bundle = Bundle.load(demo_bundle())
     mode = modes.chosen(bundle, options.mode)
     hop = options.hop or bundle.manifest.modes[mode].hop
     analyzer = Analyzer(bundle, embedded.from_cache(2), mode=mode)

@@ -12,7 +12,8 @@ from stream.branches.full_mode import FullMode
 from stream.branches.image import ImageEncoder, crop_portrait
 from stream.branches.ring_mode import RingMode
 from stream.branches.text import TextReader
-from stream.bundle.manifest import Bundle, Golden, Manifest
+from stream.bundle.load import Bundle
+from stream.bundle.manifest import Golden, Manifest
 from stream.capture.capture import Capture
 from stream.capture.source import Source
 from stream.errors import SourceError

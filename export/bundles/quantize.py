@@ -18,7 +18,8 @@ from msgspec import structs
 from export.bundles.write import copied
 from export.lowering import precision as baked
 from stream.branches.image import crop_portrait, normalised
-from stream.bundle.manifest import Bundle, Graph, Manifest, graphs_of
+from stream.bundle.load import Bundle
+from stream.bundle.manifest import Graph, Manifest, graphs_of
 from stream.capture.capture import Capture
 from stream.capture.source import Source
 from stream.errors import BundleError, ModelError, SourceError, UsageError

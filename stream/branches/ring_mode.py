@@ -14,7 +14,7 @@ from stream.branches import snapshots
 from stream.branches.full_mode import FullMode, Runner
 from stream.branches.ring_host import RingHost
 from stream.branches.text import Pieces
-from stream.bundle.manifest import Bundle
+from stream.bundle.load import Bundle
 from stream.errors import UsageError
 from stream.records import Floats
 from stream.window.window import Window, WindowView

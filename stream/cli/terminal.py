@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from stream.bundle.manifest import Bundle
+from stream.bundle.load import Bundle
 from stream.cli.outlet import Outlet
 from stream.publish.messages import Confidence, Event
 

@@ -12,7 +12,8 @@ from stream.branches import modes
 from stream.branches.calibration import calibrated
 from stream.branches.image import ImageEncoder
 from stream.branches.text import TextReader
-from stream.bundle.manifest import BRANCHES, Bundle
+from stream.bundle.load import Bundle
+from stream.bundle.manifest import BRANCHES
 from stream.bundle.manifest import Window as WindowSpec
 from stream.frontend.front_end import Sighting
 from stream.frontend.mediapipe import embedded

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.branches.text import Pieces
-from stream.bundle.manifest import Bundle
+from stream.bundle.load import Bundle
 from stream.bundle.manifest import Window as WindowSpec
 from stream.errors import BundleError
 from stream.records import Floats, Image, Mask, Portrait, Pose

@@ -19,8 +19,8 @@ from export.lowering.module_parity import Case, Report
 from export.modules.branches import Portrait
 from export.modules.ring_branches import RingBranch, write_ring
 from stream.branches.full_mode import FullMode
+from stream.bundle.load import Bundle
 from stream.bundle.manifest import (
-    Bundle,
     Calibration,
     Extractor,
     Golden,

@@ -5,7 +5,8 @@ import time
 import numpy as np
 
 from stream.branches import modes
-from stream.bundle.manifest import Bundle, Record
+from stream.bundle.load import Bundle
+from stream.bundle.manifest import Record
 from stream.capture.capture import Capture
 from stream.capture.source import Source
 from stream.frontend.mediapipe import embedded

@@ -10,7 +10,7 @@ import pytest
 from export.bundles.untrained import write_untrained
 from export.frontends.wholebody import export_wholebody
 from stream.branches.image import encoder_from
-from stream.bundle import manifest
+from stream.bundle.load import Bundle
 from stream.bundle.manifest import Window
 from stream.errors import BundleError
 from stream.frontend.detection import Detection
@@ -47,7 +47,7 @@ def test_a_film_through_the_exported_models(yolo11x, dinov2_base, rtmw, tmp_path
     encoder, _ = dinov2_base
     window = Window(poses=30, features=6)
     small = write_untrained(tmp_path / "b", window, dim=16, features=768, size=28, text=False)
-    loaded = manifest.load(small)
+    loaded = Bundle.load(small)
     with pytest.raises(BundleError, match="portraits of side 28"):
         encoder_from(encoder, loaded)
     loaded = resized(loaded, 518)

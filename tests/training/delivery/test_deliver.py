@@ -8,7 +8,8 @@ from msgspec import structs
 from export.commands.smoke import inspect
 from export.lowering.module_parity import session
 from stream.branches.calibration import calibrated
-from stream.bundle.manifest import Extractor, check_extractor, key_of, load
+from stream.bundle.load import check_extractor, load
+from stream.bundle.manifest import Extractor, key_of
 from stream.errors import BundleError, ModelError
 from stream.frontend.mediapipe.embedded import EXTRACTOR
 from stream.verify import bundle_parity, golden

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from stream.branches.image import crop_portrait
-from stream.bundle import manifest
+from stream.bundle.load import Bundle, demo_bundle
 from stream.capture.capture import Capture
 from stream.capture.source import Source
 from stream.errors import SourceError, UsageError
@@ -63,7 +63,7 @@ def test_stream_equals_offline(tmp_path, holistic_files, front_end, rate):
     clip = reencoded(tmp_path / "a.mp4", rate, 3 * rate)
     told = []
     recording = videos.see(clip, ANNA, front_end, encode=encode, size=126, say=told.append).recording
-    bundle = manifest.load(manifest.demo_bundle())
+    bundle = Bundle.load(demo_bundle())
     live = Analyzer(bundle, embedded.from_folder(holistic_files, threads=1), mode="full")
     with Capture(Source.parse(str(clip)), pace="fast") as capture:
         capture.open()

@@ -14,7 +14,8 @@ from msgspec import structs
 from onnx import numpy_helper
 
 from stream.branches.calibration import calibrated
-from stream.bundle.manifest import BRANCHES, Window, demo_bundle, key_of, load
+from stream.bundle.load import demo_bundle, load
+from stream.bundle.manifest import BRANCHES, Window, key_of
 from stream.inference.engine import Engine
 from stream.records import Frame, Portrait, Pose
 from stream.runtime.analyzer import Analyzer

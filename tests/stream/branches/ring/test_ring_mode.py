@@ -17,7 +17,7 @@ from msgspec import structs
 from stream.branches import modes, snapshots
 from stream.branches.calibration import calibrated
 from stream.branches.ring_mode import RingMode
-from stream.bundle.manifest import Bundle
+from stream.bundle.load import Bundle
 from stream.cli import watch
 from stream.cli.checks import speed
 from stream.cli.options import ModelOptions, WatchOptions
@@ -348,7 +348,7 @@ def test_a_saved_ring_goes_on_in_another_process(both: Bundle, tmp_path: Path) -
 import sys; sys.path[:0] = {[str(Path(__file__).parent), str(Path(__file__).parents[3])]!r}
 from pathlib import Path
 from test_ring_mode import RingMode, Window, followed
-from stream.bundle.manifest import load
+from stream.bundle.load import load
 both = load({str(both.folder)!r})
 temporal, window = RingMode(both), Window(both.manifest.window, 16)
 temporal.load(Path({str(tmp_path / "ring.npz")!r}), same_ticks=True)

@@ -181,7 +181,7 @@ HELP: dict[type, tuple[str | None, dict[str, dict[str, Any]]]] = {
             "every_s": {"min": 10.0, "help": "Seconds between two requests."},
             "notes": {
                 "help": "Descriptions typed by a person, one a line: a file that is followed, or - for "
-                "standard input. A single dash takes the last one back."
+                "standard input. A single dash withdraws them."
             },
             "names": {
                 "flag": "--name",

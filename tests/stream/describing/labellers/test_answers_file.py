@@ -5,7 +5,7 @@ import json
 import pytest
 from gemini_server import GOOD
 
-from stream.describing import prompts
+from stream.describing.labellers import prompts
 from stream.describing.labellers.answer import Answer
 from stream.describing.labellers.answers_file import AnswersFile
 from stream.describing.labellers.provider import Clip, Reply, Sampling

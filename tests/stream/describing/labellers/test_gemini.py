@@ -11,7 +11,7 @@ from gemini_server import GOOD, KEY, NEVER, RPC, Fault, response
 from google.genai import _api_client
 from google.genai.errors import APIError
 
-from stream.describing import prompts
+from stream.describing.labellers import prompts
 from stream.describing.labellers.answer import Answer
 from stream.describing.labellers.backoff import Backoff
 from stream.describing.labellers.gemini import INLINE_BYTES, Gemini

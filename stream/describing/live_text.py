@@ -88,8 +88,8 @@ class LiveText:
 def live_text(options: TextOptions, bundle: "Bundle", pace: str) -> LiveText | None:
     """What the options ask for, not started yet; None where they ask for nothing.
 
-    Raises UsageError for a bundle or a pace that text cannot be used with, for an unknown labeller, and when its
-    key or client is missing.
+    Raises UsageError for a bundle or a pace that text cannot be used with, for an unknown labeller, and when
+    its key or client is missing.
     """
     if options.model is not None and options.describe is None:
         raise UsageError(
@@ -128,7 +128,7 @@ def live_text(options: TextOptions, bundle: "Bundle", pace: str) -> LiveText | N
 
 
 def _gemini(options: TextOptions, minute: Minute, newest: Newest, form: "TextForm") -> tuple[Asker, str]:
-    """The thread that asks Gemini, and where it sends video. ``form`` of text: the branch was trained on it."""
+    """The thread that asks Gemini, and where it sends video. ``form``: of the branch's texts."""
     try:
         from stream.describing.labellers.backoff import Backoff
         from stream.describing.labellers.gemini import Gemini

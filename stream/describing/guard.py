@@ -139,7 +139,7 @@ VARIANTS = {
     "l": "lł",
     "o": "oø",
     "t": "tŧ",
-}  # letters that do not decompose into a base and an accent
+}
 
 
 def guarded(text: str, names: Collection[str] = ()) -> str:

@@ -106,7 +106,7 @@ def translated(key: str) -> Iterator[None]:
         ) from None
     except (KeyError, TypeError, ValueError) as error:  # raised inside the client by unexpected replies
         raise DescriptionUnavailable(
-            f"gemini: expected a reply in its documented form, found another ({type(error).__name__} in "
+            f"gemini: expected a reply in its own form, found another ({type(error).__name__} in "
             "the client); check the address or try again later."
         ) from None
 

@@ -1,4 +1,4 @@
-"""What a subscriber does: decode strictly and drop what it has already seen."""
+"""A subscriber: decodes strictly and drops repetitions."""
 
 import difflib
 import time
@@ -16,9 +16,9 @@ from stream.publish.wire import decode
 class Subscriber:
     """Receives messages of some topics from one endpoint, each once; for one thread; a context manager.
 
-    A confidence whose ``seq`` is not above the last of its run is dropped, and so is a health or event that
-    was seen before it was repeated (no ``seq``: its ``time`` decides). ``dropped`` counts them; a new run
-    starts afresh.
+    A confidence whose ``seq`` does not exceed the last one of its run is dropped, and so is a replayed health
+    or event that was received before (by its ``time``: they have no ``seq``). ``dropped`` counts them; a new
+    run starts from scratch.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Subscriber:
     def receive(self, timeout_s: float | None = None) -> tuple[str, Message] | None:
         """The next new message, or None when ``timeout_s`` passes without one.
 
-        MessageError: bytes that are no message of schema 1; the next call goes on behind them.
+        MessageError: bytes that are no message of schema 1; the next call continues after them.
         """
         deadline = None if timeout_s is None else self._clock() + timeout_s
         while True:
@@ -97,19 +97,19 @@ def listen(
     keys: Keys | None = None,
     server: str | None = None,
 ) -> Iterator[Message]:
-    """The messages of one topic as they come: ``count`` of them, or without end.
+    """The messages of one topic as they arrive: ``count`` of them, or without end.
 
     PublishError: ``timeout_s`` passed without a message.
     """
     with Subscriber(endpoint, (topic,), keys=keys, server=server) as subscriber:
         received = 0
         while count is None or received < count:
-            found = subscriber.receive(timeout_s)
-            if found is None:
+            received_now = subscriber.receive(timeout_s)
+            if received_now is None:
                 raise PublishError(
                     f"expected a {topic} message from {endpoint} within {timeout_s:g} s, found none; "
                     "check that `undertone watch` is publishing there"
                     f"{'' if server is None else ' and allows the key that `undertone keys show` prints'}."
                 )
             received += 1
-            yield found[1]
+            yield received_now[1]

@@ -75,8 +75,8 @@ class Notes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     shortened: Count  # lines that were too long
 
 
-# In the three messages a field is left out of the payload while it has its default.
-# v is msgspec's tag: it comes first and has one value.
+# The three messages have as many fields as the schema. A field is left out of the payload while it has its
+# default; v is msgspec's tag: it comes first and has one value.
 class Confidence(
     Struct,
     frozen=True,

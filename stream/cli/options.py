@@ -90,5 +90,6 @@ class ListenOptions:
     json: bool = False
     count: int | None = None
     timeout_s: float | None = None  # without a message
+    conflate: bool = False
     server_key: str | None = None
     keys: Path | None = None  # None: the user's own folder

@@ -132,6 +132,7 @@ HELP: dict[type, tuple[str | None, dict[str, dict[str, Any]]]] = {
             "json": _JSON,
             "count": {"min": 1, "help": "Stop after this many messages."},
             "timeout_s": {"min": 0.0, "help": "Give up after this many seconds without a message."},
+            "conflate": {"help": "Skip to the newest message when this reader is slower than the publisher."},
             "server_key": {
                 "help": "Public key of an encrypted publisher: what `undertone keys show` prints there."
             },

@@ -26,11 +26,13 @@ class Subscriber:
         endpoint: str,
         topics: Sequence[str] = ("confidence",),
         *,
+        conflate: bool = False,
         keys: Keys | None = None,
         server: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``server``: public key of an encrypted publisher, on whose allow-list ``keys`` are."""
+        """``conflate``: keep the newest message only, of one topic. ``server``: public key of an encrypted
+        publisher, on whose allow-list ``keys`` are."""
         unknown = [topic for topic in topics if topic not in TOPICS]
         if unknown or not topics:
             raise UsageError(
@@ -40,7 +42,7 @@ class Subscriber:
         self._clock = clock
         self._last: dict[str, tuple[str, int | str]] = {}  # topic → run and seq or time
         self.dropped = 0
-        self._inbox = Inbox(endpoint, topics, keys=keys, server=server)
+        self._inbox = Inbox(endpoint, topics, conflate=conflate, keys=keys, server=server)
 
     def receive(self, timeout_s: float | None = None) -> tuple[str, Message] | None:
         """The next new message, or None when ``timeout_s`` passes without one.
@@ -94,6 +96,7 @@ def listen(
     count: int | None = None,
     timeout_s: float | None = None,
     *,
+    conflate: bool = False,
     keys: Keys | None = None,
     server: str | None = None,
 ) -> Iterator[Message]:
@@ -101,7 +104,7 @@ def listen(
 
     PublishError: ``timeout_s`` passed without a message.
     """
-    with Subscriber(endpoint, (topic,), keys=keys, server=server) as subscriber:
+    with Subscriber(endpoint, (topic,), conflate=conflate, keys=keys, server=server) as subscriber:
         received = 0
         while count is None or received < count:
             received_now = subscriber.receive(timeout_s)

@@ -42,6 +42,7 @@ class OutputOptions:
 
     json: bool = False
     overlay: Path | None = None
+    overlay_minutes: float | None = None  # of media time in each file; None: one file
 
 
 @dataclass(frozen=True, slots=True)

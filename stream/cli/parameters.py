@@ -69,6 +69,10 @@ HELP: dict[type, tuple[str | None, dict[str, dict[str, Any]]]] = {
         {
             "json": _JSON,
             "overlay": {"help": "Draw portrait, points and confidence curve into this MP4 file."},
+            "overlay_minutes": {
+                "min": 0.1,
+                "help": "Start a new file after this many minutes: NAME-0001.mp4, NAME-0002.mp4 and so on.",
+            },
         },
     ),
     PublishOptions: (

@@ -62,6 +62,11 @@ class OverlayWriter:
         """Finishes the file and gives it its name; without a frame there is no file. Safe to call twice."""
         self._file.close()
 
+    @property
+    def seconds(self) -> float:
+        """Length of the file so far."""
+        return 0.0 if self._last is None else self._last[1] / TICKS
+
     def _remember(self, pts: float, estimate: Estimate | None) -> None:
         if self._last is not None and not 0 <= pts - self._last[0] <= JUMP_S:
             self._history.clear()

@@ -14,7 +14,6 @@ app = typer.Typer(
     name="undertone-export",
     help="Turn trained networks into bundles and prove them equal.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )

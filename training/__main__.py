@@ -13,7 +13,6 @@ from training.cli.corpus import app as corpus_app
 app = typer.Typer(
     name="undertone-training",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )

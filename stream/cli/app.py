@@ -1,6 +1,6 @@
 """The ``undertone`` command: its sub-commands, their help, and nothing else.
 
-What a command does is in the module of its name; what it takes is a record in ``options``.
+What a command does is in the module of its name; its options are a record in ``options``.
 """
 
 from pathlib import Path
@@ -9,9 +9,15 @@ from typing import Annotated
 import typer
 
 from stream.cli import entry
-from stream.cli.options import InspectOptions, ListenOptions, WatchOptions, takes
+from stream.cli.options import InspectOptions, ListenOptions, WatchOptions
+from stream.cli.parameters import takes
 
-app = typer.Typer(name="undertone", no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(
+    name="undertone",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    epilog="Completion in the shell: undertone --install-completion, then a new shell.",
+)
 models_app = typer.Typer(help="Model files in the user's cache, hash-checked.", no_args_is_help=True)
 keys_app = typer.Typer(help="Keys of encrypted publishing, and who may subscribe.", no_args_is_help=True)
 

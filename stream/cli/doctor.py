@@ -1,4 +1,4 @@
-"""``undertone doctor``: what this machine can do, found out by doing it."""
+"""``undertone doctor``: what this machine can do, established by trying it."""
 
 import os
 import platform
@@ -32,9 +32,9 @@ PACKAGES = (
 )
 _CUDA = "look at `gpu` and `cuda` here, or stay with --provider cpu"
 _TENSORRT = "look at `gpu`, `cuda` and `tensorrt` here, or stay with --provider cpu or cuda"
-# What is looked at in processes of their own, and what to do where it does not work; none: as it says itself.
+# Checks that run in processes of their own, and what to do when one fails; None: its own advice.
 LOOKS: dict[str, str | None] = {
-    "provider cpu": "install onnxruntime anew: pip install --force-reinstall onnxruntime-gpu",
+    "provider cpu": "reinstall onnxruntime: pip install --force-reinstall onnxruntime-gpu",
     "gpu": None,
     "cuda": None,
     "provider cuda": _CUDA,
@@ -49,8 +49,10 @@ Look = Callable[[str], probe.Look]
 
 
 def run(folder: Path | None, *, as_json: bool) -> None:
-    """Print the report; a part that fails says so and the rest goes on. Raises UndertoneError at the end if
-    something that `undertone watch demo` needs does not work."""
+    """Print the report; a part that fails is reported and the rest continues.
+
+    Raises UndertoneError at the end when something that `undertone watch demo` needs does not work.
+    """
     report = {"undertone": __version__, "machine": machine(), "packages": _packages()}
     found, measured = [], None
     if not as_json:
@@ -95,7 +97,7 @@ def examine(folder: Path, look: Look = probe.look) -> Iterator[Finding]:
 
 
 def looked(name: str, seen: probe.Look) -> Finding:
-    """What a look at something means. A GPU that is not here is no defect; one that crashes is."""
+    """The finding for a check. A missing GPU is no defect; one that crashes is."""
     if seen.works:
         return Finding(state="ok", what=name, found=seen.found, needed=name in NEEDED)
     found, do = _parted(seen.found)
@@ -105,7 +107,7 @@ def looked(name: str, seen: probe.Look) -> Finding:
         state="broken" if broken else "absent",
         what=name,
         found=found,
-        do=LOOKS[name] or do or "install the driver and its libraries anew, or stay with --provider cpu",
+        do=LOOKS[name] or do or "reinstall the driver and its libraries, or stay with --provider cpu",
         needed=name in NEEDED,
     )
 
@@ -189,7 +191,7 @@ def _speed(folder: Path) -> tuple[speed.Speed | None, Finding]:
 
 
 def _parted(sentence: str) -> tuple[str, str]:
-    """An error's sentence as what was expected and found, and what to do."""
+    """An error's sentence in two parts: expected and found, and what to do."""
     before, _, do = sentence.rstrip(".").rpartition("; ")
     found = before or do
     return found[max(found.find("expected "), 0) :], do if before else ""

@@ -129,5 +129,7 @@ def _leave(command: str, end: SystemExit) -> NoReturn:
 
 
 def _fail(command: str, sentence: str) -> NoReturn:
+    if not sentence.endswith((".", "?")):
+        sentence += "."
     print(f"{command}: {sentence}", file=sys.stderr, flush=True)
     sys.exit(1)

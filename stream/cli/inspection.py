@@ -52,7 +52,7 @@ def run(options: InspectOptions) -> None:
 def report(
     frame: Frame, portrait: Portrait | None, pose: Pose | None, timings_ms: dict[str, float]
 ) -> dict[str, object]:
-    """What ``inspect --json`` prints; x and y in pixels of the frame."""
+    """The object that ``inspect --json`` prints; x and y in pixels of the frame."""
     height, width = frame.image.shape[:2]
     keypoints: list[list[object]] = (
         [[0.0, 0.0, False] for _ in range(COUNT)]
@@ -72,7 +72,7 @@ def report(
 
 
 def write_png(path: Path, image: object) -> None:
-    """Write RGB uint8 [H, W, 3] as PNG. Raises UsageError when the place cannot be written."""
+    """Write RGB uint8 [H, W, 3] as PNG. Raises UsageError when the file cannot be written."""
     ok, encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     try:
         if not ok:

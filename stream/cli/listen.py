@@ -16,7 +16,13 @@ def run(options: ListenOptions) -> None:
         keys = load(options.keys or default_folder())
         check_key(server)
     for message in listen(
-        options.endpoint, options.topic, options.count, options.timeout_s, keys=keys, server=server
+        options.endpoint,
+        options.topic,
+        options.count,
+        options.timeout_s,
+        conflate=options.conflate,
+        keys=keys,
+        server=server,
     ):
         if options.json or not isinstance(message, Confidence):
             sys.stdout.write(json_line(message))

@@ -119,11 +119,11 @@ class LineView:
             return
         if self._progress is not None:
             text = self._progress.at(message.pts) + text
+        narrow = text[: shutil.get_terminal_size().columns - 1]  # a wrapped line could not be taken back
         if self._typing:
-            narrow = text[: shutil.get_terminal_size().columns - 1]
             self._out.put(f"\x1b7\x1b[A\r\x1b[2K{narrow}\x1b8")  # one line up and back to the operator's
         else:
-            self._out.put("\r\x1b[2K" + text)
+            self._out.put(f"\r\x1b[2K{narrow}")
 
 
 class Progress:

@@ -11,7 +11,7 @@ from stream.bundle.load import Bundle, check_extractor, demo_bundle
 from stream.capture.capture import Capture
 from stream.capture.source import Source
 from stream.cli.model_sets import ensure
-from stream.cli.options import PlaybackOptions, PublishOptions, WatchOptions
+from stream.cli.options import OutputOptions, PlaybackOptions, PublishOptions, WatchOptions
 from stream.cli.sources import resolve
 from stream.cli.terminal import LineView, say
 from stream.describing.live_text import LiveText, live_text
@@ -35,7 +35,7 @@ def run(options: WatchOptions) -> None:
     """Watch until the source ends, ``for_s`` is over or a signal comes. Raises UndertoneError."""
     source = _source(options.sources)
     pace, wire = _pace(source, options.playback), _wire(options.publish.wire)
-    overlay, keys = _overlay(options.output.overlay), _keys(options.publish)
+    overlay, keys = _overlay(options.output), _keys(options.publish)
     model = options.model
     provider_name(model.provider)
     choice = chosen(options.front_end)
@@ -72,7 +72,10 @@ def run(options: WatchOptions) -> None:
             for_s=options.playback.for_s,
             wait=options.playback.wait,
         )
-        recorder = None if overlay is None else Recorder(overlay, pace, bundle.manifest.provenance.note)
+        recorder = None
+        if overlay is not None:
+            minutes = options.output.overlay_minutes
+            recorder = Recorder(overlay, pace, bundle.manifest.provenance.note, minutes=minutes)
         if recorder is not None:
             stack.callback(recorder.close)
         _play(options, settings, source, analyzer, publisher, recorder, text)
@@ -172,7 +175,12 @@ def _keys(options: PublishOptions) -> Keys | None:
     return load(own) if wanted else None
 
 
-def _overlay(path: Path | None) -> Path | None:
+def _overlay(options: OutputOptions) -> Path | None:
+    path = options.overlay
+    if path is None and options.overlay_minutes is not None:
+        raise UsageError(
+            "--overlay-minutes: expected it beside --overlay, found it alone; add --overlay FILE."
+        )
     if path is not None and path.suffix.lower() != ".mp4":
         raise UsageError(
             f"--overlay {path}: expected a name that ends in .mp4, found {path.suffix or 'no ending'}; "

@@ -1,1 +1,1 @@
-"""Descriptions of what a person does, given by a vision-language model or by an operator."""
+"""Text about what a person does, from a vision-language model or from an operator."""

@@ -1,9 +1,9 @@
-"""What a description may not tell the text branch: the verdict in words, how sure it is, scores and names.
+"""Withholds from a description what the text branch must not read: verdicts, confidences, scores and names.
 
-A pseudo-label is the labeller's verdict. A text that carries it hands stage 2 its target as an input: the
-text branch would learn to read one word and nothing of the person. What is withheld becomes one "…", the
-same for either side, together with what clings to it ("beat", "lost to" and "did not win" alike).
-Feelings stay: joy and disappointment are evidence.
+A pseudo-label is the labeller's verdict. A text that contains it leaks stage 2's target into its input: the
+text branch would learn that one word and nothing about the person. Each passage becomes one "…", the same for
+either side, with the words attached to it ("beat", "lost to" and "did not win" alike). Feelings stay: joy and
+disappointment are evidence.
 """
 
 import re
@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 
 WITHHELD = "…"
 
-# Whoever adds a word to one side adds its opposite to the other.
+# A word added to one side needs its opposite on the other.
 WIN = r"""
     win wins won(?!['’]t) winner winners winning winnings winnable victor victors victory victories
     victorious\w* beat beats beating triumph\w* prevail\w* conquer\w* overcame outplay\w* champion\w*
@@ -54,7 +54,7 @@ PHRASES = rf"""
     (?:big|bigger|biggest|major|huge|massive|giant|tournament)\s+upset|upset\s+(?:result|specialist|over|against)
     an\s+upset(?=\s*(?:[.,;:!?)]|$|(?:at|in|of|for|by)\b))|dominant\s+(?:performance|display|match|play|form)
 """
-# What may as well be said of a face is withheld only of a person ("lip corners went down", "she went down").
+# These may describe a face ("lip corners went down"): withheld only of a person ("she went down").
 DOUBTFUL = r"""
     (?:went|go|goes|gone|going)\s+(?:down(?:\s+(?:to|against|in|fighting|early)(?!\w))?|through|under|further)
     (?:fell|falls?|fallen|falling)\s+(?:just\s+)?(?:short|to|at|against|in)|c[ao]m\w*\s+up\s+(?:just\s+)?short
@@ -70,7 +70,7 @@ SHOWN = r"""
     happiness satisfaction contempt warmth sadness anger fear disgust surprise disappointment frustration
     annoyance fatigue tiredness unease shame doubt interview answer clip video question
 """
-BACK = 160  # characters that are looked back for whose doing it is
+BACK = 160  # characters before a match in which its subject is looked for
 KIND = r"positive|negative|favou?rable|unfavou?rable|good|bad|poor|great|desired|undesired|disappointing"
 RESULT = rf"(?:{KIND})\s+(?:outcome|result|score)s?"
 NOT = r"(?:(?:did|does|do|has|have|had|is|was|were)(?:\s+not|n['’]t)|not|never|no)\s+(?:an?\s+|the\s+)?"
@@ -104,7 +104,7 @@ SCORE = (
 
 
 def _words(*patterns: str) -> str:
-    """Any of them between anything but letters and digits: ``evidence_win`` counts too."""
+    """Any of them, delimited by anything but letters and digits: ``evidence_win`` counts too."""
     return rf"(?<![^\W_])(?:{'|'.join(map(str.strip, patterns))})(?![^\W_])"
 
 
@@ -130,26 +130,34 @@ RUN = re.compile(rf"{WITHHELD}(?:[\s,;:/&+_-]*(?:and|or)?[\s,;:/&+_-]*{WITHHELD}
 PARTICLES = frozenset(
     ("al", "bin", "da", "de", "del", "der", "di", "dos", "du", "la", "le", "the", "van", "von")
 )
-SHORT = 2  # letters; a part of a name so short is a word as well, and counts only with a capital
-VARIANTS = {"d": "dđð", "h": "hħ", "i": "iı", "l": "lł", "o": "oø", "t": "tŧ"}  # which no accent is part of
+SHORT = 2  # letters; so short a part of a name may be a word, and counts only with a capital
+# Letters that do not decompose into a base and an accent.
+VARIANTS = {
+    "d": "dđð",
+    "h": "hħ",
+    "i": "iı",
+    "l": "lł",
+    "o": "oø",
+    "t": "tŧ",
+}
 
 
 def guarded(text: str, names: Collection[str] = ()) -> str:
-    """``text`` without verdict, confidences, scores and the ``names`` of people (also parts of them, without
-    their accents, and possessive). What one run of them leaves is one "…"."""
+    """``text`` with verdicts, confidences, scores and the ``names`` of people withheld; of names also parts,
+    spellings without accents, and possessives. Adjacent passages become one "…"."""
     plain = "".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
     plain = plain.replace("...", WITHHELD)
     for pattern, short in _names(names):
         plain = pattern.sub(_capital if short else WITHHELD, unicodedata.normalize("NFD", plain))
     plain = unicodedata.normalize("NFC", plain)
-    # The figures first: what they are said of may be a word of the verdict.
+    # Figures first: the word that they belong to may be a verdict.
     plain = VERDICT.sub(WITHHELD, FIGURES.sub(WITHHELD, plain))
     plain = DOUBT.sub(_unless_of_a_face, plain)
     return " ".join(RUN.sub(WITHHELD, plain).split())
 
 
 def _unless_of_a_face(found: re.Match[str]) -> str:
-    """Who or what was named last in the same sentence is what it is said of; an object of a face will do."""
+    """Its subject is the last person or part of a face named in the sentence; an object of a face counts."""
     *_, last = (None, *MENTION.finditer(found.string, max(0, found.start() - BACK), found.start()))
     of_a_face = (last is not None and last["face"]) or OBJECT.match(found.string, found.end())
     return found[0] if of_a_face else WITHHELD
@@ -160,24 +168,24 @@ def _capital(found: re.Match[str]) -> str:
 
 
 def _names(names: Iterable[str]) -> Iterable[tuple[re.Pattern[str], bool]]:
-    """Patterns of whole names, then of their parts, the longest first; and whether a part is short."""
+    """Patterns of whole names, then of their parts, longest first; and whether a part is short."""
     parts = {p for name in names for p in re.split(r"[\s.\-]+", name) if p.casefold() not in PARTICLES}
     for group, short in ((set(names), 0), (parts, SHORT)):
         for name in sorted((n for n in group if len(n) > 1), key=lambda n: (-len(n), n)):
-            spelt = rf"(?<![^\W_]){_spelt(name)}(?:['’]s?)?(?![^\W_])"
-            yield re.compile(spelt, re.IGNORECASE), len(name) <= short
+            pattern = rf"(?<![^\W_]){_spelled(name)}(?:['’]s?)?(?![^\W_])"
+            yield re.compile(pattern, re.IGNORECASE), len(name) <= short
 
 
-def _spelt(name: str) -> str:
+def _spelled(name: str) -> str:
     """A pattern for a name with or without its accents, in decomposed text."""
-    found = []
+    pieces = []
     for letter in unicodedata.normalize("NFD", name.strip()):
         if unicodedata.combining(letter):
             continue
         alike = next((v for v in VARIANTS.values() if letter.lower() in v), "")
         if alike:
-            found.append(f"[{alike}]")
+            pieces.append(f"[{alike}]")
         else:
-            found.append(r"[\s\-]+" if letter in " -" else re.escape(letter))
-        found.append("[\u0300-\u036f]*")
-    return "".join(found)
+            pieces.append(r"[\s\-]+" if letter in " -" else re.escape(letter))
+        pieces.append("[\u0300-\u036f]*")
+    return "".join(pieces)

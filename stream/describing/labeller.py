@@ -1,4 +1,4 @@
-"""Asks a labeller about the last minute, again and again, beside a stream that never waits for it."""
+"""Asks a labeller about the last minute at regular intervals, beside a stream that never waits for it."""
 
 import hashlib
 import shutil
@@ -7,35 +7,54 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from stream.capture.redact import redact
 from stream.describing.labellers.provider import Clip, Provider, Reply, Sampling
 from stream.describing.last_minute import Film, Minute, lower_priority
 from stream.describing.latest import Description, Newest
+from stream.describing.tally import Tally
 from stream.errors import DescriptionDenied, DescriptionRefused, DescriptionUnavailable, UndertoneError
 from stream.publish.messages import Describing
 
 if TYPE_CHECKING:
     from stream.describing.labellers.prompts import Prompt
 
-LEAST_S = 10.0  # of new video that is worth a question
-POLL_S = 0.5  # while there is less
-RETRY_S = 5.0  # after the first failure in a row, doubled with each, never more than the usual pause
-CLOSE_S = 1.8  # for a question on its way to be called off
+LEAST_S = 10.0  # of new video that make a request worth while
+POLL_S = 0.5  # between two looks while there is less
+RETRY_S = 5.0  # after the first failure in a row, doubled with each, never more than the usual interval
+CLOSE_S = 1.8  # to cancel a request
 _LONGEST = 200  # characters of an error in health
 
-Activity = Literal["waiting", "idle", "sending"]
 Render = Callable[[Reply], str]
 
 
 class Stopped(UndertoneError):
-    """The stream has ended: whoever sleeps between two requests gives up."""
+    """The stream has ended: a labeller that sleeps between two requests gives up."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is asked, and how the answer becomes text."""
+
+    prompt: "Prompt"
+    sampling: Sampling
+    render: Render
+
+
+@dataclass(frozen=True, slots=True)
+class _Intervals:
+    """Seconds; see the constants above."""
+
+    every_s: float
+    least_s: float
+    retry_s: float
 
 
 class Asker:
-    """A thread that asks every ``every_s`` seconds and puts what it hears into ``newest``."""
+    """A thread that asks every ``every_s`` seconds and puts each answer into ``newest``."""
 
     def __init__(
         self,
@@ -53,61 +72,39 @@ class Asker:
     ) -> None:
         """Nothing starts before ``start``. Raises what ``provider`` raises."""
         self._closing = threading.Event()
-        self._provider = provider(self._sleep)
-        self._minute, self._newest = minute, newest
-        self._prompt, self._sampling, self._render = prompt, sampling, render
-        self._every_s, self._least_s, self._retry_s, self._clock = every_s, least_s, retry_s, clock
-        self._lock = threading.Lock()  # over everything that health tells
-        self._activity: Activity = "waiting"
-        self._denied = False
-        self._sent = self._answered = self._failed = self._unused = 0
-        self._tokens_in = self._tokens_out = 0
-        self._in_a_row = 0  # failures
-        self._last_error: str | None = None
-        self._last_answer: float | None = None  # of the clock
-        self._told: tuple[int, float] | None = None  # scene and end of the last film that was answered
+        self._labeller = provider(self._sleep)
+        self._minute, self._newest, self._clock = minute, newest, clock
+        self._question = _Question(prompt, sampling, render)
+        self._intervals = _Intervals(every_s, least_s, retry_s)
+        self._tally = Tally(clock)
+        self._answered: tuple[int, float] | None = None  # scene and end of the last film that was answered
         self._folder: Path | None = None
-        self._thread = threading.Thread(target=self._work, name="asker", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="labeller", daemon=True)
 
     def start(self) -> None:
-        """Begin; the first question comes after ``every_s``."""
+        """Start the thread; the first request leaves after ``every_s``."""
         self._thread.start()
 
     def status(self) -> Describing:
-        """What health says."""
-        with self._lock:
-            answered = self._last_answer
-            return Describing(
-                provider=self._provider.name,
-                model=self._sampling.model,
-                state="denied" if self._denied else "failing" if self._in_a_row else self._activity,
-                every_s=self._every_s,
-                sent=self._sent,
-                answered=self._answered,
-                failed=self._failed,
-                unused=self._unused,
-                tokens_in=self._tokens_in,
-                tokens_out=self._tokens_out,
-                last_error=self._last_error,
-                last_answer_age_s=None if answered is None else round(self._clock() - answered, 1),
-            )
+        """The labeller's part of a health message."""
+        return self._tally.status(self._labeller.name, self._question.sampling.model, self._intervals.every_s)
 
     def close(self) -> None:
-        """Call off what is on its way, within ``CLOSE_S``; no picture is left behind. Safe to call twice."""
+        """Cancel a request within ``CLOSE_S`` and delete all pictures. Safe to call twice."""
         if self._closing.is_set():
             return
         self._closing.set()
-        begun = time.monotonic()
-        ending = threading.Thread(target=self._hang_up, name="asker's end", daemon=True)
+        deadline = time.monotonic() + CLOSE_S
+        ending = threading.Thread(target=self._hang_up, name="labeller's end", daemon=True)
         ending.start()
         for thread in (ending, self._thread):
             if thread.is_alive():
-                thread.join(max(0.0, begun + CLOSE_S - time.monotonic()))
+                thread.join(max(0.0, deadline - time.monotonic()))
         self._tidy()
 
     def _hang_up(self) -> None:
-        with suppress(Exception):  # whatever a provider in trouble says now, nobody can help it
-            self._provider.close()
+        with suppress(Exception):  # the run ends: an error of the labeller's own changes nothing any more
+            self._labeller.close()
 
     def _sleep(self, seconds: float) -> None:
         if self._closing.wait(seconds):
@@ -115,40 +112,38 @@ class Asker:
 
     def _work(self) -> None:
         lower_priority()
-        pause_s = self._every_s
+        pause_s = self._intervals.every_s
         try:
-            while not self._denied and not self._closing.wait(pause_s):
-                pause_s = self._turn()
+            while not self._tally.denied and not self._closing.wait(pause_s):
+                pause_s = self._round()
         finally:
-            self._minute.close()  # nobody will ask about it any more
+            self._minute.close()  # no further request will need it
             self._tidy()
 
     def _tidy(self) -> None:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _turn(self) -> float:
-        """One question, if there is something to ask about; seconds until the next."""
-        film = self._minute.film()
-        if film is None or not self._worth(film):
-            with self._lock:
-                self._activity = "waiting"
-            return min(POLL_S, self._every_s)
-        begun = self._clock()
-        with self._lock:
-            self._sent += 1
-            self._activity = "sending"
+    def _round(self) -> float:
+        """One request, if there is enough new video; returns seconds until the next round."""
+        film, every_s = self._minute.film(), self._intervals.every_s
+        if film is None or not self._has_enough(film):
+            self._tally.wait()
+            return min(POLL_S, every_s)
+        started = self._clock()
+        self._tally.send()
         try:
-            self._hear(film, self._ask(film))
-        except Exception as error:  # the rim of the thread: a labeller in trouble is told, never the end
+            self._accept(film, self._ask(film))
+        except Exception as error:  # a failing labeller is reported, it never ends the run
             return self._fail(error)
-        return max(0.0, self._every_s - (self._clock() - begun))
+        return max(0.0, every_s - (self._clock() - started))
 
-    def _worth(self, film: Film) -> bool:
-        told = self._told
-        known = told is not None and told[0] == film.scene
-        new_s = film.end - told[1] if known and told is not None else film.seconds
-        return new_s >= self._least_s
+    def _has_enough(self, film: Film) -> bool:
+        if self._answered is None or self._answered[0] != film.scene:
+            new_s = film.seconds
+        else:
+            new_s = film.end - self._answered[1]
+        return new_s >= self._intervals.least_s
 
     def _ask(self, film: Film) -> Reply:
         if self._folder is None:
@@ -158,34 +153,29 @@ class Asker:
             raise Stopped("the stream has ended")
         try:
             clip = Clip(path, hashlib.sha256(path.read_bytes()).hexdigest(), film.seconds)
-            return self._provider.describe(clip, self._prompt, self._sampling)
+            return self._labeller.describe(clip, self._question.prompt, self._question.sampling)
         finally:
             path.unlink(missing_ok=True)
 
-    def _hear(self, film: Film, reply: Reply) -> None:
-        text = self._render(reply).encode("utf-8", "replace").decode()  # half a character ends no lane
-        self._told = (film.scene, film.end)
+    def _accept(self, film: Film, reply: Reply) -> None:
+        # A lone surrogate would fail wherever the text is encoded next.
+        text = self._question.render(reply).encode("utf-8", "replace").decode()
+        self._answered = (film.scene, film.end)
         self._newest.put(Description(text, film.end, film.scene))
-        with self._lock:
-            self._answered += 1
-            self._unused += film.scene != self._minute.scene
-            self._tokens_in += reply.tokens_in
-            self._tokens_out += reply.tokens_out
-            self._last_answer, self._last_error = self._clock(), None
-            self._activity, self._in_a_row = "idle", 0
+        self._tally.answer(reply, used=film.scene == self._minute.scene)
 
     def _fail(self, error: Exception) -> float:
+        """Report a failed request; returns seconds until the next."""
         if self._closing.is_set():
             return 0.0
-        known = isinstance(error, UndertoneError)
-        said = redact(str(error) if known else f"{type(error).__name__}: {error}")
-        with self._lock:
-            self._failed += 1
-            self._in_a_row += 1
-            self._denied = isinstance(error, DescriptionDenied)
-            self._last_error = "".join(c if c.isprintable() else " " for c in said)[:_LONGEST]
-            self._activity = "idle"
-            if isinstance(error, DescriptionRefused):  # at once it would say the same
-                return self._every_s
-            wished = error.retry_after_s if isinstance(error, DescriptionUnavailable) else None
-            return min(self._every_s, max(wished or 0.0, self._retry_s * 2.0 ** (self._in_a_row - 1)))
+        every_s = self._intervals.every_s
+        reason = redact(
+            str(error) if isinstance(error, UndertoneError) else f"{type(error).__name__}: {error}"
+        )
+        reason = "".join(c if c.isprintable() else " " for c in reason)[:_LONGEST]
+        self._tally.fail(reason, denied=isinstance(error, DescriptionDenied))
+        if isinstance(error, DescriptionRefused):  # a retry at once would be refused again
+            return every_s
+        wished_s = error.retry_after_s if isinstance(error, DescriptionUnavailable) else None
+        doubled_s = self._intervals.retry_s * 2.0 ** (self._tally.failed_in_a_row - 1)
+        return min(every_s, max(wished_s or 0.0, doubled_s))

@@ -1,6 +1,6 @@
 """The last minute of pictures, small and compressed, ready to become a video without sound.
 
-The fast lane leaves a reference to a frame; everything else happens in a thread of low priority.
+The fast lane hands over a reference to a frame; everything else happens in a thread of low priority.
 """
 
 import os
@@ -20,7 +20,7 @@ from stream.records import Frame, Image
 SPAN_S = 60.0
 FPS = 5.0
 HEIGHT = 480  # pixels at most
-BYTES = 32 << 20  # of all compressed pictures together; beyond it the oldest go
+BYTES = 32 << 20  # all compressed pictures together; beyond it the oldest are dropped
 QUALITY = 85  # of JPEG, 0..100
 POLL_S = 0.05
 
@@ -44,8 +44,8 @@ class Film:
         return self.end - self.pictures[0][0]
 
     def write(self, path: Path, stop: threading.Event) -> bool:
-        """An MP4 without sound; False, and no file, when ``stop`` was set. UsageError: no room for it."""
-        begin = self.pictures[0][0]
+        """Write an MP4 without sound; False, and no file, when ``stop`` is set. UsageError: disk full."""
+        first_pts = self.pictures[0][0]
         first = _decoded(self.pictures[0][1])
         height, width = first.shape[:2]
         file = Mp4(path, (width, height), FPS, crf=26, order="bgr24")
@@ -53,7 +53,7 @@ class Film:
             for pts, jpeg in self.pictures:
                 if stop.is_set():
                     return False
-                file.write(_decoded(jpeg), round((pts - begin) * TICKS))
+                file.write(_decoded(jpeg), round((pts - first_pts) * TICKS))
         finally:
             file.close()
             if stop.is_set():
@@ -62,11 +62,11 @@ class Film:
 
 
 class Minute:
-    """Keeps the last minute of the present scene. ``see`` is the fast lane's and waits for nothing."""
+    """The last minute of the current scene. ``see`` is for the fast lane and never waits."""
 
     def __init__(self) -> None:
         self._slot: tuple[Frame, int] | None = None  # newest wins
-        self._seen = (-1.0, -1)  # media seconds and scene of the last frame that was left
+        self._seen = (-1.0, -1)  # media seconds and scene of the last frame that was handed over
         self._pictures: deque[tuple[float, _Jpeg]] = deque()
         self._scene = -1
         self._bytes = 0
@@ -78,7 +78,7 @@ class Minute:
         self._thread.start()
 
     def see(self, frame: Frame, scene: int) -> None:
-        """Leave a frame for the thread, ``FPS`` times a second; one that it did not fetch is forgotten."""
+        """Hand a frame to the thread, ``FPS`` times a second; a newer one replaces it."""
         pts, before = self._seen
         if (scene == before and frame.pts - pts < 0.95 / FPS) or self._closing.is_set():
             return
@@ -87,16 +87,16 @@ class Minute:
 
     @property
     def scene(self) -> int:
-        """The present one."""
+        """The current scene."""
         return self._seen[1]
 
     def film(self) -> Film | None:
-        """What there is now; None before the first picture."""
+        """The pictures so far; None before the first."""
         with self._lock:
             return Film(tuple(self._pictures), self._scene) if self._pictures else None
 
     def close(self) -> None:
-        """Keep nothing. Safe to call twice."""
+        """Stop, and drop all pictures. Safe to call twice."""
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join(1.0)
@@ -106,10 +106,10 @@ class Minute:
     def _work(self) -> None:
         lower_priority()
         while not self._closing.wait(POLL_S):
-            left, self._slot = self._slot, None
-            if left is not None:
+            newest, self._slot = self._slot, None
+            if newest is not None:
                 with suppress(cv2.error, MemoryError):  # one picture less
-                    self._keep(*left)
+                    self._keep(*newest)
 
     def _keep(self, frame: Frame, scene: int) -> None:
         jpeg = compressed(frame.image)
@@ -140,6 +140,6 @@ def _decoded(jpeg: _Jpeg) -> Image:
 
 
 def lower_priority() -> None:
-    """Yield the cores to both lanes: on Linux a thread has its own niceness."""
+    """Leave the cores to both lanes: on Linux each thread has its own niceness."""
     with suppress(AttributeError, OSError):
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 15)

@@ -1,4 +1,4 @@
-"""What was said last, whoever says it."""
+"""The latest description, whoever it comes from."""
 
 import threading
 from dataclasses import dataclass
@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """Somebody's words on a moment of the stream."""
+    """Text about one moment of the stream."""
 
-    text: str  # nothing: what was said so far is taken back
-    pts: float  # media seconds it speaks of
+    text: str  # empty: withdraws the descriptions before it
+    pts: float  # media seconds that it describes
     scene: int  # of the Observation at that moment
 
 
 class Newest:
-    """One place: the description of the latest moment has it, in whatever order they come in."""
+    """Holds one description: that of the latest moment, in whatever order descriptions arrive."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -22,14 +22,14 @@ class Newest:
         self._taken: Description | None = None
 
     def put(self, description: Description) -> None:
-        """Keep it, unless what is kept speaks of a later scene, or of a later moment of the same one."""
+        """Keep it, unless the present one describes a later scene, or a later moment of the same scene."""
         with self._lock:
             kept = self._kept
             if kept is None or (description.scene, description.pts) >= (kept.scene, kept.pts):
                 self._kept = description
 
     def take(self) -> Description | None:
-        """What is kept, if it was not taken before."""
+        """The description, once: None when it was taken before."""
         with self._lock:
             if self._kept is self._taken:
                 return None

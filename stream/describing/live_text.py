@@ -1,7 +1,7 @@
-"""Text while the stream runs: a labeller that watches the last minute, an operator who types, or both.
+"""Text while the stream runs: from a labeller that is sent the last minute, an operator who types, or both.
 
-Neither is waited for. The fast lane leaves references, the slow lane takes what was said last; who says
-nothing, late or wrongly changes nothing but what ``health`` tells of them.
+The stream waits for neither. The fast lane hands over references, the slow lane takes the latest description;
+a labeller that is slow or fails shows in ``health`` and affects nothing else.
 """
 
 from collections.abc import Callable
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 PROVIDERS = ("gemini",)
 TROUBLE = ("failing", "denied")
-TIMEOUT_S = 120.0  # of one request; the next one asks about a newer minute
+TIMEOUT_S = 120.0  # of one request
 PROMPT = "cot_reflection"
 
 
 class LiveText:
-    """Whoever was asked for, together. The latest moment that was spoken of wins."""
+    """A labeller, an operator, or both. The description of the latest moment wins."""
 
     def __init__(
         self,
@@ -39,10 +39,10 @@ class LiveText:
         notebook: Notebook | None = None,
         notice: str | None = None,
     ) -> None:
-        """``notice``: what must be known before the first picture is sent anywhere."""
+        """``notice``: what a user must know before the first picture is sent anywhere."""
         self.notice = notice
         self._newest, self._minute, self._asker, self._notebook = newest, minute, asker, notebook
-        self._told = "working"
+        self._state = "working"  # of the labeller, as last reported
 
     def start(self) -> None:
         for each in (self._minute, self._asker, self._notebook):
@@ -50,47 +50,47 @@ class LiveText:
                 each.start()
 
     def see(self, frame: Frame, scene: int) -> None:
-        """The fast lane's: a frame of the scene that its Observation names. Waits for nothing."""
+        """For the fast lane: a frame and the scene of its Observation. Never waits."""
         if self._notebook is not None:
             self._notebook.see(frame.pts, scene)
         if self._minute is not None:
             self._minute.see(frame, scene)
 
     def take(self) -> Description | None:
-        """The slow lane's: the newest description, once."""
+        """For the slow lane: the latest description, once."""
         return self._newest.take()
 
     def describing(self) -> Describing | None:
-        """Health of the labeller, None without one."""
+        """The labeller's part of a health message, None without one."""
         return None if self._asker is None else self._asker.status()
 
     def turned(self) -> dict[str, str] | None:
-        """What to tell when a labeller got into trouble or out of it since the last call, else None."""
+        """Detail of an event when the labeller began to fail or recovered since the last call, else None."""
         describing = self.describing()
         if describing is None:
             return None
-        before, self._told = self._told, describing.state if describing.state in TROUBLE else "working"
-        if before == self._told:
+        before, self._state = self._state, describing.state if describing.state in TROUBLE else "working"
+        if before == self._state:
             return None
-        detail = {"provider": describing.provider, "from": before, "to": self._told}
+        detail = {"provider": describing.provider, "from": before, "to": self._state}
         return detail if describing.last_error is None else {**detail, "reason": describing.last_error}
 
     def notes(self) -> Notes | None:
-        """Health of the notes, None without them."""
+        """The operator's part of a health message, None without one."""
         return None if self._notebook is None else self._notebook.status()
 
     def close(self) -> None:
-        """Call everything off, within two seconds or so. Safe to call twice."""
+        """Stop everything within about two seconds. Safe to call twice."""
         for each in (self._notebook, self._asker, self._minute):
             if each is not None:
                 each.close()
 
 
 def live_text(options: TextOptions, bundle: "Bundle", pace: str) -> LiveText | None:
-    """What was wished for, not started yet; None for nothing.
+    """What the options ask for, not started yet; None where they ask for nothing.
 
-    Raises UsageError, before anything has begun, for a bundle or a pace that text cannot be used with, an
-    unknown provider, and where the key or the client of the provider is missing.
+    Raises UsageError for a bundle or a pace that text cannot be used with, for an unknown labeller, and when
+    its key or client is missing.
     """
     if options.model is not None and options.describe is None:
         raise UsageError(
@@ -103,7 +103,7 @@ def live_text(options: TextOptions, bundle: "Bundle", pace: str) -> LiveText | N
     if (reads := bundle.manifest.text) is None:
         raise UsageError(
             f"{option}: expected a bundle with a text branch, found {bundle.manifest.name} without one; "
-            "descriptions would be used by nothing, leave the option out or name another bundle."
+            "nothing would read the descriptions, leave the option out or name another bundle."
         )
     if pace != "live":
         raise UsageError(
@@ -129,7 +129,7 @@ def live_text(options: TextOptions, bundle: "Bundle", pace: str) -> LiveText | N
 
 
 def _gemini(options: TextOptions, minute: Minute, newest: Newest, form: "TextForm") -> tuple[Asker, str]:
-    """Who asks Gemini, and where the video goes. ``form``: that the text branch learnt to read."""
+    """The thread that asks Gemini, and where it sends video. ``form``: of the branch's texts."""
     try:
         from stream.describing.labellers.backoff import Backoff
         from stream.describing.labellers.gemini import Gemini
@@ -144,10 +144,10 @@ def _gemini(options: TextOptions, minute: Minute, newest: Newest, form: "TextFor
     addresses: list[str] = []
 
     def provider(sleep: Callable[[float], None]) -> Gemini:
-        # Inside the request, so that no file stays with the service; one try, as the next minute is newer.
-        found = Gemini(backoff=Backoff(tries=1), asks=1, inline=True, timeout_s=TIMEOUT_S, sleep=sleep)
-        addresses.append(found.address)
-        return found
+        # Inline, so that no file stays with the service; no retry: the next request has a newer minute.
+        made = Gemini(backoff=Backoff(tries=1), asks=1, inline=True, timeout_s=TIMEOUT_S, sleep=sleep)
+        addresses.append(made.address)
+        return made
 
     asker = Asker(
         minute,

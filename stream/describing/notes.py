@@ -1,7 +1,7 @@
-"""Descriptions that an operator types: standard input, or a file that is followed as ``tail -f`` does.
+"""Descriptions that an operator types: on standard input, or into a file that is followed as by ``tail -f``.
 
-A line is a description; a line that is a single dash takes back what was said so far. What a file holds
-before the run begins was said of something else and is left out.
+Each line is a description; a line with a single dash withdraws the ones before it. Lines that a file holds
+when the run starts describe something else and are skipped.
 """
 
 import os
@@ -20,28 +20,28 @@ LONGEST = 2000  # bytes of a line; four times what a text branch reads
 CLEAR = "-"
 POLL_S = 0.1
 _CHUNK = 1 << 16  # bytes a poll
-_TAIL = 64  # bytes before the place reached, by which a file written anew is told from one that grew
+_TAIL = 64  # last bytes read, by which a rewritten file is told from one that grew
 
 
 class Lines:
-    """Bytes in pieces → lines that are not empty, printable and at most ``LONGEST`` bytes."""
+    """Bytes in pieces → lines: printable, not empty, at most ``LONGEST`` bytes."""
 
     def __init__(self) -> None:
         self.shortened = 0
-        self._begun = b""  # of a line that has not ended
+        self._unfinished = b""  # a line without its end
         self._over = False
 
     def push(self, chunk: bytes) -> Iterator[str]:
-        *ended, begun = chunk.split(b"\n")
+        *ended, rest = chunk.split(b"\n")
         for piece in ended:
             self._add(piece)
             yield from self.flush()
-        self._add(begun)
+        self._add(rest)
 
     def flush(self) -> Iterator[str]:
-        """The line that was begun, as if it had ended."""
-        raw, over = self._begun, self._over
-        self._begun, self._over = b"", False
+        """The unfinished line, as if it had ended."""
+        raw, over = self._unfinished, self._over
+        self._unfinished, self._over = b"", False
         text = raw.decode("utf-8", "ignore" if over else "replace")  # a character may be cut in two
         line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
         if line:
@@ -49,39 +49,39 @@ class Lines:
             yield line
 
     def _add(self, piece: bytes) -> None:
-        self._over |= len(self._begun) + len(piece) > LONGEST
-        self._begun += piece[: LONGEST - len(self._begun)]
+        self._over |= len(self._unfinished) + len(piece) > LONGEST
+        self._unfinished += piece[: LONGEST - len(self._unfinished)]
 
 
 class Typed:
-    """Standard input, up to its end; never read beyond what is there."""
+    """Standard input, up to its end; a read never blocks."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self.ended = False
 
     def read(self) -> bytes:
-        """What has come since, within ``POLL_S``."""
+        """New bytes, after ``POLL_S`` at most."""
         try:
             if not select.select([self._fd], [], [], POLL_S)[0]:
                 return b""
             chunk = os.read(self._fd, _CHUNK)
-        except (OSError, ValueError):  # closed under our hands
+        except (OSError, ValueError):  # closed meanwhile
             chunk = b""
         self.ended = not chunk
         return chunk
 
     def close(self) -> None:
-        """Leaves it open: it is not ours."""
+        """Leaves it open: the process owns it."""
 
 
 class Followed:
-    """A file that may come later, grow, be cut short, be written anew or be replaced by another."""
+    """A file that may appear later, grow, be truncated, be rewritten or be replaced."""
 
-    ended = False  # it may always go on
+    ended = False  # it may always grow
 
     def __init__(self, path: Path) -> None:
-        """UsageError for a folder and for what cannot be read."""
+        """UsageError for a folder and for a file that cannot be read."""
         self._path = path
         self._at = 0
         self._tail = b""
@@ -96,7 +96,7 @@ class Followed:
             )
 
     def read(self) -> bytes:
-        """What is new, if anything."""
+        """New bytes, if any."""
         try:
             if self._fd is None:
                 self._fd, self._at, self._tail = self._opened(), 0, b""
@@ -113,8 +113,8 @@ class Followed:
     def _read(self, fd: int) -> bytes:
         again = b""
         found = os.pread(fd, len(self._tail) + _CHUNK, self._at - len(self._tail))
-        if not found.startswith(self._tail):  # cut short or written anew
-            found, again = os.pread(fd, _CHUNK, 0), b"\n"  # the line that was begun will not go on
+        if not found.startswith(self._tail):  # truncated or rewritten
+            found, again = os.pread(fd, _CHUNK, 0), b"\n"  # ends the unfinished line
             self._at, self._tail = 0, b""
         chunk = found[len(self._tail) :]
         self._at += len(chunk)
@@ -127,7 +127,7 @@ class Followed:
     def _replaced(self, fd: int) -> bool:
         try:
             named = os.stat(self._path)
-        except OSError:  # gone; another may come
+        except OSError:  # deleted; another may follow
             return True
         ours = os.fstat(fd)
         return (named.st_dev, named.st_ino) != (ours.st_dev, ours.st_ino)
@@ -144,12 +144,12 @@ class Followed:
 
 
 class Notebook:
-    """A thread that puts each line into ``newest``, at the moment of the stream when it was read."""
+    """A thread that puts each line into ``newest``, as a description of the moment when it was read."""
 
     def __init__(self, source: str, newest: Newest) -> None:
-        """``source``: a path, or - for standard input. UsageError for what is no file."""
+        """``source``: a path, or - for standard input. UsageError: the path is no file."""
         self._newest = newest
-        self._reader = _typed() if source == "-" else Followed(Path(source))
+        self._reader = _standard_input() if source == "-" else Followed(Path(source))
         self._lines = Lines()
         self._read = 0
         self._moment: tuple[float, int] | None = None  # media seconds and scene of the newest frame
@@ -157,15 +157,15 @@ class Notebook:
         self._thread = threading.Thread(target=self._work, name="notes", daemon=True)
 
     def start(self) -> None:
-        """Begin; what is typed before the first frame waits for it."""
+        """Start the thread; what is typed before the first frame waits for it."""
         self._thread.start()
 
     def see(self, pts: float, scene: int) -> None:
-        """The fast lane's: the moment that a line typed now speaks of."""
+        """For the fast lane: the moment that a line typed now describes."""
         self._moment = (pts, scene)
 
     def status(self) -> Notes:
-        """What health says."""
+        """The operator's part of a health message."""
         return Notes(read=self._read, shortened=self._lines.shortened)
 
     def close(self) -> None:
@@ -183,21 +183,21 @@ class Notebook:
                 if self._moment is None:
                     continue
                 for line in self._lines.push(reader.read()):
-                    self._say(line)
+                    self._put(line)
             for line in self._lines.flush():
-                self._say(line)
+                self._put(line)
         finally:
             if reader is not None:
                 reader.close()
 
-    def _say(self, line: str) -> None:
+    def _put(self, line: str) -> None:
         pts, scene = self._moment or (0.0, 0)
         self._read += 1
         self._newest.put(Description("" if line == CLEAR else line, pts, scene))
 
 
-def _typed() -> Typed | None:
-    """Standard input, or None where it was closed before we began."""
+def _standard_input() -> Typed | None:
+    """Standard input, or None when it was closed before the start."""
     try:
         return None if sys.stdin is None else Typed(sys.stdin.fileno())
     except (OSError, ValueError):

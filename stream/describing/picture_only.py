@@ -1,4 +1,4 @@
-"""A video without sound and without words about it: what may leave this machine."""
+"""A video without sound and metadata: the only form in which video leaves this machine."""
 
 import errno
 import hashlib
@@ -16,7 +16,7 @@ from stream.errors import SourceError, UsageError
 
 Timed = tuple[int, int, Any]  # shown at, decoded at, the packet
 
-# Containers that a describing service reads, by codec; what is in neither list fits into AVI.
+# Containers that a labeller reads, by codec; every other codec goes into AVI.
 SUFFIXES = {
     ".mp4": frozenset({"h264", "hevc", "av1", "mpeg4", "mpeg2video", "mpeg1video", "vp9"}),
     ".webm": frozenset({"vp8"}),
@@ -26,12 +26,11 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 
 
 def muted(source: Path, folder: Path, start_s: float | None = None, end_s: float | None = None) -> Path:
-    """The pictures of ``source`` alone, copied as they are, in a file of ``folder`` named after its content.
+    """Copy the pictures of ``source``, not re-encoded, into a file of ``folder`` named after its content.
 
-    Sound, subtitles, chapters, covers and metadata (titles, places) stay behind: any of them may tell the
-    result, and so may the name. A part begins at the key picture at or before ``start_s`` and ends at about
-    ``end_s``. Raises SourceError for what has no video, and
-    UsageError where the copy cannot be written.
+    Sound, subtitles, chapters, covers and metadata (titles, places) are left out: any of them may give away
+    the result, and so may the name. A part starts at the key frame at or before ``start_s`` and ends at about
+    ``end_s``. Raises SourceError when there is no video, and UsageError when the copy cannot be written.
     """
     partial = folder / f".{source.stem}.part"
     try:
@@ -54,7 +53,7 @@ def muted(source: Path, folder: Path, start_s: float | None = None, end_s: float
 
 
 def seconds(path: Path) -> float:
-    """How long a video plays. Raises SourceError for what is none."""
+    """Duration of a video in seconds. Raises SourceError for a file that is none."""
     try:
         with av.open(str(path), metadata_errors="replace") as given:
             stream = _video(given, path)
@@ -75,7 +74,7 @@ def digest(path: Path) -> str:
 
 
 def _video(given: av.container.InputContainer, path: Path) -> av.video.stream.VideoStream:
-    """The first video that is no cover picture."""
+    """The first video stream that is no cover picture."""
     for stream in given.streams.video:
         if not stream.disposition & Disposition.attached_pic:
             return stream
@@ -93,11 +92,11 @@ def _copy(
     base, begin = stream.time_base or Fraction(1, av.time_base), stream.start_time or 0
     start, end = (None if t is None else begin + round(t / base) for t in (start_s, end_s))
     first: int | None = None
-    # Bit-exact: without the muxer's own note about itself, so that the same pictures give the same file.
+    # Bit-exact: without the muxer's version, so that the same pictures give the same file.
     with av.open(str(target), "w", format=kind, options={"fflags": "+bitexact"}) as out:
         copy = out.add_stream_from_template(stream)
         for shown, decoded, packet in _since(start, _timed(given, stream, base)):
-            # The order is that of decoding: pictures shown before the end may still need this one.
+            # Packets come in decoding order: pictures shown before the end may still need this one.
             if end is not None and (decoded >= end or (packet.is_keyframe and shown >= end)):
                 break
             first = shown if first is None else first
@@ -108,7 +107,7 @@ def _copy(
 
 
 def _since(start: int | None, packets: Iterator[Timed]) -> Iterator[Timed]:
-    """From the last key picture at or before ``start``, without a seek: some containers land beyond."""
+    """From the last key frame at or before ``start``, without a seek: in some containers it lands later."""
     held: list[Timed] = []
     for timed in packets:
         shown, _, packet = timed
@@ -123,7 +122,7 @@ def _since(start: int | None, packets: Iterator[Timed]) -> Iterator[Timed]:
 def _timed(
     given: av.container.InputContainer, stream: av.video.stream.VideoStream, base: Fraction
 ) -> Iterator[Timed]:
-    """Packets with both times. Matroska's first ones have no time of decoding: it is counted back."""
+    """Packets with both times. Matroska's first ones have no decoding time: it is counted back."""
     step = max(1, round(1 / (base * (stream.average_rate or 25))))
     waiting: list[Any] = []
     for packet in given.demux(stream):

@@ -1,11 +1,11 @@
-"""An answer as text for BERT: what bears on the verdict first, because the end is cut off.
+"""A labeller's answer as text for BERT: what matters for the verdict first, because the end is cut off.
 
-``guarded`` (default): evidence, reflection and action units without the verdict in words, confidences, scores
-and names (``guard.py``). Which side a piece of evidence was listed on is a verdict too, and so are how many
-stand on each and which come first: both lists become one, ordered by its words, each piece once. An answer
-with all of its sides exchanged reads the same.
-``paper``: as it was said, confidences first (hidden-emotion paper). Times of action units are their order in
-both: a description of any length of video reads alike.
+``guarded`` (default): evidence, reflection and action units, without verdicts in words, confidences, scores
+and names (``guard.py``). The side that a piece of evidence is listed on is a verdict as well, and so are the
+number on each side and their order: both lists become one, sorted by its words, without duplicates. An answer
+with its sides exchanged gives the same text.
+``paper``: verbatim, confidences first (hidden-emotion paper). In both, action units keep their order in time
+and lose the times: descriptions of videos of any length read alike.
 """
 
 from collections.abc import Collection, Iterable
@@ -21,9 +21,9 @@ LENGTH = 512  # word pieces that BERT-Base reads
 
 
 def render(answer: Answer | Verdict, *, form: Form = "guarded", names: Collection[str] = ()) -> str:
-    """The text of an answer; the same answer always gives the same text, "" where nothing is left to say.
+    """The text of an answer; the same answer always gives the same text, empty when nothing remains.
 
-    ``names`` of the player and others, who are not named in a guarded text.
+    ``names`` of the player and others are withheld from a guarded text.
     """
     if form == "paper":
         return _joined(_paper(answer))
@@ -42,7 +42,7 @@ def render(answer: Answer | Verdict, *, form: Form = "guarded", names: Collectio
 
 
 def form_of(name: str) -> Form:
-    """The form of that name. UsageError for another."""
+    """The form of that name. UsageError for an unknown one."""
     if name not in get_args(Form):
         raise UsageError(f"expected --text {' or '.join(get_args(Form))}, found {name}; choose one.")
     return name  # type: ignore[return-value]
@@ -50,7 +50,7 @@ def form_of(name: str) -> Form:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What texts lose to a limit of word pieces."""
+    """How much a limit of word pieces cuts off texts."""
 
     texts: int = 0
     cut: int = 0  # texts that are longer than the limit
@@ -63,10 +63,10 @@ class Cut:
 
 
 def cut_at(lengths: Iterable[int], limit: int = LENGTH) -> Cut:
-    """What texts of ``lengths`` word pieces (with their beginning and end) lose to ``limit``."""
-    found = list(lengths)
-    over = [n - limit for n in found if n > limit]
-    return Cut(len(found), len(over), sum(over), max(found, default=0))
+    """What ``limit`` cuts off texts of ``lengths`` word pieces, [CLS] and [SEP] included."""
+    known = list(lengths)
+    over = [n - limit for n in known if n > limit]
+    return Cut(len(known), len(over), sum(over), max(known, default=0))
 
 
 def _paper(answer: Answer | Verdict) -> list[tuple[str, str]]:
@@ -91,9 +91,9 @@ def _unit(unit: ActionUnit) -> str:
 
 
 def _by_words(pieces: Iterable[str]) -> list[str]:
-    """In an order that says nothing; what was withheld altogether is left out."""
-    told = (piece for piece in pieces if any(letter.isalnum() for letter in piece))
-    return sorted(told, key=lambda piece: (piece.casefold(), piece))
+    """Sorted, so that the order carries nothing; pieces that were withheld altogether are left out."""
+    left = (piece for piece in pieces if any(letter.isalnum() for letter in piece))
+    return sorted(left, key=lambda piece: (piece.casefold(), piece))
 
 
 def _sentences(pieces: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""What was seen and concluded, drawn: box, points and bones over the picture, the confidence under it."""
+"""Draws box, points and bones over a picture, and the confidence under it."""
 
 from collections.abc import Sequence
 
@@ -34,10 +34,10 @@ def draw(
     now: float | None = None,
     note: str = "",
 ) -> Image:
-    """A new picture uint8 [H + panel_height(H), W, 3]: the inspection above, the confidence below.
+    """A new picture uint8 [H + panel_height(H), W, 3]: box and points above, the confidence below.
 
     ``history`` holds (media seconds, win or None), oldest first; ``now`` is the right end of the curve, by
-    default the newest of them. ``state`` and ``note`` are written as they are (ASCII).
+    default the last of them. ``state`` and ``note`` are written verbatim (ASCII).
     """
     height, width = image.shape[:2]
     canvas = np.empty((height + panel_height(height), width, 3), np.uint8)
@@ -67,7 +67,7 @@ def _draw_person(canvas: Image, portrait: Portrait | None, pose: Pose | None) ->
         _write(canvas, f"{portrait.score:.2f}", (x0 + 3 * thick, y0 + 14 * thick), _BOX, 0.4 * thick)
     if pose is None:
         return
-    # Far outside (a limb beyond the frame) stays drawable: cv2 takes 32-bit coordinates only.
+    # cv2 takes 32-bit coordinates only; a limb beyond the frame is still drawn up to its edge.
     limit = 4 * max(canvas.shape[:2])
     points = np.nan_to_num(np.clip(pose.points, -limit, limit))
     at = [(int(x), int(y)) for x, y in np.round(points * (1 << _SUB))]
@@ -129,7 +129,7 @@ def _draw_panel(
 
 
 def _write(canvas: Image, text: str, at: tuple[int, int], colour: _Colour, scale: float) -> None:
-    """Writes ``text``, smaller where it would not fit; what the font lacks becomes a question mark."""
+    """Writes ``text``, smaller if it does not fit; characters beyond the font become question marks."""
     plain = text.encode("ascii", "replace").decode()
     (wide, _), _ = cv2.getTextSize(plain, _FONT, scale, 1)
     scale *= min(1.0, (canvas.shape[1] - at[0] - 2) / max(wide, 1))

@@ -41,12 +41,12 @@ class Mp4:
         fragmented: bool = False,
     ) -> None:
         """``size`` is (width, height) in pixels. Raises UsageError where ``path`` cannot be written to."""
-        import av  # here, so that a run that writes no video never loads libav into the parent
+        import av  # here: a run that writes no video loads no libav into the parent
 
         if not path.parent.is_dir():
-            raise UsageError(f"{path}: there is no folder {path.parent}; create it or choose another place")
+            raise UsageError(f"{path}: there is no folder {path.parent}; create it or choose another place.")
         if path.is_dir():
-            raise UsageError(f"{path}: expected the name of a file, found a folder; add a name to it")
+            raise UsageError(f"{path}: expected the name of a file, found a folder; add a name to it.")
         self._path, self._order = path, order
         self._partial = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
         self._trouble = (av.FFmpegError, OSError)
@@ -113,4 +113,4 @@ class Mp4:
             self._close_target()
             self._partial.unlink(missing_ok=True)
         reason = getattr(error, "strerror", None) or type(error).__name__
-        return UsageError(f"{self._path} cannot be written ({reason}); make room or choose another place")
+        return UsageError(f"{self._path} cannot be written ({reason}); make room or choose another place.")

@@ -1,8 +1,10 @@
 """Writes the overlay in a thread of its own: drawing never delays a live frame."""
 
+import itertools
 import queue
 import threading
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -18,12 +20,20 @@ CLOSE_S = 30.0  # for these and the end of the file
 class Recorder:
     """A thread around an OverlayWriter. Fast pace waits for it; live pace drops frames and counts them."""
 
-    def __init__(self, path: Path, pace: Literal["live", "fast"], note: str = "") -> None:
-        """``note`` is written under the curve."""
+    def __init__(
+        self,
+        path: Path,
+        pace: Literal["live", "fast"],
+        note: str = "",
+        *,
+        minutes: float | None = None,
+    ) -> None:
+        """``note`` is written under the curve. ``minutes`` of media time in each file: ``NAME-0001.mp4``,
+        ``NAME-0002.mp4`` and so on; None: one file, ``path`` itself."""
         self.dropped = 0
         self._path = path
         self._wait = pace == "fast"
-        self._note = note
+        self._note, self._minutes = note, minutes
         self._queue: queue.Queue[_Item | None] = queue.Queue(_WAITING)
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
@@ -65,10 +75,22 @@ class Recorder:
                 pass  # the fast lane may wait for a place in the queue; its next push raises the failure
 
     def _write(self) -> None:
-        with ExitStack() as stack:
-            writer: OverlayWriter | None = None
-            while (item := self._queue.get()) is not None:
-                if writer is None:
-                    height, width = item[0].image.shape[:2]
-                    writer = stack.enter_context(OverlayWriter(self._path, (width, height), note=self._note))
-                writer.push(*item)
+        item = self._queue.get()
+        for path in self._paths():
+            if item is None:
+                return
+            height, width = item[0].image.shape[:2]
+            with OverlayWriter(path, (width, height), note=self._note) as writer:
+                while item is not None and not self._full(writer):
+                    writer.push(*item)
+                    item = self._queue.get()
+
+    def _paths(self) -> Iterator[Path]:
+        if self._minutes is None:
+            yield self._path
+            return
+        for number in itertools.count(1):
+            yield self._path.with_stem(f"{self._path.stem}-{number:04d}")
+
+    def _full(self, writer: OverlayWriter) -> bool:
+        return self._minutes is not None and writer.seconds >= 60 * self._minutes

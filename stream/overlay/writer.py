@@ -1,4 +1,4 @@
-"""The picture with what was seen in it and the confidence under it, as an H.264 file."""
+"""Pictures with box, points and the confidence under them, as an H.264 file."""
 
 from collections import deque
 from pathlib import Path
@@ -13,14 +13,14 @@ from stream.records import Estimate, Frame, Portrait, Pose
 
 __all__ = ["OverlayWriter", "draw", "draw_inspection"]
 
-JUMP_S = 2.0  # a step of the media clock beyond this is cut out of the file
+JUMP_S = 2.0  # longest step of the media clock that is kept in the file
 
 
 class OverlayWriter:
-    """Draws frames and writes them to an MP4 that appears, whole, when the writer closes.
+    """Draws frames and writes them to an MP4 that gets its name when the writer closes.
 
-    Frames keep their distance in media time, so dropped ones make no haste; a jump of the media clock is
-    cut out. A frame of another size is scaled to the first one's.
+    Frames keep their distance in media time, so that dropped ones do not speed it up; a jump of the media
+    clock is cut out. A frame of another size is scaled to that of the first.
     """
 
     def __init__(self, path: Path | str, size: tuple[int, int], fps: float = 25.0, note: str = "") -> None:
@@ -59,8 +59,13 @@ class OverlayWriter:
         self._file.write(picture, self._ticks(frame.pts))
 
     def close(self) -> None:
-        """Finishes the file and gives it its name; without a frame there is none. Safe to call twice."""
+        """Finishes the file and gives it its name; without a frame there is no file. Safe to call twice."""
         self._file.close()
+
+    @property
+    def seconds(self) -> float:
+        """Length of the file so far."""
+        return 0.0 if self._last is None else self._last[1] / TICKS
 
     def _remember(self, pts: float, estimate: Estimate | None) -> None:
         if self._last is not None and not 0 <= pts - self._last[0] <= JUMP_S:

@@ -1,1 +1,1 @@
-"""Messages, their bytes on the wire, and the ZeroMQ sockets they travel through."""
+"""Messages, their encoding, and the ZeroMQ sockets that carry them."""

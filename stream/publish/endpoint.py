@@ -1,4 +1,4 @@
-"""Which endpoints may be bound, and one sentence for each that may not.
+"""Which endpoints may be bound; one sentence for each that may not.
 
 Allowed: loopback TCP, ipc and inproc; any other TCP address only encrypted, or when the caller accepts it as
 insecure.
@@ -18,7 +18,7 @@ _TCP = re.compile(r"tcp://(?P<host>\[[^\[\]]+\]|[^\[\]:/]+):(?P<port>[0-9]{1,5}|
 
 
 def bindable(endpoint: str, *, insecure: bool) -> str:
-    """What to hand to bind. PublishError: malformed, or open to other machines without ``insecure``."""
+    """The address for bind. PublishError: malformed, or open to other machines without ``insecure``."""
     if endpoint.startswith("inproc://") and endpoint != "inproc://":
         return endpoint
     if endpoint.startswith("ipc://") and endpoint != "ipc://":
@@ -53,7 +53,7 @@ def _is_loopback(host: str) -> bool:
         return True
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:  # a name or an interface: it may mean anything
+    except ValueError:  # a name or an interface: it may resolve to any address
         return False
 
 
@@ -70,26 +70,25 @@ def socket_file(endpoint: str) -> tuple[str, int] | None:
 
 
 def _check_path(endpoint: str) -> None:
-    """libzmq's bind deletes whatever lies at the path, another publisher's socket included: look first."""
+    """libzmq's bind deletes any file at the path, also another publisher's socket: look first."""
     path = endpoint.removeprefix("ipc://")
     if path in ("", "*") or path.startswith("@") or not os.path.lexists(path):
         return
     if socket_file(endpoint) is None:
-        raise PublishError(
-            f"expected a free path for {endpoint}, found something that is no socket; move it away"
-        )
+        raise PublishError(f"expected a free path for {endpoint}, found another kind of file; move it away")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1.0)
         try:
             probe.connect(path)
         except ConnectionRefusedError:
-            return  # left behind by a process that is gone
+            return  # left by a process that has ended
         except OSError as error:
             raise refused(endpoint, error) from error
     raise refused(endpoint, OSError(errno.EADDRINUSE, "in use"))
 
 
 def refused(endpoint: str, error: Exception) -> PublishError:
+    """The error for an address that cannot be bound."""
     number = getattr(error, "errno", None)
     if number == errno.EADDRINUSE:
         found, advice = "it in use", "stop the other publisher or choose another with --publish"

@@ -22,11 +22,19 @@ class Inbox:
     """
 
     def __init__(
-        self, endpoint: str, topics: Iterable[str], *, keys: Keys | None = None, server: str | None = None
+        self,
+        endpoint: str,
+        topics: Iterable[str],
+        *,
+        conflate: bool = False,
+        keys: Keys | None = None,
+        server: str | None = None,
     ) -> None:
-        """``server``: public key of an encrypted publisher, which ``keys`` must then be allowed by."""
+        """``conflate``: keep the newest message only. ``server``: public key of an encrypted publisher, on
+        whose allow-list ``keys`` are."""
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.SUB)
         try:
+            self._socket.setsockopt(zmq.CONFLATE, int(conflate))
             self._socket.setsockopt(zmq.RCVHWM, HIGH_WATER)
             self._socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_MESSAGE)
             self._socket.setsockopt(zmq.RECONNECT_IVL, 100)

@@ -61,22 +61,22 @@ class Describing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sent: Count
     answered: Count
     failed: Count
-    unused: Count  # answers that came after a cut: they may speak of somebody else
+    unused: Count  # answers that came after a cut: they may describe another person
     tokens_in: Count
     tokens_out: Count
     last_error: str | None
-    last_answer_age_s: Rate | None  # since an answer came
+    last_answer_age_s: Rate | None  # since the last answer
 
 
 class Notes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an operator typed."""
 
-    read: Count  # lines taken as descriptions
-    shortened: Count  # of them: too long, and cut
+    read: Count  # lines
+    shortened: Count  # lines that were too long
 
 
-# In the three messages a field with a default is left out of the payload while it has that default;
-# v travels as msgspec's tag, so that it comes first and cannot be set to anything else.
+# The three messages have as many fields as the schema. A field is left out of the payload while it has its
+# default; v is msgspec's tag: it comes first and has one value.
 class Confidence(
     Struct,
     frozen=True,
@@ -98,15 +98,15 @@ class Confidence(
     state: State
     win: Share | None
     loss: Share | None
-    branches: dict[str, Share | None]  # what each branch says for win, the others absent; null = absent
+    branches: dict[str, Share | None]  # win by each branch alone; null: the branch is absent
     window: WindowShares
     age_ms: float | None  # publication − capture of the newest frame used; null before it and at fast pace
     mode: Mode
     provider: Name
     reason: str | None = None  # why the state is not ok
-    text_age_s: float | None = None  # from what the text speaks of to pts; present while text is
-    replay: bool = False  # the last value again, for a late subscriber
-    replay_age_s: Rate | None = None  # since it was published first; present in a replay
+    text_age_s: float | None = None  # from the moment that the text describes to pts; present with text
+    replay: bool = False  # the last value, repeated for a late subscriber
+    replay_age_s: Rate | None = None  # since it was first published; present in a replay
 
 
 class Health(
@@ -137,9 +137,9 @@ class Health(
     reason: str | None = None
     hop: Count | None = None  # ticks between estimates
     mode: Mode | None = None
-    late: Count | None = None  # frames whose tick was already taken
-    describing: Describing | None = None  # present while a labeller is asked
-    notes: Notes | None = None  # present while an operator may type
+    late: Count | None = None  # frames whose tick another frame had filled
+    describing: Describing | None = None  # present with a labeller
+    notes: Notes | None = None  # present with an operator
     replay: bool = False
     replay_age_s: Rate | None = None
 
@@ -197,10 +197,9 @@ def confidence_of(
 ) -> Confidence:
     """The message for an estimate; ``None`` before the first one gives nulls and an empty window.
 
-    ``unix_s`` is the wall clock, ``now`` the monotonic clock that ``estimate.captured`` was read from; None
-    where an age says nothing (fast pace).
-    ``state`` (with ``reason``) replaces the estimate's: what was ok then may be stale now.
-    ``branches`` are named, as null, while there is no estimate.
+    ``unix_s`` is the wall clock, ``now`` the monotonic clock of ``estimate.captured``; None where an age
+    means nothing (fast pace). ``state`` (with ``reason``) replaces the estimate's, which may have gone stale.
+    ``branches`` are listed, as null, while there is no estimate.
     """
     if estimate is None:
         estimate = Estimate(
@@ -240,7 +239,7 @@ def confidence_of(
 
 
 def _known(seconds: float) -> float | None:
-    """An estimate made before any frame has NaN for its two clocks: null on the wire."""
+    """Before the first frame both clocks are NaN: null in a message."""
     return None if math.isnan(seconds) else seconds
 
 

@@ -1,4 +1,4 @@
-"""What a subscriber does: decode strictly and drop what it has already seen."""
+"""A subscriber: decodes strictly and drops repetitions."""
 
 import difflib
 import time
@@ -16,9 +16,9 @@ from stream.publish.wire import decode
 class Subscriber:
     """Receives messages of some topics from one endpoint, each once; for one thread; a context manager.
 
-    A confidence whose ``seq`` is not above the last of its run is dropped, and so is a health or event that
-    was seen before it was repeated (no ``seq``: its ``time`` decides). ``dropped`` counts them; a new run
-    starts afresh.
+    A confidence whose ``seq`` does not exceed the last one of its run is dropped, and so is a replayed health
+    or event that was received before (by its ``time``: they have no ``seq``). ``dropped`` counts them; a new
+    run starts from scratch.
     """
 
     def __init__(
@@ -26,11 +26,13 @@ class Subscriber:
         endpoint: str,
         topics: Sequence[str] = ("confidence",),
         *,
+        conflate: bool = False,
         keys: Keys | None = None,
         server: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``server``: public key of an encrypted publisher, on whose allow-list ``keys`` are."""
+        """``conflate``: keep the newest message only, of one topic. ``server``: public key of an encrypted
+        publisher, on whose allow-list ``keys`` are."""
         unknown = [topic for topic in topics if topic not in TOPICS]
         if unknown or not topics:
             raise UsageError(
@@ -40,12 +42,12 @@ class Subscriber:
         self._clock = clock
         self._last: dict[str, tuple[str, int | str]] = {}  # topic → run and seq or time
         self.dropped = 0
-        self._inbox = Inbox(endpoint, topics, keys=keys, server=server)
+        self._inbox = Inbox(endpoint, topics, conflate=conflate, keys=keys, server=server)
 
     def receive(self, timeout_s: float | None = None) -> tuple[str, Message] | None:
         """The next new message, or None when ``timeout_s`` passes without one.
 
-        MessageError: bytes that are no message of schema 1; the next call goes on behind them.
+        MessageError: bytes that are no message of schema 1; the next call continues after them.
         """
         deadline = None if timeout_s is None else self._clock() + timeout_s
         while True:
@@ -94,22 +96,23 @@ def listen(
     count: int | None = None,
     timeout_s: float | None = None,
     *,
+    conflate: bool = False,
     keys: Keys | None = None,
     server: str | None = None,
 ) -> Iterator[Message]:
-    """The messages of one topic as they come: ``count`` of them, or without end.
+    """The messages of one topic as they arrive: ``count`` of them, or without end.
 
     PublishError: ``timeout_s`` passed without a message.
     """
-    with Subscriber(endpoint, (topic,), keys=keys, server=server) as subscriber:
+    with Subscriber(endpoint, (topic,), conflate=conflate, keys=keys, server=server) as subscriber:
         received = 0
         while count is None or received < count:
-            found = subscriber.receive(timeout_s)
-            if found is None:
+            received_now = subscriber.receive(timeout_s)
+            if received_now is None:
                 raise PublishError(
                     f"expected a {topic} message from {endpoint} within {timeout_s:g} s, found none; "
                     "check that `undertone watch` is publishing there"
                     f"{'' if server is None else ' and allows the key that `undertone keys show` prints'}."
                 )
             received += 1
-            yield found[1]
+            yield received_now[1]

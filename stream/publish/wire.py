@@ -1,7 +1,7 @@
 """Message ⇄ bytes: a single frame, ``b"<topic> " + payload``, the payload JSON or msgpack.
 
-What ``encode`` accepts ``decode`` accepts: both check the same rules. A JSON payload begins with ``{``, which
-a msgpack map never does (0x7b is the integer 123 there), so the reader needs no option.
+``encode`` and ``decode`` check the same rules. A JSON payload begins with ``{``, which a msgpack map never
+does (0x7b is the integer 123 there), so that a reader needs no option.
 """
 
 import math
@@ -47,7 +47,7 @@ __all__ = [
 
 Wire = Literal["json", "msgpack"]
 
-FRESH_S = 2.0  # age at which a last value is no longer ok, as a frame's at live pace
+FRESH_S = 2.0  # age beyond which a last value is no longer ok, as with frames at live pace
 SUM_TOLERANCE = 1e-9  # of win + loss = 1
 DEEPEST = 16  # levels of nesting in an event's detail
 
@@ -77,7 +77,7 @@ def encode(message: Message, wire: Wire = "json") -> bytes:
 
 
 def decode(raw: bytes) -> tuple[str, Message]:
-    """The topic and the message. MessageError: no topic, unknown topic or version, or a field breaks it."""
+    """The topic and the message. MessageError: no or unknown topic, another version, a malformed field."""
     head, space, payload = raw.partition(b" ")
     if not space:
         raise MessageError(f"expected '<topic> <payload>' in one frame, found {_show(raw)} without a space")
@@ -127,7 +127,7 @@ def _load(payload: bytes, kind: type[Any]) -> Any:
 
 
 def _check(topic: str, message: Message) -> None:
-    """The rules that types cannot say: finite numbers, plain values, win + loss = 1."""
+    """The rules that types cannot express: finite numbers, plain values, win + loss = 1."""
     _check_plain(topic, message, depth=0)
     if not isinstance(message, Confidence):
         return
@@ -174,6 +174,6 @@ def _show(found: object) -> str:
 
 
 def _clip(text: str, longest: int = 200) -> str:
-    """Printable and short, whatever a stranger sent."""
+    """Printable and short, whatever a peer sent."""
     text = "".join(character if character.isprintable() else "?" for character in text[: longest + 1])
     return text if len(text) <= longest else text[: longest - 3] + "..."

@@ -1,1 +1,1 @@
-"""Who describes a clip: Gemini, or a file of answers; and what an answer looks like."""
+"""Labellers: Gemini, or a file of answers; what they are sent, and the form of an answer."""

@@ -1,8 +1,7 @@
-"""What a labeller answers, checked strictly: extra keys, numbers out of range and NaN are refused.
+"""A labeller's answer, checked strictly: extra keys, numbers out of range and NaN are refused.
 
-The order of the fields is the paper's order of thought, and a model that is held to a schema writes them in
-this order: what was seen, evidence without verdict, reflection, confidences (hidden-emotion paper, CoT +
-Reflection).
+A model that is constrained to a schema writes the fields in their order, the paper's order of thought:
+observations, evidence without verdict, reflection, confidences (hidden-emotion paper, CoT + Reflection).
 """
 
 import re
@@ -15,7 +14,7 @@ from stream.errors import DescriptionMalformed
 Confidence = Annotated[float, Field(ge=0, le=100)]
 Seconds = Annotated[float, Field(ge=0)]
 
-FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*)\n\s*```\s*\Z", re.DOTALL)  # of a pasted answer
+FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*)\n\s*```\s*\Z", re.DOTALL)  # Markdown around a pasted answer
 
 
 class _Strict(BaseModel):
@@ -23,7 +22,7 @@ class _Strict(BaseModel):
 
 
 class ActionUnit(_Strict):
-    """Something that the face, the head or the hands did."""
+    """A movement of the face, the head or the hands."""
 
     code: str  # "AU4" in FACS terms, "PGCS" for a posture, "GACS" for a gesture
     name: str
@@ -33,7 +32,7 @@ class ActionUnit(_Strict):
 
 
 class Confident(Protocol):
-    """Who says how sure they are, 0..100 each; the two need not add up to 100."""
+    """Something with confidences of win and loss, 0..100 each; they need not add up to 100."""
 
     @property
     def confidence_win(self) -> float: ...
@@ -42,12 +41,12 @@ class Confident(Protocol):
     def confidence_loss(self) -> float: ...
 
 
-class _Said:
-    """What follows from both confidences. Apart from the schemas: their own fields come in their order."""
+class _Derived:
+    """What follows from both confidences; apart from the schemas, whose fields must keep their order."""
 
     @property
     def win(self: Confident) -> float:
-        """Chance of win, 0..1: its share of both confidences; 0.5 where both are nought."""
+        """Probability of win, 0..1: its share of both confidences; 0.5 when both are zero."""
         both = self.confidence_win + self.confidence_loss
         return self.confidence_win / both if both else 0.5
 
@@ -59,14 +58,14 @@ class _Said:
         return int(self.confidence_win > self.confidence_loss)
 
 
-class Verdict(_Said, _Strict):
+class Verdict(_Derived, _Strict):
     """The plain prompt's answer."""
 
     confidence_win: Confidence
     confidence_loss: Confidence
 
 
-class Answer(_Said, _Strict):
+class Answer(_Derived, _Strict):
     """A whole answer."""
 
     action_units: list[ActionUnit]
@@ -83,7 +82,7 @@ Kind = TypeVar("Kind", bound=_Strict)
 
 
 def parse(raw: str, schema: type[Kind]) -> Kind:
-    """A model's text as a record. DescriptionMalformed, which keeps the text, for anything else."""
+    """A model's text as a record. DescriptionMalformed, with the text, when it is none."""
     fenced = FENCE.match(raw)
     try:
         return schema.model_validate_json(fenced[1] if fenced else raw)

@@ -1,6 +1,6 @@
-"""Answers made elsewhere, from a file: nothing leaves this machine.
+"""Answers from a file, made elsewhere: nothing leaves this machine.
 
-{"id": "0001", "raw": {"confidence_win": 80, …}}      one JSON line a video, by id or by "sha256";
+{"id": "0001", "raw": {"confidence_win": 80, …}}      one JSON line per video, by id or by "sha256";
                                                        raw is the answer, as text or as JSON
 """
 
@@ -24,7 +24,7 @@ class _Line(msgspec.Struct, frozen=True):
 
 
 class AnswersFile:
-    """Provider. UsageError for a file that does not read, and for the first malformed line."""
+    """A labeller. UsageError for a file that cannot be read, and for the first malformed line."""
 
     name = "file"
 
@@ -40,7 +40,7 @@ class AnswersFile:
                 self._add(number, text)
 
     def describe(self, clip: Clip, prompt: Prompt, sampling: Sampling, keep: Keep = nothing) -> Reply:
-        """The answer of this video, by content first. DescriptionRefused where there is none."""
+        """The answer for this video, by content first. DescriptionRefused when there is none."""
         raw = self._raw.get(clip.sha256, self._raw.get(clip.id))
         if raw is None:
             raise DescriptionRefused(
@@ -51,11 +51,11 @@ class AnswersFile:
         return reply
 
     def unmatched(self, known: Collection[str]) -> list[str]:
-        """Ids and SHA-256 of answers that are of none of the ``known`` videos, named by either."""
+        """Ids and SHA-256 of answers that belong to none of the ``known`` videos, named by either."""
         return [key for key in self._raw if key not in known]
 
     def close(self) -> None:
-        """Nothing was left anywhere."""
+        """There is nothing to clean up."""
 
     def _add(self, number: int, text: str) -> None:
         try:

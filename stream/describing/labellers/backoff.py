@@ -1,4 +1,4 @@
-"""Asking again: longer waits each time, never in step with others, and as long as the other side wishes."""
+"""Retries with exponential backoff and jitter, and at least as long as the service asks for."""
 
 import random
 import time
@@ -14,7 +14,7 @@ Sleep = Callable[[float], None]  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Waits of first_s, 2·first_s, 4·first_s …, each cut by up to a half at random, never above most_s."""
+    """Waits of first_s, 2·first_s, 4·first_s …, each shortened at random by up to a half, at most most_s."""
 
     tries: int = 5
     first_s: float = 1.0
@@ -26,16 +26,16 @@ class Backoff:
         sleep: Sleep = time.sleep,
         chance: Callable[[], float] = random.random,  # 0..1
     ) -> Result:
-        """What ``ask`` returns. The last DescriptionUnavailable goes through, and one that wants more than
-        ``most_s`` of patience at once: whoever has it may come back later.
+        """What ``ask`` returns. Raises the last DescriptionUnavailable, and at once one that asks to wait
+        more than ``most_s``.
         """
         for number in range(self.tries):
             try:
                 return ask()
             except DescriptionUnavailable as error:
-                wished = error.retry_after_s or 0.0
-                if number == self.tries - 1 or wished > self.most_s:
+                wished_s = error.retry_after_s or 0.0
+                if number == self.tries - 1 or wished_s > self.most_s:
                     raise
-            wait = min(self.most_s, self.first_s * 2**number) * (1 - chance() / 2)
-            sleep(max(wait, wished))
+            wait_s = min(self.most_s, self.first_s * 2**number) * (1 - chance() / 2)
+            sleep(max(wait_s, wished_s))
         raise ValueError("a backoff needs at least one try")

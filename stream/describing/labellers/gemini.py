@@ -1,6 +1,6 @@
 """Gemini, through Google's own client: upload, wait, ask, delete.
 
-The key comes from GOOGLE_API_KEY or GEMINI_API_KEY and goes nowhere but into the header of requests.
+The key comes from GOOGLE_API_KEY or GEMINI_API_KEY and is sent in the header of requests only.
 """
 
 import secrets
@@ -15,7 +15,7 @@ from google.genai.errors import ClientError
 
 from stream.describing.labellers.answer import parse
 from stream.describing.labellers.backoff import Backoff, Sleep
-from stream.describing.labellers.gemini_errors import GONE, said, tokens, translated
+from stream.describing.labellers.gemini_errors import GONE, read, tokens, translated
 from stream.describing.labellers.prompts import Prompt
 from stream.describing.labellers.provider import (
     FREE,
@@ -36,14 +36,14 @@ from stream.errors import (
 )
 
 MIME = {".mp4": "video/mp4", ".webm": "video/webm", ".avi": "video/avi"}
-INLINE_BYTES = 14_000_000  # base64 and the prompt make just under 20 MB of it, the limit of a request
+INLINE_BYTES = 14_000_000  # with base64 and the prompt just under 20 MB, the limit of a request
 PATIENT = Backoff()
 
 Result = TypeVar("Result")
 
 
 class Gemini:
-    """Provider. UsageError without a key and for an unencrypted address elsewhere."""
+    """A labeller. UsageError without a key, and for an unencrypted address on another host."""
 
     name = "gemini"
 
@@ -51,13 +51,13 @@ class Gemini:
         self,
         *,
         base_url: str | None = None,  # of a proxy; else UNDERTONE_GEMINI_URL, else Google
-        uploads: MutableMapping[str, str] | None = None,  # SHA-256 → remote file; one on disk survives a kill
+        uploads: MutableMapping[str, str] | None = None,  # SHA-256 → remote file; on disk it survives a kill
         meter: Meter = FREE,
         backoff: Backoff = PATIENT,
-        asks: int = 2,  # for an answer of the schema, at least 1
-        inline: bool = False,  # small clips inside the request: nothing is left anywhere
+        asks: int = 2,  # requests until an answer fits the schema, at least 1
+        inline: bool = False,  # send small clips inside the request: the service keeps no file
         timeout_s: float = 600.0,  # of one request
-        ready_s: float = 300.0,  # for the service to take a video in
+        ready_s: float = 300.0,  # for the service to process a video
         poll_s: float = 2.0,
         sleep: Sleep = time.sleep,
     ) -> None:
@@ -69,7 +69,7 @@ class Gemini:
         self._client = Client(api_key=self._key, vertexai=False, http_options=options)
 
     def describe(self, clip: Clip, prompt: Prompt, sampling: Sampling, keep: Keep = nothing) -> Reply:
-        """See Provider. After a malformed answer it is asked again, with the next seed."""
+        """See Provider. A malformed answer is asked for again, with the next seed."""
         try:
             video = self._video(clip, sampling)
             for again in range(self._asks - 1):
@@ -82,24 +82,24 @@ class Gemini:
             self._forget(clip.sha256)
 
     def close(self) -> None:
-        """Delete what is still uploaded, also by a run that was killed, and hang up."""
+        """Delete uploaded files, also those of a killed run, and close the connection."""
         for sha256 in list(self._uploads):
             self._forget(sha256)
         self._client.close()
 
     def _ask(self, video: types.Part, prompt: Prompt, sampling: Sampling, again: int, keep: Keep) -> Reply:
-        """One answer; ``again``: how often this was asked before. At temperature 0 only the seed differs."""
+        """One answer; ``again``: number of earlier requests. At temperature 0 only the seed differs."""
         config = types.GenerateContentConfig(
             response_mime_type="application/json",
-            # As JSON schema: the service's own form of schema knows no additionalProperties.
+            # As JSON Schema: the service's own schema type has no additionalProperties.
             response_json_schema=prompt.schema.model_json_schema(),
             temperature=sampling.temperature,
             seed=sampling.seed + again,
             media_resolution=types.MediaResolution(f"MEDIA_RESOLUTION_{sampling.resolution.upper()}"),
             automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
-            automatic_continuation=False,  # no request that the meter does not know of
+            automatic_continuation=False,  # would send requests past the meter
         )
-        # The video first, so the documentation asks.
+        # Video before text, as the documentation recommends.
         content = types.Content(role="user", parts=[video, types.Part(text=prompt.text)])
 
         def generate() -> types.GenerateContentResponse:
@@ -109,13 +109,14 @@ class Gemini:
         response = self._patiently(generate)
         spent = tokens(response)
         self._meter.spent(*spent)
-        found = said(response)
-        reply = Reply(found.text, parse(found.text, prompt.schema), found.model or sampling.model, *spent)
+        served = read(response)
+        answer = parse(served.text, prompt.schema)
+        reply = Reply(served.text, answer, served.model or sampling.model, *spent)
         keep(reply)
         return reply
 
     def _video(self, clip: Clip, sampling: Sampling) -> types.Part:
-        """The clip as part of a request, uploaded unless it may go inside."""
+        """The clip as part of a request, inline if allowed and small enough, else uploaded."""
         seen = types.VideoMetadata(fps=sampling.fps)
         mime = MIME[clip.path.suffix]
         if self._inline and clip.path.stat().st_size <= INLINE_BYTES:
@@ -126,17 +127,17 @@ class Gemini:
         return types.Part(file_data=types.FileData(file_uri=file.uri, mime_type=mime), video_metadata=seen)
 
     def _uploaded(self, clip: Clip, mime: str) -> types.File:
-        """The remote file of a clip: one that an earlier try or run left there, else a new one."""
+        """The remote file of a clip: that of an earlier attempt or run, else a new one."""
         name = self._uploads.get(clip.sha256)
         if name is not None and (file := self._existing(name)) is not None:
             return file
         if name is None:
-            # Our own name, noted before the first byte leaves: no kill leaves a file that nobody knows.
+            # A name of our own, recorded before the upload: a killed run leaves no file that cannot be found.
             name = self._uploads[clip.sha256] = f"files/undertone-{secrets.token_hex(12)}"
         return self._send(clip.path, name, mime)
 
     def _send(self, path: Path, name: str, mime: str) -> types.File:
-        with path.open("rb") as file:  # open: of a path the client would tell its name as well
+        with path.open("rb") as file:  # opened here: given a path, the client would send its name
             return self._client.files.upload(
                 file=file, config=types.UploadFileConfig(name=name, mime_type=mime)
             )
@@ -150,7 +151,7 @@ class Gemini:
             raise
 
     def _ready(self, name: str, file: types.File) -> types.File:
-        """The file once the service has taken it in."""
+        """The file, once the service has processed it."""
         for _ in range(self._polls):
             if file.state == types.FileState.ACTIVE:
                 return file
@@ -162,12 +163,12 @@ class Gemini:
             self._sleep(self._poll_s)
             file = self._patiently(partial(self._client.files.get, name=name))
         raise DescriptionUnavailable(
-            f"gemini: expected the video to be taken in within {self._polls * self._poll_s:g} s, found it "
+            f"gemini: expected the video to be processed within {self._polls * self._poll_s:g} s, found it "
             "still in progress; try again later."
         )
 
     def _forget(self, sha256: str) -> None:
-        """Delete the remote file of a clip, if there is one; what cannot be deleted now stays noted."""
+        """Delete the remote file of a clip, if there is one; a file that cannot be deleted stays recorded."""
         name = self._uploads.get(sha256)
         if name is None:
             return

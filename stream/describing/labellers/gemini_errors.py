@@ -1,4 +1,4 @@
-"""What Gemini's service says, read: an answer's text, or which of our errors it comes to."""
+"""Reads a response of Gemini's service: an answer's text, or one of our errors."""
 
 import re
 from collections.abc import Iterator
@@ -20,11 +20,11 @@ from stream.errors import (
 )
 
 CUT = (FinishReason.MAX_TOKENS, FinishReason.CONTINUATION)
-LATER = (408, 409, 429)  # besides 5xx; 409 is a file that another try has put there
-ITS_OWN = (400, 413, 415, 422)  # said of this request alone, unless the words are of what all have in common
-GONE = (403, 404)  # of a file that is not there the service says "forbidden, or may not exist"
+LATER = (408, 409, 429)  # besides 5xx; 409: an earlier attempt uploaded the file
+ITS_OWN = (400, 413, 415, 422)  # about this request alone, unless the message matches COMMON
+GONE = (403, 404)  # for a missing file the service answers "forbidden, or may not exist"
 FILE = re.compile(r"\bfiles?\b", re.IGNORECASE)
-# The key, the account, the model, our form of request: what no other video would change.
+# The key, the account, the model, the form of the request: another video would change nothing.
 COMMON = re.compile(
     r"api[ _]?key|credential|unauthenticated|permission|billing|quota|suspended|service_disabled|"
     r"location is not supported|"
@@ -33,18 +33,18 @@ COMMON = re.compile(
     r"unknown name|invalid json payload",
     re.IGNORECASE,
 )
-LONGEST = 300  # characters of the other side's words in a message
+LONGEST = 300  # characters of the service's words in a message
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """An answer's text and where it comes from."""
+class Served:
+    """An answer's text and the model that gave it."""
 
     text: str
     model: str | None  # as served
 
 
-def said(response: GenerateContentResponse) -> Said:
+def read(response: GenerateContentResponse) -> Served:
     """The text of the first candidate. DescriptionRefused without one, DescriptionMalformed if cut short."""
     blocked = response.prompt_feedback and response.prompt_feedback.block_reason
     if blocked:
@@ -56,7 +56,7 @@ def said(response: GenerateContentResponse) -> Said:
     text = response.text or ""
     if reason in CUT:
         raise DescriptionMalformed(
-            "gemini: expected a whole answer, found one cut off at the model's limit of length; "
+            "gemini: expected a complete answer, found one cut off at the model's output limit; "
             "ask for less.",
             raw=text,
         )
@@ -65,11 +65,11 @@ def said(response: GenerateContentResponse) -> Said:
         raise DescriptionRefused(
             f"gemini: expected a description, found none ({found}); leave this video out."
         )
-    return Said(text, response.model_version)
+    return Served(text, response.model_version)
 
 
 def tokens(response: GenerateContentResponse) -> tuple[int, int]:
-    """Tokens in and out, the latter with what the model thought."""
+    """Tokens in and out, the latter including the model's thoughts."""
     usage = response.usage_metadata
     if usage is None:
         return 0, 0
@@ -80,8 +80,8 @@ def tokens(response: GenerateContentResponse) -> tuple[int, int]:
 
 @contextmanager
 def translated(key: str) -> Iterator[None]:
-    """Errors of the client and of its connection as ours, one sentence each, never with the key in it."""
-    # `from None`: what the client raises may quote what was sent.
+    """Translate errors of the client and its connection into ours, one sentence each, without the key."""
+    # `from None`: the client's errors may quote the request.
     try:
         yield
     except APIError as error:
@@ -104,7 +104,7 @@ def translated(key: str) -> Iterator[None]:
         raise DescriptionUnavailable(
             f"gemini: expected a connection that holds, found {found}; check the network or try again later."
         ) from None
-    except (KeyError, TypeError, ValueError) as error:  # the client's own, for replies that it did not expect
+    except (KeyError, TypeError, ValueError) as error:  # raised inside the client by unexpected replies
         raise DescriptionUnavailable(
             f"gemini: expected a reply in its own form, found another ({type(error).__name__} in "
             "the client); check the address or try again later."
@@ -112,15 +112,15 @@ def translated(key: str) -> Iterator[None]:
 
 
 def _in_common(error: APIError) -> bool:
-    """Whether what is wrong is wrong with every request: google.rpc's status, reasons and words."""
+    """Whether every request would fail alike, by google.rpc's status, reasons and message."""
     reasons = (str(detail.get("reason", "")) for detail in _details(error))  # google.rpc.ErrorInfo
     return any(map(COMMON.search, (error.status or "", error.message or "", *reasons))) or (
-        error.status == "FAILED_PRECONDITION"  # of the account: where it is, what it pays
+        error.status == "FAILED_PRECONDITION"  # about the account: its region, its billing
     )
 
 
 def _of_a_file(error: APIError) -> bool:
-    """Whether an uploaded video is no longer there; the next try uploads it anew."""
+    """Whether an uploaded video no longer exists; the next attempt uploads it again."""
     return error.code in GONE and bool(FILE.search(error.message or ""))
 
 
@@ -133,7 +133,7 @@ def _details(error: APIError) -> Iterator[dict[str, object]]:
 
 
 def retry_after_s(error: APIError, now: datetime | None = None) -> float | None:
-    """How long the service wishes to be left alone: its header, or the delay among the details."""
+    """Seconds that the service asks to wait: its header, or the delay among the details."""
     headers = getattr(error.response, "headers", None) or {}
     header = str(headers.get("retry-after", "")).strip()
     if header.isdecimal():

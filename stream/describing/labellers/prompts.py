@@ -1,9 +1,9 @@
 """Prompts as versioned files: what a labeller is asked, and how its answer is read.
 
-``prompts/NAME-VERSION.md`` says in its first line which answer it asks for; ``{rules}`` in it stands for
-the prior rules, a list of its own with a reason for each (``prompts/rules-VERSION.toml``). A version that
-was used is never changed: a new one is added. Written by us after the order of thought of the hidden-emotion
-paper (CoT + Reflection), whose own words are not public.
+The first line of ``prompts/NAME-VERSION.md`` names the form of the answer; ``{rules}`` in the text stands for
+the prior rules, listed with a reason each in ``prompts/rules-VERSION.toml``. A published version never
+changes: a new one is added. The prompts follow the order of thought of the hidden-emotion paper (CoT +
+Reflection), whose wording is not public.
 """
 
 import hashlib
@@ -27,19 +27,19 @@ class Prompt:
     """A prompt with its rules filled in."""
 
     name: str
-    version: str  # of the file, "1"; empty for a file of one's own without number
+    version: str  # of the file, "1"; empty for a user's own file without a number
     text: str  # as it is sent
     schema: Schema  # of the answer
     sha256: str  # of the text
 
     @property
     def key(self) -> str:
-        """Name, version and the beginning of the text's SHA-256: an edited rule is another key."""
+        """Name, version and the first digits of the text's SHA-256: an edited rule gives another key."""
         return "-".join(filter(None, (self.name, self.version, self.sha256[:12])))
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is no evidence, and why."""
+    """Something that is no evidence, and why."""
 
     rule: str
     reason: str
@@ -50,10 +50,10 @@ class _Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def load(name: str, rules: Path | None = None) -> Prompt:
-    """A prompt by name ("cot_reflection" the newest, "cot_reflection-1" that version) or path of an .md file.
+    """A prompt by name ("cot_reflection": the newest, "cot_reflection-1": that one) or path of an .md file.
 
-    ``rules``: another TOML file of prior rules. UsageError for a file that is not there or malformed, and for
-    rules that the prompt has no place for.
+    ``rules``: another TOML file of prior rules. UsageError for a file that is missing or malformed, and for
+    rules when the prompt has no place for them.
     """
     path = Path(name) if name.endswith(".md") else _newest(name)
     raw = _read(path, "a prompt")
@@ -72,7 +72,7 @@ def load(name: str, rules: Path | None = None) -> Prompt:
 
 
 def read_rules(path: Path) -> list[Rule]:
-    """Prior rules from a TOML file. UsageError where it does not read."""
+    """Prior rules from a TOML file. UsageError when it cannot be read."""
     try:
         return msgspec.toml.decode(_read(path, "a list of rules"), type=_Rules).rules
     except (msgspec.MsgspecError, ValueError) as error:
@@ -87,16 +87,16 @@ def _listed(rules: list[Rule]) -> str:
 
 def _newest(name: str, suffix: str = ".md") -> Path:
     """The built-in file of exactly this name and version, or the newest version of this name."""
-    found = [(*_named(p), p) for p in PROMPTS.glob(f"*{suffix}")]
-    chosen = [(int(version), p) for base, version, p in found if name in (base, p.stem)]
+    files = [(*_named(p), p) for p in PROMPTS.glob(f"*{suffix}")]
+    chosen = [(int(version), p) for base, version, p in files if name in (base, p.stem)]
     if not chosen:
-        known = ", ".join(sorted({base for base, *_ in found}))
+        known = ", ".join(sorted({base for base, *_ in files}))
         raise UsageError(f"{name}: expected a prompt ({known}) or an .md file, found none; choose one.")
     return max(chosen)[1]
 
 
 def _named(path: Path) -> tuple[str, str]:
-    """Name and version of a file; the version of one's own file may be empty."""
+    """Name and version of a file; the version of a user's own file may be empty."""
     named = NAMED.fullmatch(path.stem)
     return (named["name"], named["version"]) if named else (path.stem, "")
 

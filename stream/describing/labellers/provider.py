@@ -1,4 +1,4 @@
-"""Who describes a video: one call in, one checked answer out."""
+"""The protocol of a labeller: a clip and a prompt in, one checked answer out."""
 
 import os
 from collections.abc import Callable
@@ -10,37 +10,37 @@ from urllib.parse import urlsplit
 from stream.capture.redact import redact
 from stream.errors import UsageError
 
-if TYPE_CHECKING:  # the extra's libraries: whoever only hands these records on does without
+if TYPE_CHECKING:  # needs the extra's libraries; the records below do without
     from stream.describing.labellers.answer import Answer, Verdict
     from stream.describing.labellers.gemini import Gemini
     from stream.describing.labellers.prompts import Prompt
 
 Resolution = Literal["low", "medium"]
-FRAME_TOKENS: dict[Resolution, int] = {"low": 64, "medium": 256}  # Gemini's documentation of media resolution
-MOST_FPS = 24.0  # Gemini takes no more
-# The paper's gemini-2.5-pro is being shut down, and calls to it are routed to this one.
+FRAME_TOKENS: dict[Resolution, int] = {"low": 64, "medium": 256}  # Gemini's documentation, media resolution
+MOST_FPS = 24.0  # Gemini's maximum
+# The paper's gemini-2.5-pro is being shut down; calls to it are routed to this model.
 GEMINI_MODEL = "gemini-3.8-flash"
-KEYS = ("GOOGLE_API_KEY", "GEMINI_API_KEY")  # where Gemini's may be, in this order
+KEYS = ("GOOGLE_API_KEY", "GEMINI_API_KEY")  # in this order
 GEMINI_URL = "UNDERTONE_GEMINI_URL"
 GOOGLE = "https://generativelanguage.googleapis.com"
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """What is to be described."""
+    """A video to describe."""
 
-    path: Path  # muted: pictures alone
-    sha256: str  # of the file that it was made from
+    path: Path  # without sound and metadata
+    sha256: str  # of the original file
     seconds: float
-    id: str = ""  # of the video, where it has one
+    id: str = ""  # of the video in its corpus, if it has one
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the model looks and answers. UsageError for values that no model takes."""
+    """How the model sees and answers. UsageError for values that no model accepts."""
 
     model: str
-    fps: float = 4.0  # pictures a second that the model sees, 0..24
+    fps: float = 4.0  # frames per second that the model sees, 0..24
     resolution: Resolution = "low"
     temperature: float = 0.0
     seed: int = 0
@@ -57,19 +57,19 @@ class Sampling:
             )
 
     def tokens(self, seconds: float) -> int:
-        """What the pictures of a clip cost, roughly; the prompt comes on top."""
+        """Approximate cost of a clip's pictures; the prompt comes on top."""
         return max(1, round(seconds * self.fps)) * FRAME_TOKENS[self.resolution]
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back."""
+    """An answer as it came back."""
 
     raw: str  # the model's text, verbatim
     answer: "Answer | Verdict"
-    model: str  # as served, which need not be the one asked for
-    tokens_in: int = 0  # of the request that this answers
-    tokens_out: int = 0  # with what the model thought
+    model: str  # that served the request; it may differ from the one requested
+    tokens_in: int = 0  # of the request that it answers
+    tokens_out: int = 0  # including the model's thoughts
 
 
 Keep = Callable[[Reply], None]
@@ -80,33 +80,33 @@ def nothing(reply: Reply) -> None:
 
 
 class Meter:
-    """Is told of every request; this one lets all pass. Called from several threads at once."""
+    """Counts requests and may stop them; this one stops none. Called from several threads at once."""
 
     def request(self) -> None:
-        """Before every request for an answer, a repeated one too; may wait, and raise to stop it."""
+        """Called before every request for an answer, also a repeated one; may wait, or raise to stop it."""
 
     def spent(self, tokens_in: int, tokens_out: int) -> None:
-        """What a request cost, whatever it brought."""
+        """Called with the cost of a request, whatever its result."""
 
 
 FREE = Meter()
 
 
 class Provider(Protocol):
-    """Describes clips; may be called from several threads at once."""
+    """A labeller: describes clips; may be called from several threads at once."""
 
     name: str
 
     def describe(self, clip: Clip, prompt: "Prompt", sampling: Sampling, keep: Keep = nothing) -> Reply:
-        """One answer. ``keep`` is given it before anything is tidied up, so that a kill loses no answer.
+        """One answer. ``keep`` receives it before any cleaning up, so that a killed run loses no answer.
 
-        Raises DescriptionRefused and DescriptionMalformed (this video will not do), DescriptionUnavailable
-        (later, perhaps) and DescriptionDenied (no request will do).
+        Raises DescriptionRefused and DescriptionMalformed (about this video), DescriptionUnavailable (a retry
+        may succeed) and DescriptionDenied (no retry can succeed).
         """
         ...
 
     def close(self) -> None:
-        """Take back whatever was left with the service."""
+        """Delete whatever the service still holds."""
         ...
 
 
@@ -123,7 +123,7 @@ def gemini(**options: Any) -> "Gemini":
 
 
 def check_gemini() -> None:
-    """UsageError where Gemini cannot be asked: before anybody is bothered with it, and nothing is sent."""
+    """Raises UsageError when Gemini cannot be asked; sends nothing."""
     gemini().close()
 
 
@@ -136,8 +136,8 @@ def gemini_key() -> str:
 
 
 def gemini_address(given: str | None = None) -> str:
-    """Where requests to Gemini go: ``given``, UNDERTONE_GEMINI_URL or Google. UsageError for http://
-    to another host."""
+    """Address for requests to Gemini: ``given``, UNDERTONE_GEMINI_URL or Google. UsageError for http:// to
+    another host."""
     found = given or os.environ.get(GEMINI_URL) or GOOGLE
     parts = urlsplit(found)
     local = parts.hostname in ("localhost", "127.0.0.1", "::1")

@@ -82,8 +82,8 @@ ELEVEN = "provider tensorrt: expected TensorRT 10 (x), found tensorrt 11.2.1; in
     ("name", "said", "state", "found", "do"),
     [
         ("gpu", NO_DRIVER, "absent", "expected NVIDIA's driver (libcuda.so.1), found none", "install it"),
-        ("gpu", "crashed (SIGSEGV)", "broken", "crashed (SIGSEGV)", "driver and its libraries anew"),
-        ("cuda", "no answer in 60 s", "broken", "no answer in 60 s", "anew"),
+        ("gpu", "crashed (SIGSEGV)", "broken", "crashed (SIGSEGV)", "reinstall the driver and its libraries"),
+        ("cuda", "no answer in 60 s", "broken", "no answer in 60 s", "reinstall"),
         ("provider cuda", "provider cuda: expected it, found no GPU; x.", "absent", "found no GPU", "`gpu`"),
         ("provider cuda", "crashed (SIGSEGV)", "broken", "crashed", "--provider cpu"),
         ("tensorrt", NO_TENSORRT, "absent", "found no TensorRT", "install the extra"),

@@ -34,6 +34,13 @@ def test_every_command_has_a_version(module: str, command: str) -> None:
 
 
 @pytest.mark.parametrize("module", ["stream", "export", "training"])
+def test_every_command_completes_in_the_shell(module: str) -> None:
+    done = run([sys.executable, "-m", module, "--show-completion", "bash"])
+    assert done.returncode == 0
+    assert "complete" in done.stdout
+
+
+@pytest.mark.parametrize("module", ["stream", "export", "training"])
 def test_every_command_says_one_sentence_and_exits_with_one(module: str, tmp_path: Path) -> None:
     bad = {
         "stream": ["models", "pull", "nope"],

@@ -83,7 +83,9 @@ def test_a_terminal_shows_how_far_a_file_is(
     with LineView(as_json=False) as view:
         view.measure(lambda: 153.0, fast=False)
         view.show(MESSAGE)
-    assert capsys.readouterr().out.startswith("\r\x1b[2K 50% · 1:16 left · 01:16.5")
+    out = capsys.readouterr().out
+    assert out.startswith("\r\x1b[2K 50% · 1:16 left · 01:16.5")
+    assert len(out.strip("\r\n")) < 80 + 4, "no wider than the terminal"
 
 
 def test_a_publishers_text_cannot_steer_the_terminal() -> None:

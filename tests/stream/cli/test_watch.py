@@ -168,6 +168,11 @@ def test_an_overlay_is_an_mp4(name: str) -> None:
     assert not Path(name).exists()
 
 
+def test_minutes_of_an_overlay_need_one() -> None:
+    with pytest.raises(UsageError, match="--overlay-minutes: expected it beside --overlay, found it alone"):
+        watch.run(WatchOptions(["demo"], output=OutputOptions(overlay_minutes=5.0)))
+
+
 def test_a_camera_that_is_not_there_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stream.cli.sources.cameras", lambda *_: [])
     for text in ("0", "webcam"):

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.describing.labellers import prompts
 from stream.describing.guard import WITHHELD, guarded
+from stream.describing.labellers import prompts
 
 # Written down apart from the guard's own lists.
 TELLING = (

@@ -121,7 +121,7 @@ def test_half_a_character_is_no_text_that_breaks_a_lane() -> None:
     asker, newest = asking(Labeller())
     film = Kept().film()
     assert film is not None
-    asker._hear(film, Reply("nods \ud83d twice", None, "m"))  # type: ignore[arg-type]
+    asker._accept(film, Reply("nods \ud83d twice", None, "m"))  # type: ignore[arg-type]
     said = newest.take()
     assert said is not None
     assert said.text.encode() == b"nods ? twice"

@@ -59,7 +59,7 @@ def test_a_long_line_is_cut_and_counted_and_takes_no_memory() -> None:
     found = list(reader.push("\u00e4".encode() * LONGEST))
     for _ in range(100):
         found += reader.push(b"x" * 100_000)
-    assert len(reader._begun) == LONGEST
+    assert len(reader._unfinished) == LONGEST
     found += reader.push(b"\nshort\n")
     assert found == ["\u00e4" * (LONGEST // 2), "short"]
     assert reader.shortened == 1

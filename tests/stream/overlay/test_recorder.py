@@ -3,6 +3,7 @@
 import threading
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -77,3 +78,23 @@ def test_closing_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(UsageError, match="expected the overlay to be written within"):
         recorder.close()
     release.set()
+
+
+def test_a_long_overlay_goes_into_several_files(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "out.mp4", "fast", minutes=1 / 60)
+    for index in range(60):
+        recorder.push(frame(index), None, None, None)
+    recorder.close()
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["out-0001.mp4", "out-0002.mp4", "out-0003.mp4"]
+    counts = []
+    for name in names:
+        with av.open(str(tmp_path / name)) as container:
+            counts.append(sum(1 for _ in container.decode(video=0)))
+    assert counts == [26, 26, 8]
+
+
+def test_nothing_to_draw_gives_no_file(tmp_path: Path) -> None:
+    for minutes in (None, 1.0):
+        Recorder(tmp_path / "out.mp4", "live", minutes=minutes).close()
+    assert list(tmp_path.iterdir()) == []

@@ -114,8 +114,10 @@ def test_idle_connections_give_way_to_subscribers() -> None:
         assert publisher.counts().refused >= 50
 
 
-def test_a_peer_that_subscribes_too_often_is_cut_off_and_others_are_not(plain) -> None:
-    with Publisher(ANY) as publisher, Subscriber(publisher.endpoint) as client:
+@pytest.mark.parametrize("transport", ["tcp", "ipc"])
+def test_a_peer_that_subscribes_too_often_is_cut_off_and_others_are_not(transport: str, tmp_path) -> None:
+    endpoint = ANY if transport == "tcp" else f"ipc://{tmp_path}/u"
+    with Publisher(endpoint) as publisher, Subscriber(publisher.endpoint) as client:
         publisher.publish(confidence(0))
         assert client.receive(WAIT_S) is not None
         greedy = zmq.Context.instance().socket(zmq.XSUB)

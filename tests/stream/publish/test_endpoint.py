@@ -127,7 +127,7 @@ def test_ipc_neither_steals_an_endpoint_nor_deletes_a_file(tmp_path):
     with Publisher(f"ipc://{path}"), pytest.raises(PublishError, match="in use"):
         Publisher(f"ipc://{path}")
     path.write_text("precious")
-    with pytest.raises(PublishError, match="no socket"):
+    with pytest.raises(PublishError, match="another kind of file"):
         Publisher(f"ipc://{path}")
     assert path.read_text() == "precious"
 

@@ -203,3 +203,16 @@ def test_garbage_from_the_network_does_not_stop_the_publisher(plain):
         xsub.close(100)
         publisher.publish(confidence(1))
         assert take(plain(publisher.endpoint))[1].seq == 1
+
+
+def test_closing_does_not_wait_for_ever(monkeypatch):
+    release = threading.Event()
+    monkeypatch.setattr(Publisher, "_serve", lambda self, audience: release.wait(WAIT_S))
+    monkeypatch.setattr("stream.publish.publisher.CLOSE_S", 0.1)
+    publisher = Publisher(ANY)
+    before = time.monotonic()
+    publisher.close()
+    assert time.monotonic() - before < WAIT_S / 2
+    release.set()
+    publisher._thread.join(WAIT_S)
+    publisher._outbox.release()

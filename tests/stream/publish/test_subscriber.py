@@ -130,3 +130,17 @@ def test_a_subscriber_in_another_process():
             publisher.publish(confidence(2))
             assert child.stdout.read() == "1\n2\n"
         assert child.returncode == 0
+
+
+def test_conflate_skips_to_the_newest():
+    with Publisher(ANY) as publisher, Subscriber(publisher.endpoint, conflate=True) as client:
+        first = joined(publisher, client, 0)
+        for seq in range(first + 1, first + 501):
+            publisher.publish(confidence(seq))
+        deadline = time.monotonic() + WAIT_S
+        while publisher.counts().sent < first + 501:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        time.sleep(QUIET_S)  # for the last one to arrive
+        assert client.receive(WAIT_S)[1].seq == first + 500
+        assert client.receive(QUIET_S) is None

@@ -235,7 +235,7 @@ def test_the_fast_lane_only_leaves_a_reference() -> None:
     minute, asker = text._minute, text._asker
     assert minute is not None
     assert asker is not None
-    with minute._lock, asker._lock, text._newest._lock:
+    with minute._lock, asker._tally.lock, text._newest._lock:
         done = threading.Thread(
             target=lambda: [text.see(Frame(i, i / 5, 0.0, PICTURE), 0) for i in range(1000)]
         )

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from stream.cli import options
+from stream.cli import parameters
 from stream.cli.app import app
-from stream.cli.options import HELP, InspectOptions, ListenOptions, PlaybackOptions, WatchOptions, takes
+from stream.cli.options import InspectOptions, ListenOptions, PlaybackOptions, WatchOptions
+from stream.cli.parameters import HELP, takes
 from stream.describing.options import TextOptions
 from stream.errors import UsageError
 from stream.frontend.options import FrontEndOptions
@@ -83,12 +84,12 @@ def test_two_groups_with_the_same_option_are_refused() -> None:
         one: PlaybackOptions = dataclasses.field(default_factory=PlaybackOptions)
         two: PlaybackOptions = dataclasses.field(default_factory=PlaybackOptions)
 
-    options.HELP[Twice] = (None, {})
+    parameters.HELP[Twice] = (None, {})
     try:
         with pytest.raises(ValueError, match="duplicate"):
             takes(Twice)(lambda _: None)
     finally:
-        del options.HELP[Twice]
+        del parameters.HELP[Twice]
 
 
 def test_the_flat_function_can_be_read_by_typer() -> None:

@@ -19,7 +19,7 @@ State = Literal["warming", "ok", "degraded", "stale", "absent"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One decoded picture."""
+    """One picture and when it was taken: decoded from a source, or brought by a caller."""
 
     index: int  # counts decoded frames of the source, gaps are dropped frames
     pts: float  # media seconds

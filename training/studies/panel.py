@@ -12,8 +12,9 @@ from msgspec import structs
 from stream.bundle.manifest import BRANCHES, Calibration
 from stream.errors import UsageError
 from training.config import Recipe
+from training.corpus.grid import SHORTEST
 from training.corpus.store import Store
-from training.data.prepared import SHORTEST, Prepared, prepare
+from training.data.prepared import Prepared, prepare
 from training.data.sampling import Cut
 from training.data.simulated import simulated
 from training.evaluation.predictions import Prediction

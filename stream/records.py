@@ -83,6 +83,7 @@ class Estimate:
     window: WindowFigures
     text_age_s: float | None = None  # from what the text speaks of to ``pts``; None while there is none
     timings_ms: dict[str, float] = field(default_factory=dict)
+    evidence: dict[str, float] | None = None  # log-odds that each present branch and the prior add to win's
 
     @property
     def loss(self) -> float | None:

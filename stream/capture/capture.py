@@ -37,13 +37,17 @@ class Capture:
         read_timeout_s: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
         start_at_s: float = 0.0,
+        stream: int | None = None,
     ) -> None:
-        """Opens nothing yet. ``start_at_s`` counts from the first picture of the source, in media seconds."""
+        """Opens nothing yet. ``start_at_s`` counts from the first picture of the source, in media seconds.
+
+        ``stream``: place among its video streams; None: the default one, else the largest.
+        """
         self.source, self.pace = source, pace
         self.info: StreamInfo | None = None
         self.ended = False  # every frame was given out and no more will come
         self._open_timeout_s, self._read_timeout_s, self._clock = open_timeout_s, read_timeout_s, clock
-        self._start_at_s = start_at_s
+        self._start_at_s, self._stream = start_at_s, stream
         self._link: Link | None = None
         self._segments: list[tuple[int, Segment]] = []  # (first frame, segment), oldest first
         self._first: Frame | None = None  # what open() waited for
@@ -151,6 +155,7 @@ class Capture:
             "picture_format": source.picture_format,
             "pace": self.pace,
             "start_at_s": self._start_at_s,
+            "stream": self._stream,
             "open_timeout_s": self._open_timeout_s,
             "read_timeout_s": self._read_timeout_s,
             "deadline": time.monotonic() + self._open_timeout_s,  # of a clock that the child shares

@@ -13,9 +13,10 @@ import av.video.frame
 import av.video.reformatter
 import av.video.stream
 import numpy as np
-from av.stream import Disposition
+from av.stream import Discard, Disposition
 
 from stream.capture.open_options import MAX_PIXELS, profile
+from stream.capture.orientation import Orientation, display_size, of_matrix
 from stream.capture.picture import Picture, StreamInfo
 from stream.capture.redact import redact
 from stream.capture.shared_frames import Control
@@ -24,7 +25,19 @@ from stream.records import Image
 
 MOST_ERRORS = 300  # in a row: nothing more will come
 _TWO_THREADS_ABOVE = 1080  # lines; slice threads help large multi-slice pictures only
+# How far before a wanted moment a seek begins: a key frame is wanted, and a group of pictures may be long.
+_SEEK_BACK_S = (0.0, 2.0, 6.0, 15.0, 40.0, 1e9)
 _TEXT_AS_VIDEO = frozenset({"ansi", "xbin", "bintext", "idf"})  # "video" that libav draws from plain text
+
+
+def _rank(video: av.video.stream.VideoStream) -> tuple[bool, int]:
+    """The default stream before others, then the one with the most pixels; the first of equals."""
+    return bool(video.disposition & Disposition.default), (video.width or 0) * (video.height or 0)
+
+
+def _orientation(frame: av.video.frame.VideoFrame) -> Orientation:
+    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+    return Orientation() if matrix is None else of_matrix(bytes(matrix))
 
 
 class Decoder:
@@ -53,11 +66,16 @@ class Decoder:
             )
         except (av.error.FFmpegError, OSError, ValueError, UnicodeError) as error:
             raise self._explain(error, "open", request["open_timeout_s"], opened_at) from None
-        self._stream = self._choose()
+        self._stream = self._choose(request.get("stream"))
+        for other in self._container.streams:
+            if other.index != self._stream.index:
+                other.discard = Discard.all  # of a playlist with several variants, one is fetched
         context = self._stream.codec_context
         context.thread_type = "SLICE"  # frame threads would hold back as many frames as there are threads
         context.thread_count = 2 if context.height > _TWO_THREADS_ABOVE else 1
         context.options = {"max_pixels": str(MAX_PIXELS)}
+        self._by_decoding_time = self._container.format.name == "avi"
+        self._await_key_frame = False
         rate = self._stream.average_rate or self._stream.guessed_rate
         duration = self._container.duration
         self.info = StreamInfo(
@@ -65,6 +83,7 @@ class Decoder:
             height=context.height,
             fps=float(rate) if rate else None,
             codec=context.name,
+            others=tuple(self._others),
             duration_s=duration / 1e6 if duration and duration > 0 else None,
         )
 
@@ -97,23 +116,36 @@ class Decoder:
     def close(self) -> None:
         self._container.close()
 
-    def _choose(self) -> av.video.stream.VideoStream:
+    def _choose(self, wanted: int | None) -> av.video.stream.VideoStream:
+        """The stream that was asked for by its place among the video streams; else the default one, else the
+        largest."""
         streams = self._container.streams
         videos = [s for s in streams.video if not s.disposition & Disposition.attached_pic]  # no cover art
         kinds = sorted({str(s.type) for s in streams if s.type != "video"})
         if not videos:
             found = f"only {', '.join(kinds)}" if kinds else "no stream at all"
             raise SourceError(f"{self._name} holds no video, found {found}; name a source with a picture")
+        if wanted is not None and not 0 <= wanted < len(videos):
+            raise SourceError(
+                f"{self._name}: expected --stream 0 to {len(videos) - 1}, found {wanted}; it has that many "
+                "video streams, choose one"
+            )
+        chosen = max(videos, key=_rank) if wanted is None else videos[wanted]
         # The stubs promise a codec context; a codec without a decoder has none.
-        codec: str | None = getattr(videos[0].codec_context, "name", None)
+        codec: str | None = getattr(chosen.codec_context, "name", None)
         if codec is None:
             raise SourceError(f"{self._name} has video in a codec that cannot be decoded here; convert it")
         if codec in _TEXT_AS_VIDEO:
             raise SourceError(f"{self._name} is text, not video; name a video file")
-        return videos[0]
+        self._others = [f"{v.width}×{v.height}" for v in videos if v is not chosen]
+        return chosen
 
     def _seek(self) -> float | None:
-        """Goes to the key frame before ``start_at_s``; returns the media time to begin at."""
+        """Goes to a key frame before ``start_at_s``; returns the media time to begin at.
+
+        A container without an index (MPEG-TS, MPEG-PS) seeks by guessing: where the next key frame after a
+        seek lies behind the moment, the next try begins further back.
+        """
         if self._start_at_s <= 0:
             return None
         start_us = self._container.start_time or 0
@@ -125,9 +157,32 @@ class Decoder:
         target = start_us + int(self._start_at_s * 1e6)
         # Where it cannot seek, everything before the moment is decoded and passed over.
         if self.info.duration_s is not None:
-            with suppress(av.error.FFmpegError):
-                self._container.seek(target)
+            for back_s in _SEEK_BACK_S:
+                if self._key_frame_before(target, max(start_us, target - int(back_s * 1e6))):
+                    break
         return target / 1e6
+
+    def _key_frame_before(self, target_us: int, from_us: int) -> bool:
+        """Seek to ``from_us``; whether the next key frame comes at or before ``target_us``.
+
+        On success the container stands before that key frame.
+        """
+        for look in (True, False):
+            try:
+                self._container.seek(from_us, backward=True)
+            except av.error.FFmpegError:
+                return False
+            self._await_key_frame = True
+            if look and not self._comes_in_time(target_us):
+                return False
+        return True
+
+    def _comes_in_time(self, target_us: int) -> bool:
+        with suppress(av.error.FFmpegError, OSError):
+            for packet in self._container.demux(self._stream):
+                if packet.is_keyframe and packet.pts is not None and packet.time_base is not None:
+                    return float(packet.pts * packet.time_base) * 1e6 <= target_us
+        return False
 
     def _packets(self) -> Iterator[tuple[float, list[av.video.frame.VideoFrame] | None]]:
         """(arrival time, frames) per packet; None for frames where decoding failed."""
@@ -145,6 +200,10 @@ class Decoder:
             if packet is None:
                 return
             arrived = time.monotonic()
+            if self._await_key_frame and packet.size:
+                if not packet.is_keyframe:
+                    continue  # after a seek nothing before it can be decoded
+                self._await_key_frame = False
             try:
                 yield arrived, packet.decode()
             except (av.error.FFmpegError, ValueError):
@@ -154,19 +213,24 @@ class Decoder:
                 yield arrived, None
 
     def _picture(self, frame: av.video.frame.VideoFrame, arrived: float) -> Picture:
-        turns = round(frame.rotation / 90) % 4
-        size = (frame.height, frame.width) if turns % 2 == 0 else (frame.width, frame.height)
+        orientation = _orientation(frame)
+        width, height = display_size(frame.width, frame.height, self._stream.sample_aspect_ratio)
+        size = (width, height) if orientation.turned else (height, width)
 
         def render() -> Image:
-            rgb = self._reformatter.reformat(frame, format="rgb24", threads=1)
+            rgb = self._reformatter.reformat(frame, width=width, height=height, format="rgb24", threads=1)
             plane: Any = rgb.planes[0]  # its stub leaves out that it is a buffer
             strides = (plane.line_size, 3, 1)
             data = np.frombuffer(plane, np.uint8)
             image: Image = np.ndarray((rgb.height, rgb.width, 3), np.uint8, data, strides=strides)
-            return np.rot90(image, turns) if turns else image
+            return orientation.apply(image)
 
-        pts = None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
-        return Picture(pts, arrived, size, frame.is_corrupt, render)
+        return Picture(self._time_of(frame), arrived, size, frame.is_corrupt, render)
+
+    def _time_of(self, frame: av.video.frame.VideoFrame) -> float | None:
+        """Media seconds; of a container that stores none for pictures (AVI), those of their decoding."""
+        stamp = frame.dts if self._by_decoding_time else frame.pts
+        return None if stamp is None or frame.time_base is None else float(stamp * frame.time_base)
 
     def _explain(self, error: Exception, verb: str, timeout_s: float, since: float) -> SourceError:
         """One redacted sentence for what libav raised on a call begun at ``since``."""

@@ -21,7 +21,9 @@ from stream.publish.wire import Wire, as_replay
 # thread sees it: libzmq's table of filters costs memory and time for every byte.
 LARGEST_SUBSCRIPTION = 64
 LARGEST_ENCRYPTED = 512  # a handshake takes 300; whoever gets beyond it is on the allow-list
-SUBSCRIPTIONS = 32  # of one peer that libzmq reads ahead
+# Of one peer that libzmq reads ahead. With more, its loop over a flood always finds another one to read and never
+# returns to this thread, which would cut the peer off.
+SUBSCRIPTIONS = 1
 HANDSHAKE_MS = 5000  # for a connection to show that it speaks ZeroMQ
 ROUND_S = 0.005  # that subscriptions may take between two messages
 REPLAY_S = 0.05  # least time between two replays

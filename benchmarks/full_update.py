@@ -11,7 +11,7 @@ from pathlib import Path
 import record
 
 from stream.branches.full_mode import FullMode
-from stream.bundle import manifest
+from stream.bundle.load import Bundle, demo_bundle
 
 
 def timed(call: Callable[[], object], repeats: int) -> list[float]:
@@ -26,10 +26,10 @@ def timed(call: Callable[[], object], repeats: int) -> list[float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bundle", type=Path, default=manifest.demo_bundle())
+    parser.add_argument("--bundle", type=Path, default=demo_bundle())
     parser.add_argument("--repeats", type=int, default=15)
     options = parser.parse_args()
-    bundle = manifest.load(options.bundle)
+    bundle = Bundle.load(options.bundle)
     window = bundle.manifest.window
     figures: dict[str, object] = {
         "bundle": bundle.manifest.name,

@@ -24,6 +24,7 @@ from peer import Peer
 
 from stream.bundle.model_cache import cache_dir
 from stream.frontend.front_end import FrontEnd
+from stream.frontend.mediapipe import embedded
 from stream.records import Frame
 
 PEER = record.ROOT / "benchmarks" / "peers" / "mediapipe"
@@ -65,13 +66,13 @@ def mediapipe(clips: dict[str, np.ndarray], work: Path) -> Peer:
 def ours(front_end: FrontEnd, frames: np.ndarray, first: int, last: int) -> dict[str, Any]:
     took, parts, found = [], [], []
     for index in range(first, last):
-        front_end.push(Frame(index, index / 25, index / 25, frames[index]))
-        timings = front_end.timings_ms
+        sighting = front_end.push(Frame(index, index / 25, index / 25, frames[index]))
+        timings = sighting.timings_ms
         took.append(timings["total"])
         parts.append(
             (timings["total"] - timings["warp"] - timings["other"], timings["warp"], timings["other"])
         )
-        found.append(front_end.keypoints.landmarks)
+        found.append(sighting.landmarks)
     return {"ms": took, "parts": parts, "found": found}
 
 
@@ -86,7 +87,7 @@ def distances(mine: list[Any], theirs: list[dict[str, Any]]) -> dict[str, float]
 
 
 def measure(name: str, frames: np.ndarray, peer: Peer, block: int) -> dict[str, Any]:
-    front_end = FrontEnd.from_cache()
+    front_end = embedded.from_cache()
     mine: dict[str, list[Any]] = {"ms": [], "parts": [], "found": []}
     theirs: dict[str, list[Any]] = {"ms": [], "found": []}
     ratios = []

@@ -13,7 +13,7 @@ import time
 
 import record
 
-from stream.bundle.manifest import demo_bundle, load
+from stream.bundle.load import demo_bundle, load
 from stream.publish.subscriber import Subscriber
 from stream.publish.wire import Confidence, Event, Health
 

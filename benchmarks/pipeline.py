@@ -15,10 +15,10 @@ import time
 import record
 
 from stream.branches import modes
-from stream.bundle import manifest
+from stream.bundle.load import Bundle, demo_bundle
 from stream.capture.capture import Capture
 from stream.capture.source import Source
-from stream.frontend.front_end import FrontEnd
+from stream.frontend.mediapipe import embedded
 from stream.runtime.analyzer import Analyzer
 from stream.runtime.telemetry import rss_mb
 
@@ -32,10 +32,10 @@ def main() -> None:
     parser.add_argument("--hop", type=int)
     options = parser.parse_args()
     source = Source.parse(options.source)
-    bundle = manifest.load(manifest.demo_bundle())
+    bundle = Bundle.load(demo_bundle())
     mode = modes.chosen(bundle, options.mode)
     hop = options.hop or bundle.manifest.modes[mode].hop
-    analyzer = Analyzer(bundle, FrontEnd.from_cache(2), mode=mode)
+    analyzer = Analyzer(bundle, embedded.from_cache(2), mode=mode)
     stages: dict[str, list[float]] = {}
     overhead: list[float] = []
     memory: list[float] = []

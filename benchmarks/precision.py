@@ -23,8 +23,8 @@ from export.bundles.quantize import STATIC, parts, portrait_cases, reduce, with_
 from stream.branches import modes
 from stream.branches.image import ImageEncoder
 from stream.branches.modes import Temporal
-from stream.bundle import manifest
-from stream.bundle.manifest import Bundle, Graph, graphs_of
+from stream.bundle.load import Bundle, demo_bundle
+from stream.bundle.manifest import Graph, graphs_of
 from stream.inference.engine import Engine
 from stream.verify import bundle_parity, golden
 from stream.verify.answers import ask
@@ -185,7 +185,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=100)
     parser.add_argument("--blocks", type=int, default=7)
     options = parser.parse_args()
-    bundle = manifest.load(manifest.demo_bundle())
+    bundle = Bundle.load(demo_bundle())
     with tempfile.TemporaryDirectory() as work:
         bundles = {"fp32": bundle} | {p: variant(bundle, p, Path(work) / p) for p in PRECISIONS}
         gates = {p: bundle_parity.check(bundles[p], threads=1) for p in PRECISIONS}

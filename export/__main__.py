@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from export.frontends.commands import frontends
-from stream.bundle.manifest import Window, load
+from stream.bundle.load import load
+from stream.bundle.manifest import Window
 from stream.cli import entry
 
 app = typer.Typer(

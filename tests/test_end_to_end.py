@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stream.bundle.manifest import demo_bundle
+from stream.bundle.load import demo_bundle
 
 ROOT = Path(__file__).parent.parent
 UNDERTONE = [sys.executable, "-m", "stream"]

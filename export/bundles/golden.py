@@ -12,17 +12,18 @@ from stream.branches.full_mode import FullMode
 from stream.branches.image import ImageEncoder, crop_portrait
 from stream.branches.ring_mode import RingMode
 from stream.branches.text import TextReader
-from stream.bundle.manifest import Bundle, Golden, Manifest
+from stream.bundle.load import Bundle
+from stream.bundle.manifest import Golden, Manifest
 from stream.capture.capture import Capture
 from stream.capture.source import Source
 from stream.errors import SourceError
-from stream.frontend.front_end import FrontEnd
+from stream.frontend.mediapipe import embedded
 from stream.records import Image
 from stream.skeleton import COUNT
 from stream.verify import golden
 from stream.verify.answers import Encode, ask
 from stream.verify.golden import Inputs
-from stream.window.window import Grid
+from stream.window.grid import Grid
 
 FOLDER = "golden"
 MOMENTS, PORTRAITS = 12, 3  # of a clip
@@ -96,17 +97,17 @@ def watch(bundle: Bundle, source: str, *, threads: int = 2) -> Watched:
     """The front end over a whole video. Raises SourceError where nobody is seen."""
     manifest = bundle.manifest
     window, image = manifest.window, manifest.image
-    grid, front_end = Grid(window.rate), FrontEnd.from_cache(threads)
+    grid, front_end = Grid(window.rate), embedded.from_cache(threads)
     seen: dict[int, tuple[np.ndarray, np.ndarray, tuple[float, ...], bool]] = {}
     crops: dict[int, Image] = {}
     with Capture(Source.parse(source), pace="fast") as capture:
         capture.open()
-        while not capture.ended:
-            frame = capture.next(0.5)
-            tick = None if frame is None else grid.claim(frame.pts, frame.discontinuity)
-            if frame is None or tick is None:
+        for frame in capture.frames():
+            tick = grid.claim(frame.pts, frame.discontinuity)
+            if tick is None:
                 continue
-            portrait, pose = front_end.push(frame)
+            sighting = front_end.push(frame)
+            portrait, pose = sighting.portrait, sighting.pose
             if portrait is None or pose is None:
                 continue
             seen[tick] = (pose.points, pose.valid, portrait.box, portrait.cut or frame.discontinuity)

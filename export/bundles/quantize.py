@@ -18,15 +18,16 @@ from msgspec import structs
 from export.bundles.write import copied
 from export.lowering import precision as baked
 from stream.branches.image import crop_portrait, normalised
-from stream.bundle.manifest import Bundle, Graph, Manifest, graphs_of
+from stream.bundle.load import Bundle
+from stream.bundle.manifest import Graph, Manifest, graphs_of
 from stream.capture.capture import Capture
 from stream.capture.source import Source
 from stream.errors import BundleError, ModelError, SourceError, UsageError
-from stream.frontend.front_end import FrontEnd
+from stream.frontend.mediapipe import embedded
 from stream.records import Floats
 from stream.verify import bundle_parity
 from stream.verify.bundle_parity import RING, Difference, Report, named_graphs, tolerance_of
-from stream.window.window import Grid
+from stream.window.grid import Grid
 
 Reduced = Literal["fp16", "int8"]
 Key = TypeVar("Key", int, str)
@@ -182,17 +183,16 @@ def portrait_cases(bundle: Bundle, source: str, threads: int) -> list[dict[str, 
     """Portraits of a video, spread over it, as the image encoder reads them. Raises SourceError for none."""
     image, window = bundle.manifest.image, bundle.manifest.window
     assert image is not None
-    front_end, grid, second = FrontEnd.from_cache(threads), Grid(window.rate), round(window.rate)
+    front_end, grid, second = embedded.from_cache(threads), Grid(window.rate), round(window.rate)
     found = []
     with Capture(Source.parse(source), pace="fast") as capture:
         capture.open()
-        while not capture.ended:
-            frame = capture.next(0.5)
-            tick = None if frame is None else grid.claim(frame.pts, frame.discontinuity)
-            if frame is None or tick is None or tick % second != second // 2:
+        for frame in capture.frames():
+            tick = grid.claim(frame.pts, frame.discontinuity)
+            if tick is None or tick % second != second // 2:
                 continue  # golden portraits are of other moments
             front_end.reset()
-            portrait, _ = front_end.push(frame)
+            portrait = front_end.push(frame).portrait
             if portrait is not None:
                 crop = crop_portrait(frame.image, portrait, image.size)
                 found.append({image.encoder.inputs[0].name: normalised(crop, image)})

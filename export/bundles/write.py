@@ -7,8 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from stream.bundle.manifest import MANIFEST, Bundle, FileEntry, Manifest, load, sha256_of
+from stream.bundle.load import Bundle, load
+from stream.bundle.manifest import MANIFEST, FileEntry, Manifest
 from stream.errors import BundleError
+from stream.files import sha256_of
 
 
 def write(folder: str | Path, fill: Callable[[Path], Manifest]) -> Bundle:

@@ -7,7 +7,8 @@ import msgspec
 
 from export.commands.smoke import inspect
 from export.lowering.operators import unsupported
-from stream.bundle.manifest import MANIFEST, Bundle, load
+from stream.bundle.load import Bundle, load
+from stream.bundle.manifest import MANIFEST
 from stream.bundle.model_card import card_file
 from stream.errors import ProviderError, UsageError
 from stream.inference.engine import provider_name

@@ -6,7 +6,8 @@ import numpy as np
 
 from export.lowering.module_parity import random_cases, session
 from export.lowering.operators import unsupported
-from stream.bundle.manifest import Bundle, Graph, graphs_of
+from stream.bundle.load import Bundle
+from stream.bundle.manifest import Graph, graphs_of
 from stream.errors import BundleError
 
 

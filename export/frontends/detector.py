@@ -12,9 +12,10 @@ from export.frontends.extras import needed
 from export.frontends.pictures import patches, pictures
 from export.frontends.write_model import Precision, draft, write
 from export.lowering.to_onnx import OPSET
-from stream.bundle.manifest import Extractor, Graph, sha256_of
+from stream.bundle.manifest import Extractor, Graph
 from stream.bundle.model_card import Card, Preprocessing
 from stream.errors import ModelError, UsageError
+from stream.files import sha256_of
 
 STRIDE = 32
 

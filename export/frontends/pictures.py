@@ -41,9 +41,8 @@ def patches(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.floa
 def _frame() -> Image:
     with Capture(Source.parse("demo"), pace="fast") as capture:
         capture.open()
-        while not capture.ended:
-            if (frame := capture.next(0.5)) is not None:
-                return frame.image.copy()
+        for frame in capture.frames():
+            return frame.image.copy()
     raise SourceError("demo: expected a frame of the built-in clip, found none; install undertone again.")
 
 

@@ -11,8 +11,9 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, BertConfig, BertModel, Dinov2Config, Dinov2Model
 from transformers.utils import cached_file
 
-from stream.bundle.manifest import Extractor, sha256_of
+from stream.bundle.manifest import Extractor
 from stream.errors import ModelError
+from stream.files import sha256_of
 
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
 KNOWN = {  # who publishes what under which licence

@@ -19,9 +19,10 @@ from export.lowering.float16 import halved
 from export.lowering.module_parity import Case, session
 from export.lowering.to_onnx import LARGEST, export
 from stream.bundle import external_data
-from stream.bundle.manifest import Graph, sha256_of
+from stream.bundle.manifest import Graph
 from stream.bundle.model_card import Answered, Card, Parity, card_file
 from stream.errors import ModelError, UsageError
+from stream.files import sha256_of
 from stream.verify import model_parity
 from stream.verify.model_parity import Arrays
 

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.branches.text import Pieces
-from stream.bundle.manifest import BRANCHES, Bundle, Graph
+from stream.bundle.load import Bundle
+from stream.bundle.manifest import BRANCHES, Graph
 from stream.inference.engine import Engine
 from stream.records import Floats
 from stream.window.window import Window, WindowView

@@ -11,7 +11,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.bundle.manifest import Bundle, ImageInput
+from stream.bundle.load import Bundle
+from stream.bundle.manifest import ImageInput
 from stream.bundle.model_card import Card, card_of
 from stream.errors import BundleError, ModelError
 from stream.inference.engine import Engine

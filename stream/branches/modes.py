@@ -6,7 +6,8 @@ from typing import Literal, Protocol
 from stream.branches.full_mode import FullMode, Runner
 from stream.branches.ring_mode import RingMode
 from stream.branches.text import Pieces
-from stream.bundle.manifest import Bundle, Mode
+from stream.bundle.load import Bundle
+from stream.bundle.manifest import Mode
 from stream.errors import UsageError
 from stream.records import Floats
 from stream.window.window import Window, WindowView

@@ -14,7 +14,7 @@ from stream.branches import snapshots
 from stream.branches.full_mode import FullMode, Runner
 from stream.branches.ring_host import RingHost
 from stream.branches.text import Pieces
-from stream.bundle.manifest import Bundle
+from stream.bundle.load import Bundle
 from stream.errors import UsageError
 from stream.records import Floats
 from stream.window.window import Window, WindowView
@@ -53,7 +53,7 @@ class RingMode:
         for ring in self.rings.values():
             ring.reset()
         self.tick, self._slot = -1, -1  # newest that were taken
-        self._segments = dict.fromkeys(self.rings, 0)
+        self._scenes = dict.fromkeys(self.rings, -1)  # of the newest row; -1: none yet
         self._missed = -1  # newest tick that was overwritten before it was taken
 
     # -- taking --------------------------------------------------------------------------------------
@@ -73,7 +73,7 @@ class RingMode:
             self._follow_features(window, window.settled(tick))
         self.tick = tick
         for name in self.rings:
-            self._cut(name, window.segment(tick))
+            self._cut(name, window.scene(tick))
 
     def _follow_poses(self, window: Window, tick: int) -> None:
         ring, taken = self.rings["keypoints"], self.tick
@@ -85,9 +85,9 @@ class RingMode:
                 taken = oldest - 1
                 continue
             last = min(taken + TICKS, tick)
-            values, mask, segments = window.rows_of(taken + 1, last)
-            for part, segment in self._parts(segments):
-                self._cut("keypoints", segment)
+            values, mask, scenes = window.rows_of(taken + 1, last)
+            for part, scene in self._parts(scenes):
+                self._cut("keypoints", scene)
                 if mask[:, part].any():
                     ring.push([v[part] for v in values], mask[:, part])
                 else:
@@ -103,31 +103,31 @@ class RingMode:
             self._missed = max(self._missed, gone if gone > window.void else -1)
         if slot <= self._slot:
             return
-        features, mask, segments = window.slots_of(self._slot + 1, slot)
-        for part, segment in self._parts(np.maximum.accumulate(segments)):
-            self._cut("image", segment)
+        features, mask, scenes = window.slots_of(self._slot + 1, slot)
+        for part, scene in self._parts(np.maximum.accumulate(scenes)):
+            self._cut("image", scene)
             if mask[part].any():
                 ring.push([features[part]], mask[None, part])
             else:
                 ring.skip(part.stop - part.start)
         self._slot = slot
 
-    def _parts(self, segments: NDArray[np.int64]) -> Iterator[tuple[slice, int]]:
-        """Stretches of rows of one segment; all in one where cuts do not matter."""
-        ends = [] if self._on_cut == "keep" else (np.flatnonzero(np.diff(segments)) + 1).tolist()
-        for first, last in zip([0, *ends], [*ends, len(segments)], strict=True):
-            yield slice(first, last), int(segments[first])
+    def _parts(self, scenes: NDArray[np.int64]) -> Iterator[tuple[slice, int]]:
+        """Runs of rows of one scene; all in one where cuts do not matter."""
+        ends = [] if self._on_cut == "keep" else (np.flatnonzero(np.diff(scenes)) + 1).tolist()
+        for first, last in zip([0, *ends], [*ends, len(scenes)], strict=True):
+            yield slice(first, last), int(scenes[first])
 
-    def _cut(self, name: str, segment: int) -> None:
-        """What comes next in a ring is of ``segment``."""
-        before = self._segments[name]
-        if segment <= before:
+    def _cut(self, name: str, scene: int) -> None:
+        """The next row of a ring belongs to ``scene``: apply the policy if that is a new one."""
+        before = self._scenes[name]
+        if scene <= before:
             return
-        self._segments[name] = segment
-        if before and self._on_cut == "reset":
+        self._scenes[name] = scene
+        if before >= 0 and self._on_cut == "reset":
             self.rings[name].forget()
-        elif before and self._on_cut == "decay":
-            self.rings[name].fade(segment - before)
+        elif before >= 0 and self._on_cut == "decay":
+            self.rings[name].fade(scene - before)
 
     def begun(self) -> int:
         """The oldest tick that anything is remembered of, as far as was followed."""
@@ -202,7 +202,7 @@ class RingMode:
         for name, ring in self.rings.items():
             ring.restore(parts[name])
         self.tick, self._slot, self._missed = state.tolist() if same_ticks else (-1, -1, -1)
-        self._segments = dict.fromkeys(self.rings, 0)  # the next window counts its cuts from its own start
+        self._scenes = dict.fromkeys(self.rings, -1)  # the next window counts its cuts from its own start
 
     def save(self, path: Path) -> None:
         """Write a snapshot to a file, whole or not at all."""

@@ -1,7 +1,5 @@
 """Snapshots of a ring on disk: one NumPy archive that names its bundle, written whole or not at all."""
 
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.bundle.manifest import Bundle
+from stream.bundle.load import Bundle
 from stream.errors import UsageError
+from stream.files import replacing
 
 SCHEMA = 1
 
@@ -19,14 +18,8 @@ def save(path: Path, bundle: Bundle, arrays: Mapping[str, NDArray[Any]]) -> None
     """Write ``arrays``; a file that was there is replaced at once. Raises UsageError where none can be."""
     about = {"schema": np.array(SCHEMA), "bundle": np.array(bundle.sha256)}
     try:
-        handle, part = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as out:
-                np.savez(out, allow_pickle=False, **about, **arrays)
-            os.replace(part, path)
-        except BaseException:
-            os.unlink(part)
-            raise
+        with replacing(path, mode=0o600) as part, part.open("wb") as out:
+            np.savez(out, allow_pickle=False, **about, **arrays)
     except OSError as error:
         raise UsageError(
             f"{path}: expected a place for a snapshot, found none ({error.strerror}); give another."

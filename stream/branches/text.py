@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from stream.bundle.manifest import Bundle, TextInput
+from stream.bundle.load import Bundle
+from stream.bundle.manifest import TextInput
 from stream.errors import BundleError
 
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stream.errors import ModelError, UsageError
+from stream.files import sha256_of
 
 Progress = Callable[[str, float], None]  # what is being done, done share 0..1
 
@@ -174,7 +175,7 @@ def verify(name: str) -> list[str]:
         path = folder / file.name
         if not path.is_file():
             problems.append(f"{path} is missing; run `undertone models pull {name}`")
-        elif (found := _sha256(path)) != file.sha256:
+        elif (found := sha256_of(path)) != file.sha256:
             problems.append(
                 f"{path} is not the expected file (SHA-256 {found[:12]}… instead of {file.sha256[:12]}…); "
                 f"run `undertone models pull {name}`"
@@ -231,11 +232,6 @@ def _size(path: Path) -> int | None:
         return path.stat().st_size
     except OSError:
         return None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _download(wanted: ModelSet, work: Path) -> Path:

@@ -11,8 +11,9 @@ from typing import Literal
 import msgspec
 
 from stream.bundle import external_data
-from stream.bundle.manifest import Extractor, Graph, Record, sha256_of
+from stream.bundle.manifest import Extractor, Graph, Record
 from stream.errors import BundleError, ModelError
+from stream.files import sha256_of
 
 SCHEMA = 1
 Kind = Literal["detector", "image", "text", "keypoints"]

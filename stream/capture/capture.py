@@ -1,7 +1,7 @@
 """Frames from a source, by way of a decoder process that can be killed at any time."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -120,6 +120,18 @@ class Capture:
         frame = self._wait(self._link, timeout_s, watched=True)
         self.ended = frame is None and self._last_word == "end"
         return frame
+
+    def frames(self, stop: Callable[[], bool] = lambda: False, poll_s: float = 0.1) -> Iterator[Frame]:
+        """Every frame until the source ends, or ``stop()`` says so; it is asked at least every ``poll_s``.
+
+        Raises SourceError or SourceTimeout when the source breaks.
+        """
+        while not stop():
+            frame = self.next(poll_s)
+            if frame is not None:
+                yield frame
+            elif self.ended:
+                return
 
     def close(self) -> None:
         """Ends the decoder, by force after a second. Counters stay readable. Safe to call twice."""

@@ -10,13 +10,13 @@ from pathlib import Path
 import msgspec
 
 from stream import __version__
-from stream.bundle import manifest as contract
 from stream.bundle import model_cache
-from stream.bundle.manifest import Bundle
+from stream.bundle.load import Bundle, demo_bundle
 from stream.cli.checks import packages, probe, speed
 from stream.cli.checks.finding import Finding
 from stream.errors import UndertoneError
 from stream.inference import nvidia
+from stream.inference.fingerprint import processor
 from stream.publish.sockets import has_curve
 from stream.verify import gate
 
@@ -58,12 +58,12 @@ def run(folder: Path | None, *, as_json: bool) -> None:
     if not as_json:
         for name, value in report.items():
             _print(name, value)
-    for finding in examine(folder or contract.demo_bundle()):
+    for finding in examine(folder or demo_bundle()):
         found.append(finding)
         if not as_json:
             print(finding.line, flush=True)
     if not any(finding.needed and finding.state != "ok" for finding in found):
-        measured, finding = _speed(folder or contract.demo_bundle())
+        measured, finding = _speed(folder or demo_bundle())
         found.append(finding)
         if not as_json:
             print(finding.line)
@@ -122,15 +122,9 @@ def curve(there: bool) -> Finding:
 
 
 def machine() -> dict[str, object]:
-    """Hardware and interpreter, as the operating system reports them."""
-    model = platform.processor() or platform.machine()
-    if (info := Path("/proc/cpuinfo")).is_file():
-        names = [
-            line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line
-        ]
-        model = names[0] if names else model
+    """Hardware and interpreter, as far as the operating system tells."""
     return {
-        "cpu": model,
+        "cpu": processor(),
         "cores": os.cpu_count(),
         "system": platform.platform(),
         "python": platform.python_version(),
@@ -158,7 +152,7 @@ def _model_sets() -> Iterator[Finding]:
 
 def _bundle(folder: Path) -> tuple[Bundle | None, Finding]:
     try:
-        bundle = contract.load(folder)
+        bundle = Bundle.load(folder)
     except UndertoneError as error:
         found, do = _parted(str(error))
         return None, Finding(state="broken", what="bundle", found=found, do=do, needed=True)
@@ -188,7 +182,7 @@ def _gate(bundle: Bundle, provider: str) -> Finding:
 
 def _speed(folder: Path) -> tuple[speed.Speed | None, Finding]:
     try:
-        measured = speed.measure(contract.load(folder))
+        measured = speed.measure(Bundle.load(folder))
     except UndertoneError as error:
         found, do = _parted(str(error))
         return None, Finding(state="broken", what="speed", found=found, do=do, needed=True)

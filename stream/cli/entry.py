@@ -92,8 +92,10 @@ def open_standard_streams() -> None:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest free number: this one
-    sys.stdout = _text(sys.stdout, Output(1))
-    sys.stderr = _text(sys.stderr, Output(2, quiet=True))
+    if sys.stdout is sys.__stdout__:  # otherwise somebody in this process collects what is printed
+        sys.stdout = _text(sys.stdout, Output(1))
+    if sys.stderr is sys.__stderr__:
+        sys.stderr = _text(sys.stderr, Output(2, quiet=True))
 
 
 def version_option(command: str) -> Any:

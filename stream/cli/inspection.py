@@ -32,8 +32,8 @@ def run(options: InspectOptions) -> None:
     choice.prove("cpu", say, threads=threads)
     front_end, encode = choice.build(threads=threads), choice.encoder(threads=threads)
     frame = _frame(source, options.at_s, options.timeout_s)
-    portrait, pose = front_end.push(frame)
-    timings, vector = front_end.timings_ms, None
+    sighting = front_end.push(frame)
+    portrait, pose, timings, vector = sighting.portrait, sighting.pose, sighting.timings_ms, None
     if encode is not None and portrait is not None:
         began = time.perf_counter()
         vector = encode(crop_portrait(frame.image, portrait, encode.spec.size))
@@ -91,15 +91,12 @@ def _frame(source: Source, at_s: float, timeout_s: float) -> Frame:
         source, pace=pace, open_timeout_s=timeout_s, read_timeout_s=timeout_s, start_at_s=at_s
     ) as capture:
         capture.open()
-        while True:
-            frame = capture.next(0.2)
-            if frame is not None and (frame.pts >= at_s - 1e-6 or source.kind == "picture"):
+        for frame in capture.frames():
+            if frame.pts >= at_s - 1e-6 or source.kind == "picture":
                 return frame
-            if frame is None and capture.ended:
-                raise SourceError(
-                    f"{source.name}: expected a frame at {at_s:g} s, found the end before it; "
-                    "ask for an earlier one."
-                )
+        raise SourceError(
+            f"{source.name}: expected a frame at {at_s:g} s, found the end before it; ask for an earlier one."
+        )
 
 
 def _sentence(found: dict[str, object], portrait: Portrait | None, pose: Pose | None) -> str:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from stream.bundle.manifest import Bundle
+from stream.bundle.load import Bundle
 from stream.cli.outlet import Outlet
 from stream.publish.messages import Confidence, Event
 
 if TYPE_CHECKING:
-    from stream.runtime.session import Settings
+    from stream.runtime.announcer import Settings
 
 LINES = 256  # that may wait for a slow reader of standard output
 _BAR = 24

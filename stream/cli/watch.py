@@ -7,8 +7,7 @@ from typing import Literal
 
 from stream.branches import modes
 from stream.branches.image import ImageEncoder, encoder_from
-from stream.bundle import manifest
-from stream.bundle.manifest import Bundle
+from stream.bundle.load import Bundle, check_extractor, demo_bundle
 from stream.capture.capture import Capture
 from stream.capture.source import Source
 from stream.cli.model_sets import ensure
@@ -24,8 +23,9 @@ from stream.publish.keys import Keys, default_folder, load
 from stream.publish.publisher import Publisher
 from stream.publish.wire import Wire
 from stream.runtime.analyzer import Analyzer
+from stream.runtime.announcer import Settings
 from stream.runtime.front_end_choice import chosen
-from stream.runtime.session import Session, Settings, live_hop
+from stream.runtime.session import Session, live_hop
 from stream.verify import gate
 
 Pace = Literal["live", "fast"]
@@ -39,17 +39,17 @@ def run(options: WatchOptions) -> None:
     model = options.model
     provider_name(model.provider)
     choice = chosen(options.front_end)
-    bundle = manifest.load(model.bundle or manifest.demo_bundle())
+    bundle = Bundle.load(model.bundle or demo_bundle())
     mode = modes.chosen(bundle, model.mode)
     on_cut = modes.policy(model.on_cut, mode)
     if not model.any_extractor:
-        manifest.check_extractor(bundle, choice.extractor)
+        check_extractor(bundle, choice.extractor)
     text = live_text(options.text, bundle, pace)
     with ExitStack() as stack:
         if text is not None:
             stack.callback(text.close)
-        ensure(choice, say, yes=model.yes)
         gate.require(bundle, model.provider, say, threads=model.threads)
+        ensure(choice, say, yes=model.yes)
         choice.prove(model.provider, say, threads=model.threads)
         publisher = stack.enter_context(
             Publisher(options.publish.publish, wire=wire, insecure=options.publish.insecure, keys=keys)

@@ -18,7 +18,8 @@ from stream.publish.messages import Describing, Notes
 from stream.records import Frame
 
 if TYPE_CHECKING:
-    from stream.bundle.manifest import Bundle, TextForm
+    from stream.bundle.load import Bundle
+    from stream.bundle.manifest import TextForm
 
 PROVIDERS = ("gemini",)
 TROUBLE = ("failing", "denied")

@@ -1,19 +1,14 @@
-"""The front end of the fast lane: one frame → who, and their 137 points."""
+"""The front end of the fast lane: one frame → who is watched, their portrait and 137 keypoints."""
 
 import time
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Protocol
 
-from stream.bundle import model_cache
-from stream.bundle.manifest import Extractor
-from stream.frontend.mediapipe.holistic import Holistic
-from stream.frontend.mediapipe.person_detector import PoseDetector
-from stream.frontend.subject import Detector, Subject
+from stream.frontend.detection import Detector
+from stream.frontend.scenes import Scenes
+from stream.frontend.subject import Subject
 from stream.geometry import Region, overlap
 from stream.records import Floats, Frame, Image, Portrait, Pose
-
-# Whose points these are, unless other keypoints are given.
-EXTRACTOR = Extractor(name=model_cache.HOLISTIC.requirement, sha256=model_cache.HOLISTIC.sha256)
 
 
 class Body(Protocol):
@@ -35,10 +30,12 @@ class Keypoints(Protocol):
     def reset(self) -> None: ...
 
     @property
-    def region(self) -> Region | None: ...
+    def region(self) -> Region | None:
+        """Where the next frame will be searched; None when there is no track."""
 
     @property
-    def landmarks(self) -> Landmarks | None: ...
+    def landmarks(self) -> Landmarks | None:
+        """The groups before the mapping to 137 points."""
 
     @property
     def network_ms(self) -> float: ...
@@ -47,78 +44,63 @@ class Keypoints(Protocol):
     def timings_ms(self) -> dict[str, float]: ...
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Sighting:
+    """What the front end found in one frame."""
+
+    portrait: Portrait | None  # None, with the pose: nobody is visible
+    pose: Pose | None
+    landmarks: Landmarks | None  # what the portrait and the pose were made of
+    scene: int  # see `stream.frontend.scenes`
+    timings_ms: dict[str, float]  # ``detector``, each network by name, ``warp``, ``other``, ``total``
+
+
 class FrontEnd:
     """Detector, subject and keypoints in sequence; one stream, one thread.
 
-    ``folder`` holds the embedded networks, of which a detector or keypoints that are given take the place.
-    Holistic starts in a region that the embedded detector lays; it looks inside of another one's box for it.
+    ``aligner`` turns a detector's box into the region that the keypoint networks start from, where the
+    detector itself does not give one.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        threads: int = 2,
-        *,
-        detector: Detector | None = None,
-        keypoints: Keypoints | None = None,
-    ) -> None:
-        embedded = folder / "pose_detection.tflite"
-        self._subject = Subject(detector or PoseDetector(embedded, threads))
-        self._aligner = PoseDetector(embedded, threads) if detector and keypoints is None else None
-        self._align_ms = 0.0
-        self.keypoints: Keypoints = keypoints or Holistic(folder, threads)
-        self._total_ms = 0.0
+    def __init__(self, detector: Detector, keypoints: Keypoints, aligner: Detector | None = None) -> None:
+        self._subject = Subject(detector)
+        self._keypoints = keypoints
+        self._aligner = aligner
+        self._scenes = Scenes()
 
-    @classmethod
-    def from_cache(
-        cls, threads: int = 2, *, detector: Detector | None = None, keypoints: Keypoints | None = None
-    ) -> "FrontEnd":
-        """On the pulled models, as far as nothing else is given.
-
-        Raises ModelError, with the command that brings them, if they are needed and missing.
-        """
-        needed = detector is None or keypoints is None
-        folder = model_cache.locate(model_cache.HOLISTIC.name) if needed else Path()
-        return cls(folder, threads, detector=detector, keypoints=keypoints)
-
-    def push(self, frame: Frame) -> tuple[Portrait | None, Pose | None]:
-        """Both, or (None, None): nobody there."""
-        begun = time.perf_counter()
-        start = self._subject.look(frame, tracked=self.keypoints.region is not None)
+    def push(self, frame: Frame) -> Sighting:
+        """Find the interviewee in the next frame."""
+        started = time.perf_counter()
+        start = self._subject.look(frame, tracked=self._keypoints.region is not None)
         if start.cut:
-            self.keypoints.reset()
-        pose = self.keypoints.push(frame.image, self._aligned(frame.image, start.region))
-        seen = self.keypoints.landmarks if pose is not None else None
-        portrait = self._subject.settle(seen.body.points if seen else None, frame)
+            self._keypoints.reset()
+        region, align_ms = self._aligned(frame.image, start.region)
+        pose = self._keypoints.push(frame.image, region)
+        landmarks = self._keypoints.landmarks if pose is not None else None
+        portrait = self._subject.settle(landmarks.body.points if landmarks else None, frame)
+        timings = dict(self._keypoints.timings_ms)
+        timings["detector"] = start.detector_ms + align_ms
+        timings["warp"] += start.warp_ms
+        networks = self._keypoints.network_ms + timings["detector"]
         if portrait is None:
-            self.keypoints.reset()
-            pose = None
-        self._total_ms = 1e3 * (time.perf_counter() - begun)
-        return portrait, pose
+            self._keypoints.reset()
+            pose = landmarks = None
+        portrait, scene = self._scenes.push(portrait, discontinuity=frame.discontinuity)
+        timings["total"] = 1e3 * (time.perf_counter() - started)
+        timings["other"] = timings["total"] - networks - timings["warp"]
+        return Sighting(portrait, pose, landmarks, scene, timings)
 
-    def _aligned(self, image: Image, region: Region | None) -> Region | None:
-        """Where the keypoints start, in the form that they know."""
-        self._align_ms = 0.0
+    def _aligned(self, image: Image, region: Region | None) -> tuple[Region | None, float]:
+        """Where the keypoints start, in the form that they take, and the milliseconds that took."""
         if region is None or self._aligner is None:
-            return region
+            return region, 0.0
         square = region.scaled(1.0)
         found = self._aligner.search(image, square)
-        self._align_ms = self._aligner.ms
         same = max(found, key=lambda person: overlap(person.box, region.box), default=None)
-        return same.region if same else square
+        return (same.region if same else square), self._aligner.ms
 
     def reset(self) -> None:
         """Start a new stream."""
         self._subject.reset()
-        self.keypoints.reset()
-
-    @property
-    def timings_ms(self) -> dict[str, float]:
-        """Of the last push: ``detector``, each network by name, ``warp``, ``other`` between, ``total``."""
-        detector = self._subject.detector_ms + self._align_ms
-        networks = self.keypoints.network_ms + detector
-        timings = {**self.keypoints.timings_ms, "detector": detector}
-        timings["warp"] += self._subject.warp_ms
-        timings["other"] = self._total_ms - networks - timings["warp"]
-        timings["total"] = self._total_ms
-        return timings
+        self._keypoints.reset()
+        self._scenes.reset()

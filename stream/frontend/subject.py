@@ -1,20 +1,18 @@
 """Who is watched: find the interviewee, keep to that person, notice cuts and absence.
 
-The order of a frame's walk is look → keypoints → settle: `look` says whether and where to (re)start the
-keypoints, `settle` turns what they found into the portrait box. No identity is computed: a person is kept by
-place and time only.
+A frame goes look → keypoints → settle: `look` decides whether and where to (re)start the keypoints, `settle`
+turns their points into the portrait box. No identity is computed: a person is kept by place and time only.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from stream.frontend.cuts import CutDetector
-from stream.frontend.mediapipe.person_detector import Detection
+from stream.frontend.detection import Detection, Detector
 from stream.geometry import Box, Region, clip, letterbox, overlap
-from stream.records import Floats, Frame, Image, Portrait
+from stream.records import Floats, Frame, Portrait
 
 LOOK_EVERY = 2  # frames between looks while nobody is there; each is one view of the frame
 REMEMBER = 50  # frames for which a lost person is looked for where they were
@@ -31,18 +29,8 @@ class Start:
 
     region: Region | None  # (re)start the keypoints here; None: follow the track, if there is one
     cut: bool  # the track, if any, belongs to another shot and must be dropped
-
-
-class Detector(Protocol):
-    """Finds people in a part of a frame."""
-
-    ms: float  # of the last search
-
-    def search(self, image: Image, view: Region) -> list[Detection]:
-        """Everyone found in one upright view of the frame, best score first."""
-
-    def levels(self, width: int, height: int) -> list[list[Region]]:
-        """Views beside the whole frame that are worth a search, in levels from coarse to fine."""
+    detector_ms: float
+    warp_ms: float  # making the thumbnail that cuts are seen on
 
 
 class Subject:
@@ -51,8 +39,7 @@ class Subject:
     def __init__(self, detector: Detector) -> None:
         self._detector = detector
         self._cuts = CutDetector()
-        self.detector_ms = 0.0  # of the last look
-        self.warp_ms = 0.0  # of the last look: the thumbnail that cuts are seen on
+        self._detector_ms = 0.0  # in the frame at hand
         self.reset()
 
     def reset(self) -> None:
@@ -67,17 +54,16 @@ class Subject:
 
     def look(self, frame: Frame, *, tracked: bool) -> Start:
         """Decide where the keypoints start in this frame; runs the detector only when it must."""
-        self.detector_ms = 0.0
+        self._detector_ms = 0.0
         first, self._first = self._first, False
         cut = (self._cuts.push(frame.image) or frame.discontinuity) and not first
-        self.warp_ms = self._cuts.warp_ms
         if cut:
             self._cut = True
             self._last = self._search = None
         elif tracked:
-            return Start(None, cut=False)
+            return Start(None, False, 0.0, self._cuts.warp_ms)
         found = self._find(frame, thorough=first, at_once=first or cut)
-        return Start(found.region if found else None, cut)
+        return Start(found.region if found else None, cut, self._detector_ms, self._cuts.warp_ms)
 
     def settle(self, body: Floats | None, frame: Frame) -> Portrait | None:
         """The portrait of this frame from the 33 body points [33, 2] (None: nobody seen)."""
@@ -121,7 +107,7 @@ class Subject:
 
     def _searched(self, frame: Frame, view: Region) -> list[Detection]:
         found = self._detector.search(frame.image, view)
-        self.detector_ms += self._detector.ms
+        self._detector_ms += self._detector.ms
         return found
 
 

@@ -12,7 +12,7 @@ _RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "tensorrt", "tensorrt-cu13")
 
 def about_machine() -> dict[str, str]:
     """By name: ``cpu``, ``gpu`` and ``driver`` where there is one, and each runtime's version."""
-    found = {"cpu": f"{_cpu()}, {platform.machine()}"}
+    found = {"cpu": f"{processor()}, {platform.machine()}"}
     try:
         gpu = nvidia.gpu()
         found |= {"gpu": f"{gpu.name}, compute capability {gpu.sm}", "driver": gpu.driver}
@@ -27,7 +27,8 @@ def fingerprint(about: dict[str, str]) -> str:
     return hashlib.sha256("\n".join(f"{k}: {v}" for k, v in sorted(about.items())).encode()).hexdigest()
 
 
-def _cpu() -> str:
+def processor() -> str:
+    """The processor's name, as the operating system gives it."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

@@ -20,9 +20,10 @@ from pathlib import Path
 import msgspec
 
 from stream.bundle import external_data
-from stream.bundle.manifest import MANIFEST, Record, sha256_of
+from stream.bundle.manifest import MANIFEST, Record
 from stream.bundle.model_cache import cache_dir
 from stream.errors import ProviderError
+from stream.files import sha256_of
 
 SCHEMA = 1
 ENGINE = "engine.onnx"

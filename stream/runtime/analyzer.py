@@ -4,99 +4,108 @@ The same observations and the same T give the same number, whether ``estimate`` 
 from a slower lane beside ``observe`` (live). Nothing here knows a thread, a socket or a clock.
 """
 
-import threading
-from collections import deque
-from dataclasses import dataclass, replace
+import math
 from time import perf_counter
-
-import numpy as np
+from typing import Protocol
 
 from stream.branches import modes
 from stream.branches.calibration import calibrated
-from stream.branches.image import ImageEncoder, crop_portrait
+from stream.branches.image import ImageEncoder
 from stream.branches.text import TextReader
-from stream.bundle.manifest import BRANCHES, Bundle
-from stream.frontend.front_end import FrontEnd
-from stream.records import Estimate, Floats, Frame, Image, Observation, State
-from stream.window.window import Grid, Ring, Window, WindowView
-
-ABSENT_AFTER_S = 2.0  # seconds without a person before the state says so
-COVERAGE_FLOOR = 0.5  # below this share of valid ticks an estimate is marked as degraded
-PENDING = 250  # portraits that may wait for the encoder (50 s of them)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Waiting:
-    tick: int
-    slot: int
-    crop: Image
+from stream.bundle.load import Bundle
+from stream.bundle.manifest import BRANCHES
+from stream.bundle.manifest import Window as WindowSpec
+from stream.frontend.front_end import Sighting
+from stream.frontend.mediapipe import embedded
+from stream.records import Estimate, Floats, Frame, Observation
+from stream.runtime import states
+from stream.runtime.portrait_queue import PortraitQueue
+from stream.runtime.text_slot import TextSlot
+from stream.window.grid import Grid
+from stream.window.tick_times import TickTimes
+from stream.window.window import Window, WindowView
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Text:
-    vector: Floats  # float32 [1, E]
-    pts: float  # media seconds it speaks of
-    scene: int
+class Seeing(Protocol):
+    """What an analyzer needs of a front end; see `stream.frontend.front_end.FrontEnd`."""
+
+    def push(self, frame: Frame) -> Sighting: ...
+
+    def reset(self) -> None: ...
 
 
 class Analyzer:
-    """One person's running estimate. ``observe`` and ``estimate`` may run in two threads, each in one."""
+    """One person's running estimate from frames that you bring.
+
+    ``observe`` every frame in order, ``estimate`` whenever you want a number; each may run in a thread of its
+    own. ::
+
+        analyzer = Analyzer(Bundle.demo())
+        for index, image in enumerate(images):  # uint8 [H, W, 3], RGB
+            analyzer.observe(Frame(index, pts=index / 25, captured=time.monotonic(), image=image))
+        print(analyzer.estimate().win)
+    """
 
     def __init__(
         self,
         bundle: Bundle,
-        front_end: FrontEnd,
+        front_end: Seeing | None = None,
         *,
-        mode: modes.Name = "full",
-        on_cut: modes.OnCut = "keep",
+        mode: str = "auto",
+        on_cut: str = "keep",
         provider: str = "cpu",
         threads: int = 1,
         prior: float | None = None,
         encoder: ImageEncoder | None = None,
     ) -> None:
-        """``on_cut`` says what becomes of what was seen before a cut or a switch of subject: it stays, counts
-        for less (ring mode), or is forgotten. ``encoder`` takes the place of the bundle's image encoder.
+        """``front_end`` None: the embedded keypoint networks. ``mode``: ``full``, ``ring``, or ``auto``,
+        which is ring where the bundle has it. ``on_cut``: what happens to history at a cut or a change of
+        person: ``keep``, ``decay`` (ring mode) or ``reset``. ``encoder`` replaces the bundle's image encoder.
 
-        Raises UsageError for a mode that the bundle does not have or that cannot do what ``on_cut`` says.
+        Raises UsageError for a mode that the bundle does not have or a policy that the mode cannot follow,
+        and ModelError when the embedded networks are needed and missing.
         """
         manifest = bundle.manifest
+        self.bundle = bundle
         self.mode = modes.chosen(bundle, mode)
         self.on_cut = modes.policy(on_cut, self.mode)
-        self.bundle = bundle
-        self.spec = manifest.window
         self.prior = manifest.prior if prior is None else prior
         self.grid = Grid(self.spec.rate)
         self.window = Window(self.spec, manifest.image.dim if manifest.image else 0)
-        self.shed = 0  # portraits given up because the encoder did not keep up
-        self._front_end = front_end
+        self._times = TickTimes(self.window.rows)
+        self._front_end = embedded.from_cache() if front_end is None else front_end
         self._temporal = modes.load(bundle, self.mode, self.on_cut, provider=provider, threads=threads)
-        self._image = manifest.image
-        if encoder is None and self._image is not None:
-            encoder = ImageEncoder(bundle, self._image, provider=provider, threads=threads)
-        self._encoder = encoder
-        self._reader = TextReader(bundle, manifest.text) if manifest.text else None
-        self._text: _Text | None = None
-        self._scene = 0
-        self._counted = False  # the cut that the next portrait will tell of
-        self._waiting: deque[_Waiting] = deque()
-        self._waiting_lock = threading.Lock()
-        self._claimed_slot = -1
-        self._pts = Ring(self.window.rows, (), np.float64)
-        self._captured = Ring(self.window.rows, (), np.float64)
-        self._scenes = Ring(self.window.rows, (), np.int64)
+        if encoder is None and manifest.image is not None:
+            encoder = ImageEncoder(bundle, manifest.image, provider=provider, threads=threads)
+        self._portraits = PortraitQueue(encoder, self.spec.stride) if encoder else None
+        reader = TextReader(bundle, manifest.text) if manifest.text else None
+        self._text = TextSlot(reader, self.spec.poses / self.spec.rate)
+        self._scene = 0  # of the newest observation
+
+    @property
+    def spec(self) -> WindowSpec:
+        """The window's rate and lengths."""
+        return self.bundle.manifest.window
+
+    @property
+    def late(self) -> int:
+        """Frames whose tick an earlier frame had."""
+        return self.grid.late
+
+    @property
+    def shed(self) -> int:
+        """Portraits dropped since the start because the image encoder did not keep up."""
+        return self._portraits.shed if self._portraits else 0
 
     def reset(self) -> None:
-        """Forget everything seen; the next frame starts a new window."""
+        """Forget everything; the next frame starts a new window."""
         self.grid = Grid(self.spec.rate)
         self.window.reset()
         self._temporal.reset()
-        self._front_end.reset()
-        self._text = None
-        self._scene += 1  # whoever is still writing writes about what was forgotten
-        self._counted = False
-        self._waiting.clear()
-        self._claimed_slot = -1
-        self.shed = 0
+        self._front_end.reset()  # and with it a new scene: a description of the old one is not used
+        self._text.clear()
+        if self._portraits is not None:
+            self._portraits.reset()
 
     # -- fast lane ---------------------------------------------------------------------------------
 
@@ -105,69 +114,35 @@ class Analyzer:
         tick = self.grid.claim(frame.pts, frame.discontinuity)
         if tick is None:
             return None
-        portrait, pose = self._front_end.push(frame)
-        if portrait is not None and self._counted:
-            portrait = replace(portrait, cut=frame.discontinuity)
-        self._counted = portrait is None and (self._counted or frame.discontinuity)
-        timings = dict(self._front_end.timings_ms)
+        sighting = self._front_end.push(frame)
+        timings = dict(sighting.timings_ms)
         started = perf_counter()
-        if (
-            portrait is not None
-            and self._image is not None
-            and self.window.slot_of(tick) > self._claimed_slot
-        ):
-            crop_started = perf_counter()
-            crop = crop_portrait(frame.image, portrait, self._image.size)
-            timings["crop"] = (perf_counter() - crop_started) * 1e3
-            self._enqueue(tick, crop)
-        if frame.discontinuity or (portrait is not None and portrait.cut):
-            self._scene += 1
-        self._scenes.put(tick, self._scene)
-        self._pts.put(tick, frame.pts)
-        self._captured.put(tick, frame.captured)
-        self.window.push(tick, portrait, pose, cut=frame.discontinuity)
-        timings["window"] = (perf_counter() - started) * 1e3 - timings.get("crop", 0.0)
-        return Observation(tick, frame.pts, frame.captured, portrait, pose, timings, self._scene)
-
-    def _enqueue(self, tick: int, crop: Image) -> None:
-        self._claimed_slot = self.window.slot_of(tick)
-        with self._waiting_lock:
-            self._waiting.append(_Waiting(tick, self._claimed_slot, crop))
-            if len(self._waiting) > PENDING:
-                self._waiting.popleft()
-                self.shed += 1
+        if sighting.portrait is not None and self._portraits is not None and self._portraits.wants(tick):
+            self._portraits.offer(tick, frame, sighting.portrait)
+            timings["crop"] = 1e3 * (perf_counter() - started)
+        self._scene = sighting.scene
+        self._times.put(tick, frame.pts, frame.captured)
+        self.window.push(tick, sighting.portrait, sighting.pose, sighting.scene)
+        timings["window"] = 1e3 * (perf_counter() - started) - timings.get("crop", 0.0)
+        return Observation(
+            tick, frame.pts, frame.captured, sighting.portrait, sighting.pose, timings, sighting.scene
+        )
 
     # -- slow lane ---------------------------------------------------------------------------------
 
     def describe(self, description: str | None, pts: float, scene: int | None = None) -> None:
-        """Give the text branch its newest description; None or nothing takes it away.
+        """Give the text branch its newest description; None or an empty one takes it away.
 
-        It speaks of the media second ``pts`` of ``scene`` (of an Observation; None: the present one), and
-        is used while estimates are of that scene and their window reaches back to ``pts``: after a cut it
-        may speak of somebody else, and nothing else is remembered for longer than the window.
+        It describes the media second ``pts`` of ``scene`` (of an Observation; None: the present one), and
+        counts in estimates of that scene whose window reaches back to ``pts``.
         """
-        if self._reader is None or not description:
-            self._text = None
-            return
-        vector = self._temporal.text(self._reader(description))
-        self._text = _Text(vector, pts, self._scene if scene is None else scene)
-
-    def encode_waiting(self, tick: int) -> int:
-        """Encode the portraits of ticks ≤ ``tick`` that still wait; returns how many."""
-        done = 0
-        while (waiting := self._next_waiting(tick)) is not None and self._encoder is not None:
-            self.window.put_feature(waiting.slot, self._encoder(waiting.crop), waiting.tick)
-            done += 1
-        return done
+        self._text.put(description, pts, self._scene if scene is None else scene, self._temporal)
 
     def keep_up(self, tick: int) -> None:
-        """Do what ticks ≤ ``tick`` have brought to do, so that the next estimate has less of it."""
-        self.encode_waiting(tick)
+        """Do pending work up to ``tick`` now, so the next estimate is cheaper."""
+        if self._portraits is not None:
+            self._portraits.encode(self.window, tick)
         self._temporal.follow(self.window, tick)
-
-    def _next_waiting(self, tick: int) -> _Waiting | None:
-        with self._waiting_lock:
-            return self._waiting.popleft() if self._waiting and self._waiting[0].tick <= tick else None
 
     def estimate(self, tick: int | None = None) -> Estimate:
         """What all ticks ≤ ``tick`` (default: the newest) say. At least one frame must have been observed.
@@ -176,13 +151,14 @@ class Analyzer:
         """
         tick = self.window.newest if tick is None else tick
         started = perf_counter()
-        self.encode_waiting(tick)
+        if self._portraits is not None:
+            self._portraits.encode(self.window, tick)
         encoded = perf_counter()
         self._temporal.follow(self.window, tick)
         since = self._temporal.begun()
         view = self.window.read(tick, since_cut=self.on_cut == "reset", since=since)
-        pts = float(self._pts.get(tick))
-        text = self._text_at(tick, pts)
+        pts, captured = self._times.get(tick)
+        text = self._text.at(pts, self.window.scene(tick))
         vectors = self._temporal.vectors(view, text.vector if text else None)
         temporal = perf_counter()
         branches: dict[str, float | None] = {
@@ -190,11 +166,11 @@ class Analyzer:
             for name in BRANCHES
         }
         win = self._confidence(vectors, view) if vectors else None
-        state, reason = self._state(tick, view)
+        state, reason = states.of_window(self._facts(tick, view, finite=not vectors or win is not None))
         return Estimate(
             tick=tick,
             pts=pts,
-            captured=float(self._captured.get(tick)),
+            captured=captured,
             win=win,
             state=state,
             reason=reason,
@@ -202,53 +178,43 @@ class Analyzer:
             window=view.figures,
             text_age_s=None if text is None else max(0.0, pts - text.pts),
             timings_ms={
-                "features": (encoded - started) * 1e3,
-                "temporal": (temporal - encoded) * 1e3,
-                "fusion": (perf_counter() - temporal) * 1e3,
+                "features": 1e3 * (encoded - started),
+                "temporal": 1e3 * (temporal - encoded),
+                "fusion": 1e3 * (perf_counter() - temporal),
             },
         )
 
-    def _text_at(self, tick: int, pts: float) -> _Text | None:
-        text = self._text
-        if text is None or text.scene != self._scenes.get(tick):
+    def _confidence(self, vectors: dict[str, Floats], view: WindowView) -> float | None:
+        """Calibrated; None where the networks gave no number."""
+        logit = self._temporal.fuse(vectors)
+        if not math.isfinite(logit):
             return None
-        return text if pts - text.pts <= self.spec.poses / self.spec.rate else None
+        calibration = self._temporal.mode.calibration
+        return calibrated(calibration, logit, vectors, view.figures.valid_s, self.prior)
 
-    def _confidence(self, vectors: dict[str, np.ndarray], view: WindowView) -> float:
-        return calibrated(
-            self._temporal.mode.calibration,
-            self._temporal.fuse(vectors),
-            vectors,
-            view.figures.valid_s,
-            self.prior,
+    def _facts(self, tick: int, view: WindowView, *, finite: bool) -> states.Facts:
+        rate = self.spec.rate
+        span_s = self.spec.poses / rate
+        recent = tick - round(states.SHED_SPAN_S * rate)
+        return states.Facts(
+            visible=self.window.seen(tick, round(states.ABSENT_AFTER_S * rate)),
+            valid_s=view.figures.valid_s,
+            # A window that is hardly longer than the warm-up would otherwise never leave it.
+            needed_s=min(self.bundle.manifest.warmup_s, span_s / 2),
+            coverage=view.figures.coverage,
+            finite=finite,
+            complete=not self._temporal.missed(tick - self.spec.poses),
+            intact=self.window.intact(tick),
+            shed=self._portraits.shed_since(recent) if self._portraits else 0,
         )
 
-    def _state(self, tick: int, view: WindowView) -> tuple[State, str | None]:
-        figures = view.figures
-        if not self.window.seen(tick, round(ABSENT_AFTER_S * self.spec.rate)):
-            return "absent", None
-        span_s = self.spec.poses / self.spec.rate
-        # A window that is hardly longer than the warm-up would else never leave it.
-        if figures.valid_s < min(self.bundle.manifest.warmup_s, span_s / 2):
-            return "warming", None
-        if figures.coverage < COVERAGE_FLOOR:
-            return "degraded", f"a person in only {figures.coverage:.0%} of the window"
-        if self._temporal.missed(tick - self.spec.poses):
-            return "degraded", "part of the window was never read: the machine did not keep up"
-        return "ok", None
-
     def update_cost_s(self) -> float:
-        """Seconds of one temporal update at the mode's own hop, measured now on whatever lies there."""
+        """Seconds of one temporal update at the mode's own hop, measured now on the window as it is."""
         self._temporal.warm_up()
         started = perf_counter()
         self._temporal.rehearse()
         return perf_counter() - started
 
     def flush(self) -> Estimate | None:
-        """The last word after the stream has ended; None when no frame came."""
+        """The last estimate after the stream has ended; None when no frame came."""
         return self.estimate() if self.window.newest >= 0 else None
-
-
-def degraded(estimate: Estimate, reason: str) -> Estimate:
-    """The same estimate, marked: an ``ok`` becomes ``degraded``, other states keep their meaning."""
-    return replace(estimate, state="degraded", reason=reason) if estimate.state == "ok" else estimate

@@ -7,7 +7,9 @@ from pathlib import Path
 from stream.branches.image import ImageEncoder, input_of
 from stream.bundle.manifest import Extractor
 from stream.bundle.model_card import Kind, card_file, card_of
-from stream.frontend.front_end import EXTRACTOR, FrontEnd
+from stream.frontend.front_end import FrontEnd
+from stream.frontend.mediapipe import embedded
+from stream.frontend.mediapipe.embedded import EXTRACTOR
 from stream.frontend.onnx_models.wholebody import WholeBody, extractor_of
 from stream.frontend.onnx_models.yolo import YoloDetector
 from stream.frontend.options import FrontEndOptions
@@ -44,7 +46,7 @@ class Choice(FrontEndOptions):
         detector = YoloDetector(found, provider=provider, threads=threads) if found else None
         points = self.keypoints_model
         keypoints = WholeBody(points, provider=provider, threads=threads) if points else None
-        return FrontEnd.from_cache(threads, detector=detector, keypoints=keypoints)
+        return embedded.from_cache(threads, detector=detector, keypoints=keypoints)
 
     def encoder(self, *, provider: str = "cpu", threads: int = 1) -> ImageEncoder | None:
         """The image encoder, if one was given, as its card says. Raises ModelError for another model."""

@@ -7,7 +7,7 @@ import numpy as np
 from stream.branches.calibration import calibrated
 from stream.branches.modes import Temporal
 from stream.branches.text import Pieces
-from stream.bundle.manifest import Bundle
+from stream.bundle.load import Bundle
 from stream.records import Floats, Image
 from stream.verify.golden import Answers, Inputs, views
 

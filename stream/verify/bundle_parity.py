@@ -11,7 +11,8 @@ from stream.branches.full_mode import FullMode
 from stream.branches.image import ImageEncoder
 from stream.branches.modes import Temporal
 from stream.branches.ring_mode import RingMode
-from stream.bundle.manifest import Bundle, Graph, Precision, Record, Tolerance
+from stream.bundle.load import Bundle
+from stream.bundle.manifest import Graph, Precision, Record, Tolerance
 from stream.errors import BundleError
 from stream.inference.engine import provider_name
 from stream.inference.fingerprint import about_machine, fingerprint

@@ -8,16 +8,16 @@ they say on this machine. The report lies in the user's cache, by bundle or mode
 The CPU in float32 is the reference and needs no report.
 """
 
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
-from stream.bundle.manifest import Bundle, graphs_of
+from stream.bundle.load import Bundle
+from stream.bundle.manifest import graphs_of
 from stream.bundle.model_cache import cache_dir
 from stream.errors import ProviderError
+from stream.files import replace_with
 from stream.inference.engine import Engine
 from stream.inference.fingerprint import about_machine, fingerprint
 from stream.verify import bundle_parity, model_parity
@@ -49,8 +49,8 @@ def prove(subject: Subject, provider: str, *, threads: int = 2) -> tuple[Report,
         report = bundle_parity.check(subject, provider, threads=threads)
     path = report_path(subject, provider)
     path.parent.mkdir(parents=True, exist_ok=True)
-    _replace(path, msgspec.json.format(msgspec.json.encode(report), indent=2))
-    _replace(path.with_suffix(".md"), markdown(report).encode())
+    replace_with(path, msgspec.json.format(msgspec.json.encode(report), indent=2))
+    replace_with(path.with_suffix(".md"), markdown(report))
     return report, path
 
 
@@ -124,10 +124,3 @@ def markdown(report: Report) -> str:
             f"({report.allowed:g} allowed).",
         ]
     return "\n".join(lines) + "\n"
-
-
-def _replace(path: Path, raw: bytes) -> None:
-    handle, part = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    with os.fdopen(handle, "wb") as out:
-        out.write(raw)
-    os.replace(part, path)

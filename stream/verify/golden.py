@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.branches.text import Pieces
-from stream.bundle.manifest import Bundle
+from stream.bundle.load import Bundle
 from stream.bundle.manifest import Window as WindowSpec
 from stream.errors import BundleError
 from stream.records import Floats, Image, Mask, Portrait, Pose
@@ -72,13 +72,13 @@ def views(
     ``follow`` is told of every tick once it is in the window.
     """
     window, wanted = Window(spec, dim), set(inputs.moments.tolist())
-    ticks = len(inputs.points)
+    ticks, scene = len(inputs.points), 0
     for tick in range(max(wanted) + 1):
         i = tick % ticks
-        box = tuple(inputs.boxes[i].tolist())
-        portrait = Portrait(box, 1.0, cut=bool(inputs.cuts[i]) or i == 0)
+        scene += bool(inputs.cuts[i]) or i == 0
+        portrait = Portrait(tuple(inputs.boxes[i].tolist()), 1.0)
         pose = Pose(inputs.points[i], inputs.valid[i])
-        window.push(tick, portrait, pose)
+        window.push(tick, portrait, pose, scene)
         slot = i // spec.stride
         if dim and tick % spec.stride == 0 and inputs.feature_mask[slot]:
             window.put_feature(window.slot_of(tick), inputs.features[slot])

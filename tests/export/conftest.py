@@ -5,7 +5,7 @@ import pytest
 from msgspec import structs
 
 from stream.branches.text import TextReader
-from stream.bundle import manifest as contract
+from stream.bundle.load import Bundle
 from stream.bundle.manifest import Golden, Window
 from stream.verify.golden import Inputs, together
 
@@ -45,7 +45,7 @@ def golden_bundle(bundle, tmp_path_factory):
     from stream.branches.full_mode import FullMode
     from stream.branches.image import ImageEncoder
 
-    first = contract.load(bundle)
+    first = Bundle.load(bundle)
 
     def fill(folder):
         here = structs.replace(first, folder=folder)

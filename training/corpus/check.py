@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stream.bundle.manifest import Extractor, Record, sha256_of
+from stream.bundle.manifest import Extractor, Record
+from stream.files import sha256_of
 from stream.skeleton import GROUPS
 from training.corpus.index import Entry, Split, listed
 from training.corpus.protocols import shared_subjects

@@ -4,7 +4,6 @@ The header holds the entry too, so that an import that was stopped can be taken 
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,12 @@ import msgspec
 import numpy as np
 from safetensors.numpy import save_file
 
-from stream.bundle.manifest import Record, sha256_of
+from stream.bundle.manifest import Record
 from stream.errors import UsageError
+from stream.files import sha256_of
 from training.corpus.index import Entry
 from training.corpus.recording import Recording
+from training.corpus.tensors import writing
 
 ARRAYS = ("points", "valid", "boxes", "present", "segments", "feature_mask")
 OPTIONAL = ("features", "llr")
@@ -36,9 +37,8 @@ def write(path: Path, recording: Recording, entry: Entry) -> Entry:
     names = [*ARRAYS, *(name for name in OPTIONAL if getattr(recording, name) is not None)]
     arrays = {name: np.ascontiguousarray(getattr(recording, name)) for name in names}
     words = _Words(entry=entry, provenance=recording.provenance, mixed=recording.mixed, text=recording.text)
-    part = path.with_name(f".{path.name}.part")
-    save_file(arrays, part, metadata={"recording": msgspec.json.encode(words).decode()})
-    os.replace(part, path)
+    with writing(path) as part:
+        save_file(arrays, part, metadata={"recording": msgspec.json.encode(words).decode()})
     return _sized(entry, path)
 
 
@@ -77,13 +77,6 @@ def entry_of(path: Path) -> Entry | None:
 def whole(path: Path) -> bool:
     """Whether a recording is there and as long as its header says."""
     return path.is_file() and _header(path) is not None
-
-
-def replace_with(path: Path, content: bytes) -> None:
-    """Write a small file whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(content)
-    os.replace(part, path)
 
 
 def _words(header: dict[str, Any]) -> _Words:

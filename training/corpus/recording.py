@@ -1,7 +1,7 @@
 """The corpus record: one video as everything that training reads, and its cut into model inputs.
 
-Windows are cut with ``stream.window.window.features_of``, the live side's own code, so that training sees for
-a tick exactly what the live window holds for it.
+Windows are cut with ``stream.window.offsets.features_of``, the live side's own code, so that training sees
+for a tick exactly what the live window holds for it.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from stream.bundle.manifest import Window as WindowSpec
 from stream.errors import UsageError
 from stream.records import Floats, Mask
 from stream.skeleton import GROUPS
-from stream.window.window import features_of
+from stream.window.offsets import features_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from stream.errors import UsageError
+from stream.files import replace_with
 from training.corpus import files
 from training.corpus.cleaning import check_shapes, cleaned, remarks
 from training.corpus.index import (
@@ -49,7 +50,7 @@ class Writer:
                 f"{folder}: expected a corpus of {about.name} ({about.provenance}), found one of "
                 f"{found.name} ({found.provenance}) or another version; choose another folder."
             )
-        files.replace_with(path, _json(about))
+        replace_with(path, _json(about))
 
     def has(self, id: str) -> bool:
         """Whether this recording is there, whole; one that is cut is missing and may be added again."""
@@ -95,7 +96,7 @@ class Writer:
         for name, split in splits.items():
             check_disjoint(split, entries, name)
         index = Index(**msgspec.structs.asdict(self.about), entries=entries, splits=splits)
-        files.replace_with(self.folder / INDEX, _json(index))
+        replace_with(self.folder / INDEX, _json(index))
         return Store.open(self.folder)
 
     def entries(self) -> tuple[Entry, ...]:

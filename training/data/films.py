@@ -6,7 +6,6 @@ whenever an encoder is at hand. It may be stopped and started again.
 """
 
 import argparse
-import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +17,10 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from stream.frontend.front_end import FrontEnd
+from stream.frontend.mediapipe import embedded
 from stream.records import Floats, Image
 from training.corpus.recording import Recording
+from training.corpus.tensors import writing
 from training.extraction.following import follow
 from training.simulator.behaviour import DEMO, LABELS, NOTICE, PROFILES, Profile
 from training.simulator.descriptions import describe
@@ -121,14 +122,12 @@ _ARRAYS = ("points", "valid", "boxes", "present", "segments", "feature_mask", "l
 def save(film: Film, path: Path) -> None:
     """Write a film as safetensors, whole or not at all."""
     recording = film.recording
-    path.parent.mkdir(parents=True, exist_ok=True)
     kept = {name: np.ascontiguousarray(getattr(recording, name)) for name in _ARRAYS}
     words = {"subject": recording.subject, "provenance": recording.provenance, "label": str(recording.label)}
     if recording.text is not None:
         words["text"] = recording.text
-    part = path.with_name(f".{path.name}.part")
-    save_file(kept | {"crops": film.crops, "slots": film.slots}, part, metadata=words)
-    os.replace(part, path)
+    with writing(path) as part:
+        save_file(kept | {"crops": film.crops, "slots": film.slots}, part, metadata=words)
 
 
 def load(path: Path, encode: Encode | None = None) -> Recording:
@@ -171,7 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--mixed", type=float, default=0.0, help="share whose behaviour changes once")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
-    front_end = FrontEnd.from_cache(threads=options.threads)
+    front_end = embedded.from_cache(threads=options.threads)
     profile, count, seconds = PROFILES[options.profile], options.count, options.seconds
     made = warped_recordings(
         profile, count, seconds, options.seed, front_end, mixed=options.mixed, folder=options.out

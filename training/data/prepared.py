@@ -1,6 +1,5 @@
 """Recordings → tensors ready to be cut into windows. Inputs are computed once, by the live side's code."""
 
-import os
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import Tensor
 from stream.bundle.manifest import BRANCHES, Window
 from stream.records import Floats
 from training.corpus.recording import Recording, feature_slots, inputs
+from training.corpus.tensors import writing
 
 MOMENT = 13  # ticks over which an event counts as now
 SHORTEST = 25  # ticks; a shorter recording says nothing and is left out
@@ -125,11 +125,8 @@ def _mapped(recording: Recording, window: Window, path: Path) -> tuple[dict[str,
     """Inputs from ``path``, whose tensors stay on disk until a window touches them."""
     if not path.exists():
         groups, masks = _computed(recording, window)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Of its own for each process: all of several GPUs prepare the same corpus at once.
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        save_file(groups | {f"{name}_mask": v for name, v in masks.items()}, part)
-        os.replace(part, path)
+        with writing(path) as part:  # all processes of several GPUs prepare the same corpus at once
+            save_file(groups | {f"{name}_mask": v for name, v in masks.items()}, part)
     stored = load_file(path)
     return (
         {name: stored[name] for name in window.widths},

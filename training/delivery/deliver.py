@@ -19,8 +19,8 @@ from export.lowering.module_parity import Case, Report
 from export.modules.branches import Portrait
 from export.modules.ring_branches import RingBranch, write_ring
 from stream.branches.full_mode import FullMode
+from stream.bundle.load import Bundle
 from stream.bundle.manifest import (
-    Bundle,
     Calibration,
     Extractor,
     Golden,
@@ -32,7 +32,7 @@ from stream.bundle.manifest import (
     TextInput,
 )
 from stream.errors import ModelError
-from stream.frontend.front_end import EXTRACTOR
+from stream.frontend.mediapipe.embedded import EXTRACTOR
 from stream.verify import bundle_parity
 from stream.verify.bundle_parity import USUAL
 from stream.verify.golden import Inputs

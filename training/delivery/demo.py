@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stream.frontend.front_end import FrontEnd
+from stream.frontend.mediapipe import embedded
 from training import config
 from training.data import materials
 from training.data.films import load_folder, warped_recordings
@@ -21,7 +21,7 @@ def rebuild(out: Path, work: Path, count: int) -> str:
     encoder, films = work / materials.ENCODER, work / "warped"
     if not (encoder / "model.safetensors").exists():
         image_encoder.train(encoder, image_encoder.Course(threads=recipe.compute.threads))
-    front_end = FrontEnd.from_cache(recipe.compute.threads)
+    front_end = embedded.from_cache(recipe.compute.threads)
     profile = PROFILES[recipe.data.profile]
     for _ in warped_recordings(profile, count, SECONDS, SEED, front_end, mixed=MIXED, folder=films):
         pass

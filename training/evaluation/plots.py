@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stream.errors import UsageError
+from stream.files import replacing
 from training.evaluation.intervals import Interval, Point
 from training.evaluation.reliability import Bin
 
@@ -40,9 +41,8 @@ def _picture(path: Path, width: float, height: float, title: str) -> Iterator[Fi
         figure.suptitle(title, fontsize=11)
         yield figure
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".part")
-        figure.savefig(part, format="png", metadata={"Software": None})
-        part.replace(path)
+        with replacing(path) as part:
+            figure.savefig(part, format="png", metadata={"Software": None})
 
 
 def reliability(path: Path, variants: Mapping[str, Sequence[Bin]], title: str = "Reliability") -> None:

@@ -1,7 +1,6 @@
 """What a model said of a video, as a record and as JSON lines."""
 
 import math
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.errors import UsageError
+from stream.files import replace_with
 
 
 class Prediction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -97,10 +97,8 @@ def pair(a: Sequence[Prediction], b: Sequence[Prediction]) -> tuple[list[Predict
 
 def write(path: Path, predictions: Iterable[Prediction]) -> Path:
     """JSON lines, whole or not at all."""
-    part = path.with_name(path.name + ".part")
     encode = msgspec.json.Encoder().encode
-    part.write_bytes(b"".join(encode(p) + b"\n" for p in predictions))
-    os.replace(part, path)
+    replace_with(path, b"".join(encode(p) + b"\n" for p in predictions))
     return path
 
 

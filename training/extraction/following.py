@@ -12,7 +12,7 @@ from stream.capture.source import Source
 from stream.frontend.front_end import FrontEnd
 from stream.records import Floats, Frame, Image, Mask
 from stream.skeleton import COUNT
-from stream.window.window import Grid
+from stream.window.grid import Grid
 from training.simulator.performance import RATE, STRIDE
 
 LONGEST_GAP = 4000  # ticks, the longest window: a longer gap says nothing more, and a broken clock has any
@@ -42,9 +42,7 @@ def opened(path: Path) -> Capture:
 
 def frames_of(capture: Capture) -> Iterator[Frame]:
     """Every frame to the end. Raises SourceError when the source breaks off."""
-    while not capture.ended:
-        if (frame := capture.next(1.0)) is not None:
-            yield frame
+    return capture.frames()
 
 
 def on_grid(frames: Iterable[Frame], rate: float = RATE) -> Iterator[tuple[int, Frame]]:
@@ -76,14 +74,17 @@ def track(
     front_end.reset()
     nobody = np.zeros((COUNT, 2), np.float32), np.zeros(COUNT, np.bool_), (0.0,) * 4, False
     rows: list[tuple[Floats, Mask, tuple[float, ...], bool]] = []
-    segments: list[int] = []
-    segment, slot = 1, -1
+    scenes: list[int] = []
+    before: int | None = None  # scenes of the front end before this video
+    scene, slot = 1, -1
     for tick, frame in ticks:
         rows += [nobody] * (tick - len(rows))
-        segments += [segment] * (tick - len(segments))
-        portrait, pose = front_end.push(frame)
-        segment += frame.discontinuity or (portrait is not None and portrait.cut)
-        segments.append(segment)
+        scenes += [scene] * (tick - len(scenes))
+        sighting = front_end.push(frame)
+        portrait, pose = sighting.portrait, sighting.pose
+        before = sighting.scene - 1 if before is None else before
+        scene = sighting.scene - before
+        scenes.append(scene)
         if portrait is None or pose is None:
             rows.append(nobody)
             continue
@@ -97,7 +98,7 @@ def track(
         valid=np.array(valid, np.bool_),
         boxes=np.array(boxes, np.float32),
         present=np.array(present, np.bool_),
-        segments=np.array(segments, np.int64),
+        segments=np.array(scenes, np.int64),
     )
 
 

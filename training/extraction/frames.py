@@ -1,6 +1,5 @@
 """A few portraits of every video, kept beside its recording for the baseline that looks at pictures."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from stream.branches.image import crop_portrait
 from stream.errors import SourceError
 from stream.records import Image, Portrait
 from training.corpus.recording import Recording
+from training.corpus.tensors import writing
 from training.extraction.following import frames_of, on_grid, opened
 from training.simulator.performance import RATE
 
@@ -63,7 +63,5 @@ def read(folder: Path, id: str, count: int) -> Image | None:
 def write(folder: Path, id: str, frames: Image) -> None:
     """Keep portraits beside the recordings, whole or not at all."""
     path = path_of(folder, id)
-    path.parent.mkdir(exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    save_file({FRAMES: frames}, part)
-    os.replace(part, path)
+    with writing(path) as part:
+        save_file({FRAMES: frames}, part)

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from stream.errors import UsageError
-from training.corpus.files import replace_with
+from stream.files import replace_with
 from training.corpus.index import INDEX
 from training.corpus.labels import Label
 from training.corpus.labels import read as read_truth

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from stream.describing.labellers.answer import ActionUnit, Answer, Verdict
 from stream.errors import UsageError
-from training.corpus.files import replace_with
+from stream.files import replace_with
 
 AUDIT = "audit.csv"
 SEEN = ("evidence_win", "evidence_loss", "reflection", "action_units")

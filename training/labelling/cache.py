@@ -14,7 +14,7 @@ from stream.describing.labellers.answer import Answer, Verdict, parse
 from stream.describing.labellers.prompts import Prompt
 from stream.describing.labellers.provider import Reply, Sampling
 from stream.errors import DescriptionMalformed, UsageError
-from training.corpus.files import replace_with
+from stream.files import replace_with
 from training.labelling.ledger import Spent
 
 NOTHING = Spent()

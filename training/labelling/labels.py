@@ -16,7 +16,7 @@ import msgspec
 
 from stream.bundle.manifest import TextForm as Form
 from stream.errors import UsageError
-from training.corpus.files import replace_with
+from stream.files import replace_with
 from training.corpus.recording import Recording
 from training.labelling import audit
 

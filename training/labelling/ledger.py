@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from stream.errors import UsageError
-from training.corpus.files import replace_with
+from stream.files import replace_with
 
 
 class Spent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -15,7 +15,7 @@ import numpy as np
 from stream.describing.labellers.answer import ActionUnit, Answer, parse
 from stream.describing.rendering import Form, render
 from stream.errors import UsageError
-from training.corpus.files import replace_with
+from stream.files import replace_with
 from training.corpus.recording import Recording
 from training.corpus.store import Store
 from training.data.prepared import SHORTEST

@@ -6,7 +6,7 @@ from collections import UserDict
 from pathlib import Path
 
 from stream.errors import UsageError
-from training.corpus.files import replace_with
+from stream.files import replace_with
 
 
 class Uploads(UserDict[str, str]):

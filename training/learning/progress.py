@@ -6,7 +6,6 @@ the last one that is whole. Nothing is pickled.
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 
 from stream.errors import UsageError
 from training.config import Bert, Calibrating, Recipe, to_toml
+from training.corpus.tensors import writing
 
 STATE = "progress.safetensors"
 SAID = ("done", "phase", "step", "says", "notes", "lines")
@@ -80,16 +80,14 @@ class Progress:
         self.phase, self.step, self.lines, self.says = phase, step, lines, says or {}
         if self.folder is None:
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
         weights = {f"model.{name}": v.detach().contiguous() for name, v in model.state_dict().items()}
         about = {
             name: getattr(self, name)
             for name in ("recipe", "done", "phase", "step", "says", "notes", "lines")
         }
-        part = self.folder / f".{STATE}.part"
         kept = {name: v.detach().cpu().contiguous() for name, v in (weights | (tensors or {})).items()}
-        save_file(kept, part, metadata={"says": json.dumps(about)})
-        os.replace(part, self.folder / STATE)
+        with writing(self.folder / STATE) as part:
+            save_file(kept, part, metadata={"says": json.dumps(about)})
 
 
 def fingerprint(recipe: Recipe) -> str:

@@ -10,8 +10,8 @@ from msgspec import structs
 
 from stream.bundle.manifest import Calibration
 from stream.errors import UsageError
+from stream.files import replace_with
 from training.config import Recipe, Ring
-from training.corpus.files import replace_with
 from training.data.materials import Materials
 from training.data.prepared import Pools, Prepared, prepare
 from training.data.sampling import win_share

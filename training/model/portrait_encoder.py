@@ -9,8 +9,9 @@ from pathlib import Path
 from transformers import Dinov2Model
 
 from export.frontends.published import READING, dinov2, reason
-from stream.bundle.manifest import Extractor, sha256_of
+from stream.bundle.manifest import Extractor
 from stream.errors import ModelError
+from stream.files import sha256_of
 from stream.records import Floats, Image
 from training.model import image_encoder
 

@@ -13,8 +13,8 @@ from torch import nn
 from transformers import BertConfig, BertModel
 
 from export.frontends.published import CONFIG, READING, TOKENIZER, WEIGHTS, bert_config, file_of, reason
-from stream.bundle.manifest import sha256_of
 from stream.errors import ModelError
+from stream.files import sha256_of
 from training.config import Bert, Recipe
 
 SAME = ("hidden_act", "layer_norm_eps", "type_vocab_size", "is_decoder")  # in every BERT that we build

@@ -89,7 +89,7 @@ def lag(left: Floats) -> float:
 
 def measure(people: int = 8, seconds: float = 16.0, threads: int = 2) -> list[tuple[Floats, Floats]]:
     """Residuals of face [T, 70, 2] and of the visible body points [T, k, 2] of each person, face units."""
-    from stream.frontend.front_end import FrontEnd
+    from stream.frontend.mediapipe import embedded
     from training.extraction.following import follow
     from training.simulator.behaviour import STANDARD
     from training.simulator.performance import perform
@@ -97,7 +97,7 @@ def measure(people: int = 8, seconds: float = 16.0, threads: int = 2) -> list[tu
     from training.simulator.warp import Performer, camera_shake
 
     still = replace(STANDARD, rates=(), distractors=(), blinks=0.0, talking=0.0)
-    front_end = FrontEnd.from_cache(threads=threads)
+    front_end = embedded.from_cache(threads=threads)
     found = []
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(people):

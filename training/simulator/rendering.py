@@ -6,7 +6,6 @@ behaviour is made up and has no real-world meaning; both files say so.
 
 import argparse
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from fractions import Fraction
@@ -16,6 +15,7 @@ import av
 import cv2
 import numpy as np
 
+from stream.files import replacing
 from stream.records import Image
 from training.simulator.behaviour import DEMO, NOTICE, PROFILES, Event, Profile
 from training.simulator.performance import RATE, Performance, perform
@@ -51,20 +51,18 @@ def write_video(path: Path, pictures: Iterable[Image], *, crf: int = 27, preset:
 
     One encoder thread and no time stamps inside: the same pictures give the same bytes.
     """
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}) as container:
-            stream = container.add_stream("libx264", rate=Fraction(round(RATE)))
-            stream.pix_fmt = "yuv420p"
-            stream.options = {"crf": str(crf), "preset": preset, "g": "50", "threads": "1"}
-            for i, picture in enumerate(pictures):
-                if i == 0:
-                    stream.height, stream.width = picture.shape[:2]
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-            container.mux(stream.encode(None))
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with (
+        replacing(path) as part,
+        av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}) as container,
+    ):
+        stream = container.add_stream("libx264", rate=Fraction(round(RATE)))
+        stream.pix_fmt = "yuv420p"
+        stream.options = {"crf": str(crf), "preset": preset, "g": "50", "threads": "1"}
+        for i, picture in enumerate(pictures):
+            if i == 0:
+                stream.height, stream.width = picture.shape[:2]
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
 
 
 def read_video(path: Path) -> Iterator[Image]:

@@ -16,6 +16,7 @@ import numpy as np
 from msgspec import structs
 
 from stream.errors import UsageError
+from stream.files import replace_with
 from training.config import Recipe
 from training.data.materials import Materials
 from training.data.pseudo_labels import Labeller, Noise, simulated_labels
@@ -139,9 +140,7 @@ def _write(
         means = {name: float(np.mean([one[name] for one in labels[cell]])) for name in ("right", "joined")}
         lines.append(asdict(cell) | means | {METRIC: _plain(reached), "gain": _plain(gain)})
     lines.append({"breaks_even_at": break_even(lines)})
-    part = out / f".{RESULTS}.part"
-    part.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    part.replace(out / RESULTS)
+    replace_with(out / RESULTS, "".join(json.dumps(line) + "\n" for line in lines))
     draw(out)
 
 

@@ -5,10 +5,11 @@ import time
 import numpy as np
 
 from stream.branches import modes
-from stream.bundle.manifest import Bundle, Record
+from stream.bundle.load import Bundle
+from stream.bundle.manifest import Record
 from stream.capture.capture import Capture
 from stream.capture.source import Source
-from stream.frontend.front_end import FrontEnd
+from stream.frontend.mediapipe import embedded
 from stream.runtime.session import DUTY, live_hop
 
 PROBE_S = 4.0  # of pictures; the updates take what they take
@@ -66,15 +67,12 @@ def advice(bundle: Bundle, took_ms: list[float], update_s: float) -> Speed:
 
 def _front_end(seconds: float) -> list[float]:
     """Milliseconds of each frame."""
-    front_end = FrontEnd.from_cache()
+    front_end = embedded.from_cache()
     took: list[float] = []
     with Capture(Source.parse("demo"), pace="fast") as capture:
         capture.open()
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and not capture.ended:
-            frame = capture.next(0.5)
-            if frame is None:
-                continue
+        for frame in capture.frames(lambda: time.monotonic() >= deadline):
             started = time.perf_counter()
             front_end.push(frame)
             took.append((time.perf_counter() - started) * 1e3)

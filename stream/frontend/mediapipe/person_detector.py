@@ -5,15 +5,15 @@ in a square with black borders, 224² in −1..1, strides 8, 16, 32 ×3 with two
 """
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from stream.frontend.detection import Detection
 from stream.frontend.mediapipe import ssd
 from stream.frontend.mediapipe.litert import Network
 from stream.frontend.mediapipe.regions import aligned
-from stream.geometry import Box, Region, Sampler, affine, letterbox, overlap, uncrop
+from stream.geometry import Region, Sampler, affine, letterbox, overlap, uncrop
 from stream.records import Floats, Image
 
 _SIZE = 224
@@ -21,15 +21,6 @@ _MIDDLES = ssd.anchors(_SIZE, ((8, 2), (16, 2), (32, 6)))
 _GROWTH = 1.25  # of the circle around the person, for the pose network
 _SAME = 0.5  # two tiles that found one person overlap at least so much
 _TILE_ASPECT = 1.25  # a frame wider or higher than this is worth a search in tiles
-
-
-@dataclass(frozen=True, slots=True)
-class Detection:
-    """One person found."""
-
-    score: float  # 0..1
-    box: Box  # around the person as far as the frame goes on, pixels
-    region: Region  # for the pose network
 
 
 class PoseDetector:

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from stream.bundle import external_data
-from stream.bundle.manifest import Extractor, sha256_of
+from stream.bundle.manifest import Extractor
 from stream.bundle.model_card import card_file, card_of
 from stream.errors import ModelError
+from stream.files import sha256_of
 from stream.frontend.onnx_models import coco133, simcc
 from stream.frontend.tracking import Tracking
 from stream.geometry import Halves, Region, Sampler, affine, apply

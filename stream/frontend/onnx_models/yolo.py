@@ -13,7 +13,7 @@ import numpy as np
 
 from stream.bundle.model_card import Card, card_of
 from stream.errors import ModelError
-from stream.frontend.mediapipe.person_detector import Detection
+from stream.frontend.detection import Detection
 from stream.geometry import Box, Region
 from stream.inference.engine import Engine
 from stream.records import Floats, Image

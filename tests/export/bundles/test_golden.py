@@ -11,7 +11,7 @@ from export.bundles.quantize import quantize
 from export.bundles.write import copied
 from stream.branches.full_mode import FullMode
 from stream.branches.image import ImageEncoder
-from stream.bundle.manifest import load
+from stream.bundle.load import load
 from stream.cli.app import app
 from stream.errors import ProviderError
 from stream.verify import bundle_parity, gate, golden

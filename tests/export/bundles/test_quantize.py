@@ -5,7 +5,7 @@ from msgspec import structs
 
 from export.bundles import quantize as module
 from export.bundles.quantize import quantize
-from stream.bundle.manifest import load
+from stream.bundle.load import load
 from stream.errors import BundleError, ModelError, UsageError
 from stream.verify import bundle_parity, gate
 from stream.verify.bundle_parity import Tolerance, named_graphs

@@ -5,7 +5,8 @@ import pytest
 
 from export.commands.smoke import inspect
 from export.lowering.module_parity import random_cases, session
-from stream.bundle.manifest import BRANCHES, Window, load
+from stream.bundle.load import load
+from stream.bundle.manifest import BRANCHES, Window
 
 
 def test_bundle_has_the_contracts_tensors(bundle):

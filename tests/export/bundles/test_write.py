@@ -5,7 +5,7 @@ import pytest
 
 from export.bundles.write import save, write
 from export.commands.smoke import inspect
-from stream.bundle.manifest import load, parse
+from stream.bundle.load import load, parse
 from stream.errors import BundleError
 
 

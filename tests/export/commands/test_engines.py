@@ -16,7 +16,7 @@ from export.commands import check, engines, smoke
 from export.commands.check import subjects
 from export.commands.engines import build
 from export.commands.smoke import inspect
-from stream.bundle import manifest
+from stream.bundle.load import Bundle, demo_bundle
 from stream.errors import BundleError, ModelError, ProviderError
 from stream.inference import nvidia
 from stream.inference import tensorrt_cache as cache
@@ -57,7 +57,7 @@ class TensorRT:
 
 def verdict(passed: bool, asked: list[str] | None = None) -> engines.Prove:
     def prove(subject: Subject, provider: str) -> tuple[Report, Path]:
-        assert isinstance(subject, manifest.Bundle)
+        assert isinstance(subject, Bundle)
         if asked is not None:
             asked.append(provider)
         report = Report(
@@ -85,23 +85,23 @@ def lines(target: Path, tensorrt: TensorRT, prove: engines.Prove, out: Path | No
 
 def test_every_graph_gets_an_engine_and_then_the_gate_runs(home: Path) -> None:
     tensorrt, asked = TensorRT(), list[str]()
-    said = list(lines(manifest.demo_bundle(), tensorrt, verdict(True, asked)))
-    graphs = {path.name for path in manifest.demo_bundle().glob("*.onnx")}
+    said = list(lines(demo_bundle(), tensorrt, verdict(True, asked)))
+    graphs = {path.name for path in demo_bundle().glob("*.onnx")}
     assert sorted(tensorrt.built) == sorted(graphs)
     assert asked == ["tensorrt"]
     assert "NVIDIA H200, compute capability 9.0, TensorRT 10.16.1" in said[0]
     assert said[-1].endswith("passed the gate on tensorrt in 3 s, see /reports/gate.json")
     for name in graphs:
-        found = cache.find(manifest.demo_bundle() / name, MACHINE)
+        found = cache.find(demo_bundle() / name, MACHINE)
         assert found.is_relative_to(home)
         assert found.stat().st_mode & 0o777 == 0o600
     assert (home / "engines" / "timings" / "sm90.timing").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_second_time_only_the_gate_runs(home: Path) -> None:
-    list(lines(manifest.demo_bundle(), TensorRT(), verdict(True)))
+    list(lines(demo_bundle(), TensorRT(), verdict(True)))
     tensorrt, asked = TensorRT(), list[str]()
-    list(lines(manifest.demo_bundle(), tensorrt, verdict(True, asked)))
+    list(lines(demo_bundle(), tensorrt, verdict(True, asked)))
     assert tensorrt.built == []
     assert asked == ["tensorrt"]
 
@@ -110,36 +110,36 @@ def test_a_bundle_that_fails_the_gate_is_refused(home: Path) -> None:
     with pytest.raises(
         ProviderError, match=r"expected the golden answers .* the report is /reports/gate\.json"
     ):
-        list(lines(manifest.demo_bundle(), TensorRT(), verdict(False)))
+        list(lines(demo_bundle(), TensorRT(), verdict(False)))
 
 
 def test_a_bundle_that_could_not_be_proven_is_not_built_for(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bundle = manifest.load(manifest.demo_bundle())
+    bundle = Bundle.load(demo_bundle())
     bare = msgspec.structs.replace(bundle, manifest=msgspec.structs.replace(bundle.manifest, golden=None))
     monkeypatch.setattr(check, "load", lambda folder: bare)
     tensorrt = TensorRT()
     with pytest.raises(BundleError, match=r"expected golden tensors .* run `undertone-export golden"):
-        list(lines(manifest.demo_bundle(), tensorrt, verdict(True)))
+        list(lines(demo_bundle(), tensorrt, verdict(True)))
     assert tensorrt.built == []
 
 
 def test_a_report_on_engines_that_are_gone_is_gone(home: Path) -> None:
     """Whoever stops a build half-way finds no verdict on what it made."""
-    bundle = manifest.load(manifest.demo_bundle())
+    bundle = Bundle.load(demo_bundle())
     report = gate.report_path(bundle, "tensorrt")
     report.parent.mkdir(parents=True)
     report.write_text("passed")
     with pytest.raises(ProviderError):
-        list(lines(manifest.demo_bundle(), TensorRT(parts=2), verdict(True)))
+        list(lines(demo_bundle(), TensorRT(parts=2), verdict(True)))
     assert not report.exists()
 
 
 def test_the_check_of_a_bundle_says_what_tensorrt_does_not_take(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bundle = manifest.load(manifest.demo_bundle())
+    bundle = Bundle.load(demo_bundle())
     assert not [line for line in inspect(bundle) if "tensorrt" in line]
     monkeypatch.setattr(smoke, "unsupported", lambda path: ["Det: not an operator of TensorRT's parser"])
     said = [line for line in inspect(bundle) if "tensorrt" in line]
@@ -148,25 +148,25 @@ def test_the_check_of_a_bundle_says_what_tensorrt_does_not_take(
 
 
 def test_another_cache(home: Path, tmp_path: Path) -> None:
-    list(lines(manifest.demo_bundle(), TensorRT(), verdict(True), tmp_path / "other"))
+    list(lines(demo_bundle(), TensorRT(), verdict(True), tmp_path / "other"))
     assert len(list((tmp_path / "other" / "engines").iterdir())) == 15
     assert not home.exists()
 
 
 def test_a_graph_in_parts_is_none(home: Path) -> None:
     with pytest.raises(ProviderError, match="one engine of the whole graph, found 2 parts"):
-        list(lines(manifest.demo_bundle(), TensorRT(parts=2), verdict(True)))
+        list(lines(demo_bundle(), TensorRT(parts=2), verdict(True)))
     assert os.listdir(home / "engines") == ["timings"]
 
 
 def test_timings_that_others_can_write_are_not_used(home: Path) -> None:
-    list(lines(manifest.demo_bundle(), TensorRT(), verdict(True)))
+    list(lines(demo_bundle(), TensorRT(), verdict(True)))
     for place in (home / "engines").iterdir():
         if place.name != "timings":
             shutil.rmtree(place)
     (home / "engines" / "timings" / "sm90.timing").chmod(0o666)
     with pytest.raises(ProviderError, match="permissions 0666 that let others in"):
-        list(lines(manifest.demo_bundle(), TensorRT(), verdict(True)))
+        list(lines(demo_bundle(), TensorRT(), verdict(True)))
 
 
 def test_a_graph_that_brings_its_own_engine_is_refused(home: Path, tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_without_the_means_it_is_one_sentence(
     else:
         real_gpu = nvidia.gpu
         monkeypatch.setattr(nvidia, "gpu", lambda: real_gpu(absent))
-    monkeypatch.setattr("sys.argv", ["undertone-export", "engines", str(manifest.demo_bundle())])
+    monkeypatch.setattr("sys.argv", ["undertone-export", "engines", str(demo_bundle())])
     with pytest.raises(SystemExit) as stopped:
         main()
     assert stopped.value.code == 1

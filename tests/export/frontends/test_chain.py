@@ -10,11 +10,11 @@ import pytest
 from export.bundles.untrained import write_untrained
 from export.frontends.wholebody import export_wholebody
 from stream.branches.image import encoder_from
-from stream.bundle import manifest
+from stream.bundle.load import Bundle
 from stream.bundle.manifest import Window
 from stream.errors import BundleError
-from stream.frontend.front_end import FrontEnd
-from stream.frontend.mediapipe.person_detector import Detection
+from stream.frontend.detection import Detection
+from stream.frontend.mediapipe import embedded
 from stream.frontend.onnx_models.wholebody import WholeBody
 from stream.frontend.onnx_models.yolo import YoloDetector, grown
 from stream.records import Frame
@@ -47,13 +47,13 @@ def test_a_film_through_the_exported_models(yolo11x, dinov2_base, rtmw, tmp_path
     encoder, _ = dinov2_base
     window = Window(poses=30, features=6)
     small = write_untrained(tmp_path / "b", window, dim=16, features=768, size=28, text=False)
-    loaded = manifest.load(small)
+    loaded = Bundle.load(small)
     with pytest.raises(BundleError, match="portraits of side 28"):
         encoder_from(encoder, loaded)
     loaded = resized(loaded, 518)
     points = tmp_path / "models" / export_wholebody(str(rtmw), tmp_path / "models").file
     detector = Injected(YoloDetector(yolo11x))
-    front = FrontEnd.from_cache(detector=detector, keypoints=WholeBody(points))
+    front = embedded.from_cache(detector=detector, keypoints=WholeBody(points))
     analyzer = Analyzer(loaded, front, encoder=encoder_from(encoder, loaded))
     rng = np.random.default_rng(0)
     base = rng.integers(0, 255, (360, 640, 3)).astype(np.uint8)

@@ -14,9 +14,9 @@ from export.frontends.pictures import patches
 from export.frontends.write_model import apart
 from export.lowering.float16 import halved
 from export.lowering.module_parity import session
-from stream.bundle.manifest import sha256_of
 from stream.bundle.model_card import card_of
 from stream.errors import ModelError, UsageError
+from stream.files import sha256_of
 from stream.frontend.onnx_models.yolo import YoloDetector
 from stream.geometry import letterbox
 

@@ -7,10 +7,10 @@ import pytest
 
 from export.frontends.image import export_image
 from export.frontends.wholebody import export_wholebody
-from stream.bundle.manifest import sha256_of
 from stream.bundle.model_card import card_of
 from stream.errors import ModelError, UsageError
-from stream.frontend.front_end import EXTRACTOR
+from stream.files import sha256_of
+from stream.frontend.mediapipe.embedded import EXTRACTOR
 from stream.runtime.front_end_choice import Choice
 from training.extraction import extracting
 from training.extraction.extracting import Options

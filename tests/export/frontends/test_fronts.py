@@ -18,10 +18,10 @@ from export.frontends.detector import export_detector
 from export.frontends.image import export_image
 from export.frontends.wholebody import export_wholebody
 from export.lowering.operators import unsupported
-from stream.bundle.manifest import sha256_of
 from stream.bundle.model_card import card_file, card_of, read
 from stream.cli.app import app as undertone
 from stream.errors import ModelError, ProviderError, UsageError
+from stream.files import sha256_of
 from stream.inference.engine import _session
 from stream.inference.tensorrt_cache import Machine
 from stream.verify import gate, model_parity

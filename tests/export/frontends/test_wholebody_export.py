@@ -7,9 +7,9 @@ import pytest
 
 from export.frontends.wholebody import export_wholebody
 from export.lowering.module_parity import session
-from stream.bundle.manifest import sha256_of
 from stream.bundle.model_card import card_file
 from stream.errors import BundleError, ModelError
+from stream.files import sha256_of
 from stream.frontend.onnx_models.wholebody import MEAN, STD, WholeBody, fitted
 from stream.geometry import Region
 

@@ -13,7 +13,8 @@ from export.lowering.operators import SUPPORTED, unsupported
 from export.lowering.to_onnx import export
 from export.modules.branches import Image, Keypoints
 from export.modules.traceable import Encoder
-from stream.bundle.manifest import Window, demo_bundle
+from stream.bundle.load import demo_bundle
+from stream.bundle.manifest import Window
 from stream.errors import ModelError
 from stream.skeleton import GROUPS
 

@@ -8,7 +8,7 @@ from export.bundles.write import copied
 from export.lowering.module_parity import random_cases, session
 from export.lowering.to_onnx import export
 from stream.bundle import external_data
-from stream.bundle.manifest import demo_bundle, load
+from stream.bundle.load import demo_bundle, load
 from stream.errors import BundleError
 
 

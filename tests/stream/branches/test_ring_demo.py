@@ -5,29 +5,32 @@ from typing import Any
 
 import numpy as np
 import pytest
+from front_end_stand_in import StandIn
 
 from stream.branches import modes
 from stream.branches.ring_host import RingHost
-from stream.bundle import manifest
+from stream.bundle.load import Bundle, demo_bundle
+from stream.capture.capture import Capture
 from stream.publish.wire import Confidence
 from stream.records import Frame, Portrait, Pose
 from stream.runtime.analyzer import Analyzer
-from stream.runtime.session import Session, Settings
+from stream.runtime.announcer import Settings
+from stream.runtime.session import Session
 from stream.skeleton import COUNT
 
 ROWS = 310  # more than the largest hop, and not a multiple of it
 
 
 @pytest.fixture(scope="module")
-def bundle() -> manifest.Bundle:
-    return manifest.load(manifest.demo_bundle())
+def bundle() -> Bundle:
+    return Bundle.load(demo_bundle())
 
 
-def host(bundle: manifest.Bundle, branch: str = "keypoints") -> RingHost:
+def host(bundle: Bundle, branch: str = "keypoints") -> RingHost:
     return RingHost(bundle.manifest.modes["ring"].steps[branch], bundle.path)
 
 
-def rows(bundle: manifest.Bundle, count: int = ROWS) -> tuple[list[np.ndarray], np.ndarray]:
+def rows(bundle: Bundle, count: int = ROWS) -> tuple[list[np.ndarray], np.ndarray]:
     rng = np.random.default_rng(3)
     widths = bundle.manifest.window.widths.values()
     values = [rng.normal(0, 0.3, (count, width)).astype(np.float32) for width in widths]
@@ -45,7 +48,7 @@ def said(ring: RingHost, values: list[np.ndarray], mask: np.ndarray, at_a_time: 
     return mean
 
 
-def test_the_demo_ships_both_modes_and_takes_the_ring(bundle: manifest.Bundle) -> None:
+def test_the_demo_ships_both_modes_and_takes_the_ring(bundle: Bundle) -> None:
     assert set(bundle.manifest.modes) == {"full", "ring"}
     assert modes.chosen(bundle) == "ring"
     assert sum(entry.size for entry in bundle.manifest.files.values()) <= 15e6
@@ -53,7 +56,7 @@ def test_the_demo_ships_both_modes_and_takes_the_ring(bundle: manifest.Bundle) -
     assert {name: step.ring.reach for name, step in steps.items()} == {"keypoints": 4000, "image": 800}
 
 
-def test_it_says_the_same_however_its_rows_arrive(bundle: manifest.Bundle) -> None:
+def test_it_says_the_same_however_its_rows_arrive(bundle: Bundle) -> None:
     values, mask = rows(bundle)
     once = said(host(bundle), values, mask, ROWS)
     for at_a_time in (1, 7, 25):
@@ -61,20 +64,17 @@ def test_it_says_the_same_however_its_rows_arrive(bundle: manifest.Bundle) -> No
         assert np.linalg.norm(found - once) <= 1e-5 * np.linalg.norm(once), at_a_time
 
 
-def test_it_says_the_same_after_its_caches_were_written_over_four_times(bundle: manifest.Bundle) -> None:
+def test_it_says_the_same_after_its_caches_were_written_over_four_times(bundle: Bundle) -> None:
     values, mask = rows(bundle, 4 * 1350 + 110)
     mask[:, 2000:2900] = False
     by_25, by_5 = (said(host(bundle), values, mask, n) for n in (25, 5))
     assert np.linalg.norm(by_5 - by_25) <= 1e-5 * np.linalg.norm(by_25)
 
 
-class Person:
+class Person(StandIn):
     """Stands in for the front end: somebody who moves by a fixed rule, and is away for a while."""
 
-    def __init__(self) -> None:
-        self.timings_ms = {"total": 1.0}
-
-    def push(self, frame: Frame) -> tuple[Portrait | None, Pose | None]:
+    def look(self, frame: Frame) -> tuple[Portrait | None, Pose | None]:
         if 90 <= frame.index < 110:
             return None, None
         rng = np.random.default_rng(frame.index)
@@ -92,6 +92,8 @@ class Feed:
     def open(self) -> None: ...
 
     def close(self) -> None: ...
+
+    frames = Capture.frames
 
     def next(self, timeout_s: float) -> Frame | None:
         if self.given == 200:
@@ -113,7 +115,7 @@ class Wall:
         self.messages.append(message)
 
 
-def test_both_lanes_at_live_pace_say_what_a_file_says(bundle: manifest.Bundle) -> None:
+def test_both_lanes_at_live_pace_say_what_a_file_says(bundle: Bundle) -> None:
     """Whichever estimates are skipped, and wherever the slow lane takes the ticks."""
     said = {}
     for pace in ("live", "fast"):
@@ -135,7 +137,7 @@ def test_both_lanes_at_live_pace_say_what_a_file_says(bundle: manifest.Bundle) -
             assert m.branches["keypoints"] == pytest.approx(fast[m.pts], abs=1e-5)
 
 
-def test_a_snapshot_goes_on_where_it_was_taken(bundle: manifest.Bundle) -> None:
+def test_a_snapshot_goes_on_where_it_was_taken(bundle: Bundle) -> None:
     values, mask = rows(bundle)
     whole = said(host(bundle), values, mask, ROWS)
     first, second = host(bundle), host(bundle)
@@ -146,7 +148,7 @@ def test_a_snapshot_goes_on_where_it_was_taken(bundle: manifest.Bundle) -> None:
     assert np.linalg.norm(found - whole) <= 1e-5 * np.linalg.norm(whole)
 
 
-def test_two_streams_do_not_touch(bundle: manifest.Bundle) -> None:
+def test_two_streams_do_not_touch(bundle: Bundle) -> None:
     values, mask = rows(bundle)
     alone = said(host(bundle), values, mask, ROWS)
     one, other = host(bundle), host(bundle)

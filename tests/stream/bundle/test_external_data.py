@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stream.bundle import external_data
-from stream.bundle.manifest import demo_bundle
+from stream.bundle.load import demo_bundle
 from stream.errors import BundleError
 
 

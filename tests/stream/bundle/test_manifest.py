@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from stream.bundle import manifest as contract
-from stream.bundle.manifest import demo_bundle
+from stream.bundle.load import Bundle, check_extractor, demo_bundle
 from stream.cli.app import app
 from stream.errors import BundleError, PublishError
-from stream.frontend.front_end import EXTRACTOR
+from stream.frontend.mediapipe.embedded import EXTRACTOR
 
 
 @pytest.fixture
@@ -43,7 +42,7 @@ def swap_hops(graphs: dict) -> None:
 
 def refused(bundle: Path, *fragments: str) -> None:
     with pytest.raises(BundleError) as caught:
-        contract.load(bundle)
+        Bundle.load(bundle)
     message = str(caught.value)
     assert "\n" not in message
     for fragment in fragments:
@@ -51,7 +50,7 @@ def refused(bundle: Path, *fragments: str) -> None:
 
 
 def test_the_demo_bundle_loads_with_every_branch() -> None:
-    manifest = contract.load(demo_bundle()).manifest
+    manifest = Bundle.load(demo_bundle()).manifest
     assert set(manifest.modes["full"].branches) == {"keypoints", "image", "text"}
     assert (manifest.window.poses, manifest.window.features, manifest.window.rate) == (4000, 800, 25.0)
     assert manifest.prior == 0.5
@@ -145,7 +144,7 @@ def test_calibration_must_cover_every_set_of_branches(bundle: Path) -> None:
 
 def test_a_manifest_from_before_forms_were_noted_reads_guarded_descriptions(bundle: Path) -> None:
     edit(bundle, lambda m: m["text"].pop("form", None))
-    text = contract.load(bundle).manifest.text
+    text = Bundle.load(bundle).manifest.text
     assert text is not None
     assert text.form == "guarded"
     edit(bundle, lambda m: m["text"].update(form="loud"))
@@ -160,7 +159,7 @@ def test_a_bundle_trained_on_another_extractor_is_refused(bundle: Path) -> None:
     for name, sha256 in (("OpenPose", "unknown"), (EXTRACTOR.name, "0" * 64), ("OpenPose", EXTRACTOR.sha256)):
         edit(bundle, learnt_from(name, sha256))
         with pytest.raises(BundleError) as caught:
-            contract.check_extractor(contract.load(bundle), EXTRACTOR)
+            check_extractor(Bundle.load(bundle), EXTRACTOR)
         message = str(caught.value)
         assert f"points of {name} (sha256 {sha256[:12]})" in message
         assert EXTRACTOR.sha256[:12] in message
@@ -169,16 +168,16 @@ def test_a_bundle_trained_on_another_extractor_is_refused(bundle: Path) -> None:
 
 
 def test_the_demo_bundle_learnt_from_what_is_shipped(bundle: Path) -> None:
-    contract.check_extractor(contract.load(bundle), EXTRACTOR)
+    check_extractor(Bundle.load(bundle), EXTRACTOR)
     edit(bundle, learnt_from(EXTRACTOR.name, EXTRACTOR.sha256))
-    contract.check_extractor(contract.load(bundle), EXTRACTOR)
+    check_extractor(Bundle.load(bundle), EXTRACTOR)
 
 
 def test_an_untrained_bundle_and_another_image_encoder_are_accepted(bundle: Path) -> None:
     edit(bundle, lambda manifest: manifest["extractors"]["image"].update(sha256="0" * 64))
-    contract.check_extractor(contract.load(bundle), EXTRACTOR)
+    check_extractor(Bundle.load(bundle), EXTRACTOR)
     edit(bundle, lambda manifest: manifest.update(extractors={}))
-    contract.check_extractor(contract.load(bundle), EXTRACTOR)
+    check_extractor(Bundle.load(bundle), EXTRACTOR)
 
 
 def test_watch_refuses_another_extractor_unless_told(bundle: Path) -> None:

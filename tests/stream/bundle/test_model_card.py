@@ -8,18 +8,19 @@ import numpy as np
 import pytest
 
 from stream.branches.image import ImageEncoder, encoder_from
-from stream.bundle import manifest as contract
-from stream.bundle.manifest import Extractor, demo_bundle, sha256_of
+from stream.bundle.load import Bundle, demo_bundle
+from stream.bundle.manifest import Extractor
 from stream.bundle.model_card import Card, Preprocessing, card_file, card_of
 from stream.errors import BundleError, ModelError
+from stream.files import sha256_of
 
 
 @pytest.fixture(scope="module")
-def bundle() -> contract.Bundle:
-    return contract.load(demo_bundle())
+def bundle() -> Bundle:
+    return Bundle.load(demo_bundle())
 
 
-def write(folder: Path, bundle: contract.Bundle, **changes: object) -> Path:
+def write(folder: Path, bundle: Bundle, **changes: object) -> Path:
     """The demo bundle's own encoder as a model of its own, with a card."""
     image = bundle.manifest.image
     assert image is not None
@@ -90,7 +91,7 @@ def test_a_bundle_without_an_image_branch_takes_none(tmp_path, bundle) -> None:
 class _Blind:
     """A bundle whose manifest has no image section."""
 
-    def __init__(self, bundle: contract.Bundle) -> None:
+    def __init__(self, bundle: Bundle) -> None:
         self.folder = bundle.folder
         self.manifest = type("Manifest", (), {"image": None})()
 

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from stream.branches import modes
-from stream.bundle import manifest, model_cache
-from stream.bundle.manifest import demo_bundle
+from stream.bundle import model_cache
+from stream.bundle.load import Bundle, demo_bundle
 from stream.cli import doctor
 from stream.cli.checks import speed
 from stream.cli.checks.finding import Finding
@@ -49,7 +49,7 @@ def test_in_good_health() -> None:
     assert set(LOOKS) < set(found)
     assert found["bundle"].state == "ok"
     assert "made-up" in found["bundle"].found
-    assert manifest.load(demo_bundle()).sha256[:12] in found["bundle"].found
+    assert Bundle.load(demo_bundle()).sha256[:12] in found["bundle"].found
     assert model_cache.HOLISTIC.sha256[:12] in found["models holistic"].found
     assert "gate cpu" not in found, "float32 on the CPU is the reference"
     assert all(finding.state == "ok" for finding in found.values() if finding.needed)
@@ -143,7 +143,7 @@ def test_a_reduced_bundle_has_to_be_proven_on_the_cpu_too(monkeypatch: pytest.Mo
 
 
 def test_a_fast_machine_keeps_the_bundle_s_hop() -> None:
-    bundle = manifest.load(demo_bundle())
+    bundle = Bundle.load(demo_bundle())
     found = speed.advice(bundle, [10.0, 12.0, 30.0], 0.05)
     mode = modes.chosen(bundle)
     assert (found.mode, found.hop, found.keeps_up) == (mode, bundle.manifest.modes[mode].hop, True)
@@ -153,7 +153,7 @@ def test_a_fast_machine_keeps_the_bundle_s_hop() -> None:
 
 
 def test_a_slow_machine_gets_a_longer_one_and_the_reason() -> None:
-    found = speed.advice(manifest.load(demo_bundle()), [90.0], 1.8)
+    found = speed.advice(Bundle.load(demo_bundle()), [90.0], 1.8)
     assert (found.hop, found.keeps_up) == (75, False)
     assert "dropped and counted" in found.why
     assert "an update takes 1800 ms" in found.why
@@ -161,7 +161,7 @@ def test_a_slow_machine_gets_a_longer_one_and_the_reason() -> None:
 
 
 def test_no_frame_at_all_does_not_keep_up() -> None:
-    assert not speed.advice(manifest.load(demo_bundle()), [], 0.1).keeps_up
+    assert not speed.advice(Bundle.load(demo_bundle()), [], 0.1).keeps_up
 
 
 # -- the command -----------------------------------------------------------------------------------
@@ -185,7 +185,7 @@ def test_something_needed_that_is_missing_ends_it_and_the_rest_is_told(
 def test_a_speed_that_cannot_be_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "examine", lambda folder: iter(()))
 
-    def fails(bundle: manifest.Bundle) -> None:
+    def fails(bundle: Bundle) -> None:
         raise ModelError("pose.tflite has 3 of 4 bytes; run `undertone models pull holistic`")
 
     monkeypatch.setattr(speed, "measure", fails)
@@ -211,6 +211,6 @@ def test_a_true_run() -> None:
     }
     assert all(finding.state == "ok" for finding in found if finding.needed)
     assert said["speed"]["frames"] > 0
-    bundle = manifest.load(demo_bundle())
+    bundle = Bundle.load(demo_bundle())
     assert said["speed"]["mode"] == modes.chosen(bundle)
     assert said["speed"]["hop"] >= bundle.manifest.modes[modes.chosen(bundle)].hop

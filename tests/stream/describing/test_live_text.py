@@ -18,6 +18,7 @@ import pytest
 from gemini_server import GOOD, NEVER, Fault, GeminiServer
 
 from stream.bundle import manifest as contract
+from stream.bundle.load import Bundle, demo_bundle
 from stream.describing.live_text import LiveText, live_text
 from stream.describing.options import TextOptions
 from stream.errors import UsageError
@@ -34,12 +35,12 @@ def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
 
 
 @pytest.fixture(scope="module")
-def bundle() -> contract.Bundle:
-    return contract.load(contract.demo_bundle())
+def bundle() -> Bundle:
+    return Bundle.load(demo_bundle())
 
 
 @pytest.fixture
-def asked(gemini_server: GeminiServer, bundle: contract.Bundle) -> Iterator[LiveText]:
+def asked(gemini_server: GeminiServer, bundle: Bundle) -> Iterator[LiveText]:
     """A labeller behind the real client, asked as often as there is something new."""
     text = live_text(TextOptions(describe="gemini", every_s=0.2), bundle, "live")
     assert text is not None
@@ -77,7 +78,7 @@ def test_the_last_minute_becomes_text(asked: LiveText, gemini_server: GeminiServ
     assert not gemini_server.of("start"), "nothing is left with the service"
 
 
-def answer(options: TextOptions, bundle: contract.Bundle) -> str:
+def answer(options: TextOptions, bundle: Bundle) -> str:
     """What the labeller's one answer becomes for the text branch."""
     text = live_text(options, bundle, "live")
     assert text is not None
@@ -94,7 +95,7 @@ def answer(options: TextOptions, bundle: contract.Bundle) -> str:
 
 @pytest.mark.parametrize(("form", "told"), [("guarded", False), ("paper", True)])
 def test_text_has_the_form_that_the_bundle_learnt_to_read(
-    gemini_server: GeminiServer, bundle: contract.Bundle, form: contract.TextForm, told: bool
+    gemini_server: GeminiServer, bundle: Bundle, form: contract.TextForm, told: bool
 ) -> None:
     reads = msgspec.structs.replace(bundle.manifest.text, form=form)
     learnt = msgspec.structs.replace(bundle.manifest, text=reads)
@@ -102,9 +103,7 @@ def test_text_has_the_form_that_the_bundle_learnt_to_read(
     assert ("win 70" in answer(options, msgspec.structs.replace(bundle, manifest=learnt))) is told
 
 
-def test_names_that_were_given_stay_out_of_the_text(
-    gemini_server: GeminiServer, bundle: contract.Bundle
-) -> None:
+def test_names_that_were_given_stay_out_of_the_text(gemini_server: GeminiServer, bundle: Bundle) -> None:
     said_of_her = {**GOOD, "evidence_loss": ["Ada Example lowers her brow", "Example looks away"]}
     gemini_server.answer = lambda asked: json.dumps(said_of_her)
     said = answer(TextOptions(describe="gemini", every_s=0.2, names=("Ada Example",)), bundle)
@@ -143,7 +142,7 @@ def test_trouble_with_the_service_is_seen_in_health(
     assert asked.turned() is None
 
 
-def without_text(bundle: contract.Bundle) -> contract.Bundle:
+def without_text(bundle: Bundle) -> Bundle:
     manifest = bundle.manifest
     (name, mode), *_ = manifest.modes.items()
     branches = {branch: graph for branch, graph in mode.branches.items() if branch != "text"}
@@ -152,21 +151,19 @@ def without_text(bundle: contract.Bundle) -> contract.Bundle:
 
 
 @pytest.mark.parametrize("options", [TextOptions(describe="gemini"), TextOptions(notes="-")])
-def test_a_bundle_without_text_branch_is_refused(bundle: contract.Bundle, options: TextOptions) -> None:
+def test_a_bundle_without_text_branch_is_refused(bundle: Bundle, options: TextOptions) -> None:
     with pytest.raises(UsageError, match="expected a bundle with a text branch, found demo without one"):
         live_text(options, without_text(bundle), "live")
 
 
 @pytest.mark.parametrize("options", [TextOptions(describe="gemini"), TextOptions(notes="-")])
-def test_a_file_that_is_read_as_fast_as_it_goes_is_refused(
-    bundle: contract.Bundle, options: TextOptions
-) -> None:
+def test_a_file_that_is_read_as_fast_as_it_goes_is_refused(bundle: Bundle, options: TextOptions) -> None:
     with pytest.raises(UsageError, match="expected --pace live, found fast"):
         live_text(options, bundle, "fast")
 
 
 def test_what_cannot_be_asked_is_refused_before_it_begins(
-    bundle: contract.Bundle, gemini_server: GeminiServer, monkeypatch: pytest.MonkeyPatch
+    bundle: Bundle, gemini_server: GeminiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(UsageError, match="expected one of gemini, found 'oracle'"):
         live_text(TextOptions(describe="oracle"), bundle, "live")

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from stream.frontend.cuts import CutDetector
+from stream.frontend.detection import Detection
 from stream.frontend.front_end import FrontEnd
-from stream.frontend.mediapipe.person_detector import Detection, views
+from stream.frontend.mediapipe import embedded
+from stream.frontend.mediapipe.person_detector import views
 from stream.frontend.subject import REMEMBER, Subject, choose, torso
 from stream.geometry import Box, Region, overlap
 from stream.records import Frame, Portrait, Pose
@@ -260,7 +262,7 @@ def test_shots_and_black_frames_are_cuts() -> None:
 
 @pytest.fixture(scope="module")
 def front_end(holistic_files: Path) -> FrontEnd:
-    return FrontEnd(holistic_files)
+    return embedded.from_folder(holistic_files)
 
 
 @pytest.fixture
@@ -277,7 +279,8 @@ def person(front_end: FrontEnd) -> np.ndarray:
 
 
 def _walk(front_end: FrontEnd, images: list[np.ndarray]) -> list[tuple[Portrait | None, Pose | None]]:
-    return [front_end.push(_frame(image, index)) for index, image in enumerate(images)]
+    walked = [front_end.push(_frame(image, index)) for index, image in enumerate(images)]
+    return [(sighting.portrait, sighting.pose) for sighting in walked]
 
 
 def test_the_front_end_keeps_a_person_through_noise(front_end: FrontEnd, person: np.ndarray) -> None:
@@ -306,17 +309,15 @@ def test_a_cut_to_the_same_person_elsewhere_restarts(front_end: FrontEnd, person
     walked = _walk(front_end, [person] * 3 + [closer] * 3)
     assert [portrait.cut for portrait, _ in walked if portrait] == [False, False, False, True, False, False]
     front_end.reset()
-    alone, _ = front_end.push(_frame(closer))
+    alone = front_end.push(_frame(closer)).portrait
     assert alone is not None
     assert walked[3][0] is not None
     assert walked[3][0].box == alone.box
 
 
 def test_timings_add_up(front_end: FrontEnd, person: np.ndarray) -> None:
-    front_end.push(_frame(person))
-    timings = dict(front_end.timings_ms)
+    timings = dict(front_end.push(_frame(person)).timings_ms)
     assert timings["detector"] > 0
     total = timings.pop("total")
     assert sum(timings.values()) == pytest.approx(total)
-    front_end.push(_frame(person, 1))
-    assert front_end.timings_ms["detector"] == 0
+    assert front_end.push(_frame(person, 1)).timings_ms["detector"] == 0

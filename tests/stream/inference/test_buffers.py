@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 import stream.inference.engine
-from stream.bundle import manifest
-from stream.bundle.manifest import Graph, demo_bundle
+from stream.bundle.load import Bundle, demo_bundle
+from stream.bundle.manifest import Graph
 from stream.errors import ProviderError
 from stream.inference import buffers, nvidia
 from stream.inference.buffers import Binding
@@ -24,11 +24,11 @@ from stream.inference.engine import CUDA_OPTIONS, Engine
 
 
 @pytest.fixture(scope="module")
-def bundle() -> manifest.Bundle:
-    return manifest.load(demo_bundle())
+def bundle() -> Bundle:
+    return Bundle.load(demo_bundle())
 
 
-def graphs(bundle: manifest.Bundle) -> dict[str, Graph]:
+def graphs(bundle: Bundle) -> dict[str, Graph]:
     mode = bundle.manifest.modes["full"]
     return {**mode.branches, "fusion": mode.fusion}
 
@@ -47,7 +47,7 @@ def case(graph: Graph, seed: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ["fusion", "image", "text"])
-def test_bound_is_what_run_is_bit_for_bit(bundle: manifest.Bundle, name: str) -> None:
+def test_bound_is_what_run_is_bit_for_bit(bundle: Bundle, name: str) -> None:
     graph = graphs(bundle)[name]
     engine = Engine(bundle.path(graph.file), graph)
     bound = Binding(engine.session, graph, "cpu")
@@ -57,7 +57,7 @@ def test_bound_is_what_run_is_bit_for_bit(bundle: manifest.Bundle, name: str) ->
             assert expected.tobytes() == found.tobytes()
 
 
-def test_an_output_stays_the_caller_s_when_the_next_comes(bundle: manifest.Bundle) -> None:
+def test_an_output_stays_the_caller_s_when_the_next_comes(bundle: Bundle) -> None:
     graph = graphs(bundle)["fusion"]
     bound = Binding(Engine(bundle.path(graph.file), graph).session, graph, "cpu")
     (first,) = bound(case(graph, 1))
@@ -67,7 +67,7 @@ def test_an_output_stays_the_caller_s_when_the_next_comes(bundle: manifest.Bundl
     assert second != first
 
 
-def test_nothing_moves_and_nothing_is_allocated_per_call(bundle: manifest.Bundle) -> None:
+def test_nothing_moves_and_nothing_is_allocated_per_call(bundle: Bundle) -> None:
     graph = graphs(bundle)["image"]
     bound = Binding(Engine(bundle.path(graph.file), graph).session, graph, "cpu")
     inputs = case(graph, 1)
@@ -85,7 +85,7 @@ def test_nothing_moves_and_nothing_is_allocated_per_call(bundle: manifest.Bundle
     assert vector.nbytes < peak + 1
 
 
-def test_inputs_that_do_not_fit_are_named(bundle: manifest.Bundle) -> None:
+def test_inputs_that_do_not_fit_are_named(bundle: Bundle) -> None:
     graph = graphs(bundle)["fusion"]
     bound = Binding(Engine(bundle.path(graph.file), graph).session, graph, "cpu")
     inputs = case(graph, 1)
@@ -191,7 +191,7 @@ def no_capture_at(moment: str, what: str) -> Callable[[dict[str, str], str], Non
 
 
 def test_cuda_records_the_graph_and_feeds_it_from_locked_pages(
-    bundle: manifest.Bundle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     graph = graphs(bundle)["fusion"]
     expected = Engine(bundle.path(graph.file), graph)(**case(graph, 3))
@@ -218,7 +218,7 @@ def test_cuda_records_the_graph_and_feeds_it_from_locked_pages(
     ],
 )
 def test_a_graph_that_cannot_be_recorded_runs_without(
-    bundle: manifest.Bundle, monkeypatch: pytest.MonkeyPatch, fault: Callable[[dict[str, str], str], None]
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, fault: Callable[[dict[str, str], str], None]
 ) -> None:
     graph = graphs(bundle)["fusion"]
     expected = Engine(bundle.path(graph.file), graph)(**case(graph, 3))
@@ -229,9 +229,7 @@ def test_a_graph_that_cannot_be_recorded_runs_without(
     assert engine(**case(graph, 3)) == expected
 
 
-def test_any_other_failure_is_the_provider_s(
-    bundle: manifest.Bundle, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_any_other_failure_is_the_provider_s(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(options: dict[str, str], when: str) -> None:
         raise RuntimeError("CUDA failure 35: driver too old")
 

@@ -4,18 +4,18 @@ import msgspec
 import numpy as np
 import pytest
 
-from stream.bundle import manifest
-from stream.bundle.manifest import Tensor, demo_bundle
+from stream.bundle.load import Bundle, demo_bundle
+from stream.bundle.manifest import Tensor
 from stream.errors import BundleError, ProviderError
 from stream.inference.engine import Engine
 
 
 @pytest.fixture(scope="module")
-def bundle() -> manifest.Bundle:
-    return manifest.load(demo_bundle())
+def bundle() -> Bundle:
+    return Bundle.load(demo_bundle())
 
 
-def test_runs_what_the_manifest_says(bundle: manifest.Bundle) -> None:
+def test_runs_what_the_manifest_says(bundle: Bundle) -> None:
     graph = bundle.manifest.modes["full"].fusion
     engine = Engine(bundle.path(graph.file), graph)
     (logit,) = engine(**{t.name: np.zeros(t.shape, t.dtype) for t in graph.inputs})
@@ -23,7 +23,7 @@ def test_runs_what_the_manifest_says(bundle: manifest.Bundle) -> None:
     assert np.isfinite(logit).all()
 
 
-def test_wrong_shape_names_expected_and_found(bundle: manifest.Bundle) -> None:
+def test_wrong_shape_names_expected_and_found(bundle: Bundle) -> None:
     graph = bundle.manifest.modes["full"].fusion
     first = graph.inputs[0]
     wrong = msgspec.structs.replace(
@@ -35,21 +35,21 @@ def test_wrong_shape_names_expected_and_found(bundle: manifest.Bundle) -> None:
         Engine(bundle.path(graph.file), wrong)
 
 
-def test_missing_output_is_named(bundle: manifest.Bundle) -> None:
+def test_missing_output_is_named(bundle: Bundle) -> None:
     graph = bundle.manifest.modes["full"].fusion
     wrong = msgspec.structs.replace(graph, outputs=(Tensor(name="verdict", shape=(1, 1), dtype="float32"),))
     with pytest.raises(BundleError, match="output logit as nothing"):
         Engine(bundle.path(graph.file), wrong)
 
 
-def test_unknown_provider(bundle: manifest.Bundle) -> None:
+def test_unknown_provider(bundle: Bundle) -> None:
     graph = bundle.manifest.modes["full"].fusion
     with pytest.raises(ProviderError, match="expected one of cpu, cuda, tensorrt, found 'npu'"):
         Engine(bundle.path(graph.file), graph, provider="npu")
 
 
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
-def test_a_provider_loads_or_is_an_error_never_the_cpu(bundle: manifest.Bundle, provider: str) -> None:
+def test_a_provider_loads_or_is_an_error_never_the_cpu(bundle: Bundle, provider: str) -> None:
     graph = bundle.manifest.modes["full"].fusion
     found: Engine | str
     try:
@@ -64,7 +64,7 @@ def test_a_provider_loads_or_is_an_error_never_the_cpu(bundle: manifest.Bundle, 
         assert found.session.get_providers()[0].lower().startswith(provider[:4])
 
 
-def test_no_onnx_at_all(bundle: manifest.Bundle, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_no_onnx_at_all(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("broken") / "fusion.onnx"
     path.write_bytes(b"not a graph")
     with pytest.raises(BundleError, match="expected a loadable ONNX graph"):

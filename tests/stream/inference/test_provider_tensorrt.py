@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import stream.inference.engine
-from stream.bundle import manifest
+from stream.bundle.load import Bundle, demo_bundle
 from stream.errors import ProviderError
 from stream.inference import tensorrt_cache
 from stream.inference.engine import Engine, try_provider
@@ -34,7 +34,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, 
 
 
 def test_the_engine_is_loaded_and_never_the_bundle_s_file(opened: list[tuple[Path, dict[str, str]]]) -> None:
-    bundle = manifest.load(manifest.demo_bundle())
+    bundle = Bundle.load(demo_bundle())
     graph = bundle.manifest.modes["full"].fusion
     path = bundle.path(graph.file)
     with pytest.raises(

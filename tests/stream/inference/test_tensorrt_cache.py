@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from stream.bundle import manifest
+from stream.bundle.load import demo_bundle
 from stream.errors import ProviderError
 from stream.inference import tensorrt_cache
 from stream.inference.tensorrt_cache import ENGINE, RECORD, Machine, find, folder, key, put
@@ -22,7 +22,7 @@ MACHINE = Machine(
 @pytest.fixture
 def graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("UNDERTONE_CACHE", str(tmp_path / "cache"))
-    return Path(shutil.copy(manifest.demo_bundle() / "fusion.onnx", tmp_path / "keypoints.onnx"))
+    return Path(shutil.copy(demo_bundle() / "fusion.onnx", tmp_path / "keypoints.onnx"))
 
 
 def writes(data: bytes) -> Callable[[Path], None]:

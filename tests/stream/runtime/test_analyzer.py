@@ -5,28 +5,30 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from front_end_stand_in import StandIn
 from msgspec import structs
 
 from stream.branches.calibration import calibrated
 from stream.branches.image import crop_portrait
-from stream.bundle import manifest as contract
+from stream.bundle.load import Bundle, demo_bundle
 from stream.records import Estimate, Frame, Portrait, Pose
-from stream.runtime.analyzer import ABSENT_AFTER_S, Analyzer
+from stream.runtime.analyzer import Analyzer
+from stream.runtime.states import ABSENT_AFTER_S
 from stream.skeleton import COUNT, GROUPS
-from stream.window.window import features_of
+from stream.window.offsets import features_of
 
 Story = Callable[[int], bool]
 
 
-class MadeUp:
+class MadeUp(StandIn):
     """Stands in for the front end: a person who moves by a fixed rule, present when the story says so."""
 
     def __init__(self, present: Story = lambda index: True) -> None:
+        super().__init__()
         self.present = present
-        self.timings_ms: dict[str, float] = {"total": 1.0}
         self.pushed = 0
 
-    def push(self, frame: Frame) -> tuple[Portrait | None, Pose | None]:
+    def look(self, frame: Frame) -> tuple[Portrait | None, Pose | None]:
         self.pushed += 1
         if not self.present(frame.index):
             return None, None
@@ -38,6 +40,7 @@ class MadeUp:
         )
 
     def reset(self) -> None:
+        super().reset()
         self.pushed = 0
 
 
@@ -47,12 +50,12 @@ def frames(n: int, fps: float = 25.0) -> list[Frame]:
 
 
 @pytest.fixture(scope="module")
-def bundle() -> contract.Bundle:
-    return contract.load(contract.demo_bundle())
+def bundle() -> Bundle:
+    return Bundle.load(demo_bundle())
 
 
-def analyzer(bundle: contract.Bundle, present: Story = lambda index: True) -> Analyzer:
-    return Analyzer(bundle, MadeUp(present))  # type: ignore[arg-type]
+def analyzer(bundle: Bundle, present: Story = lambda index: True) -> Analyzer:
+    return Analyzer(bundle, MadeUp(present), mode="full")
 
 
 def same(a: Estimate, b: Estimate) -> None:
@@ -62,7 +65,7 @@ def same(a: Estimate, b: Estimate) -> None:
     ]
 
 
-def test_an_estimate_does_not_depend_on_earlier_estimates(bundle: contract.Bundle) -> None:
+def test_an_estimate_does_not_depend_on_earlier_estimates(bundle: Bundle) -> None:
     often, once = analyzer(bundle), analyzer(bundle)
     for frame in frames(90):
         often.observe(frame)
@@ -72,7 +75,7 @@ def test_an_estimate_does_not_depend_on_earlier_estimates(bundle: contract.Bundl
     same(often.estimate(), once.estimate())
 
 
-def test_an_older_tick_reads_nothing_newer(bundle: contract.Bundle) -> None:
+def test_an_older_tick_reads_nothing_newer(bundle: Bundle) -> None:
     ahead, there = analyzer(bundle), analyzer(bundle)
     for frame in frames(80):
         ahead.observe(frame)
@@ -81,13 +84,13 @@ def test_an_older_tick_reads_nothing_newer(bundle: contract.Bundle) -> None:
     same(ahead.estimate(57), there.estimate(57))
 
 
-def test_stream_equals_offline(bundle: contract.Bundle) -> None:
+def test_stream_equals_offline(bundle: Bundle) -> None:
     """Everything computed at once from the whole clip, without grid, rings or queues."""
     live, story = analyzer(bundle, lambda i: not 30 <= i < 41), MadeUp(lambda i: not 30 <= i < 41)
     clip = frames(100)
     for frame in clip:
         live.observe(frame)
-    seen = [story.push(frame) for frame in clip]
+    seen = [story.look(frame) for frame in clip]
     spec, manifest = bundle.manifest.window, bundle.manifest
     present = np.array([p is not None for p, _ in seen])
     boxes = np.array([p.box if p else (0, 0, 1, 1) for p, _ in seen], np.float32)
@@ -108,8 +111,8 @@ def test_stream_equals_offline(bundle: contract.Bundle) -> None:
     assert manifest.image is not None
     features = np.zeros((1, spec.features, manifest.image.dim), np.float32)
     feature_mask = np.zeros((1, spec.features), np.bool_)
-    encoder = live._encoder
-    assert encoder is not None
+    assert live._portraits is not None
+    encoder = live._portraits.encoder
     for slot in range(20):
         tick = next((t for t in range(5 * slot, 5 * slot + 5) if present[t]), None)
         if tick is not None:
@@ -131,7 +134,7 @@ def test_stream_equals_offline(bundle: contract.Bundle) -> None:
     assert estimate.window.largest_gap_s == pytest.approx(11 / 25)
 
 
-def test_nobody_is_absent_and_never_a_number(bundle: contract.Bundle) -> None:
+def test_nobody_is_absent_and_never_a_number(bundle: Bundle) -> None:
     empty = analyzer(bundle, lambda index: False)
     for frame in frames(60):
         empty.observe(frame)
@@ -140,7 +143,7 @@ def test_nobody_is_absent_and_never_a_number(bundle: contract.Bundle) -> None:
     assert set(estimate.branches.values()) == {None}
 
 
-def test_half_a_window_ends_any_warm_up(bundle: contract.Bundle) -> None:
+def test_half_a_window_ends_any_warm_up(bundle: Bundle) -> None:
     slow = structs.replace(bundle, manifest=structs.replace(bundle.manifest, warmup_s=1e6))
     live = analyzer(slow)
     states = []
@@ -151,7 +154,7 @@ def test_half_a_window_ends_any_warm_up(bundle: contract.Bundle) -> None:
     assert states == ["warming", "ok"]
 
 
-def test_somebody_who_left_is_absent(bundle: contract.Bundle) -> None:
+def test_somebody_who_left_is_absent(bundle: Bundle) -> None:
     left = analyzer(bundle, lambda index: index < 300)
     states = []
     for frame in frames(300 + round(ABSENT_AFTER_S * 25) + 1):
@@ -161,7 +164,7 @@ def test_somebody_who_left_is_absent(bundle: contract.Bundle) -> None:
     assert states == ["warming", "ok", "ok", "absent"]
 
 
-def test_mostly_unseen_is_degraded_with_its_reason(bundle: contract.Bundle) -> None:
+def test_mostly_unseen_is_degraded_with_its_reason(bundle: Bundle) -> None:
     patchy = analyzer(bundle, lambda index: index % 3 == 0)
     for frame in frames(900):
         patchy.observe(frame)
@@ -171,7 +174,7 @@ def test_mostly_unseen_is_degraded_with_its_reason(bundle: contract.Bundle) -> N
     assert "33%" in estimate.reason
 
 
-def test_branches_differ_and_text_is_absent_until_described(bundle: contract.Bundle) -> None:
+def test_branches_differ_and_text_is_absent_until_described(bundle: Bundle) -> None:
     reading = analyzer(bundle)
     for frame in frames(50):
         reading.observe(frame)
@@ -195,13 +198,13 @@ class Cutting(MadeUp):
         super().__init__()
         self.cuts = cuts
 
-    def push(self, frame: Frame) -> tuple[Portrait | None, Pose | None]:
-        portrait, pose = super().push(frame)
+    def look(self, frame: Frame) -> tuple[Portrait | None, Pose | None]:
+        portrait, pose = super().look(frame)
         assert portrait is not None
         return replace(portrait, cut=frame.index in self.cuts), pose
 
 
-def test_missing_text_is_the_absent_vector_and_nothing_else(bundle: contract.Bundle) -> None:
+def test_missing_text_is_the_absent_vector_and_nothing_else(bundle: Bundle) -> None:
     """With text the other branches and state say the same; without it, win is the fusion of the others."""
     reading, never = analyzer(bundle), analyzer(bundle)
     for frame in frames(50):
@@ -221,9 +224,9 @@ def test_missing_text_is_the_absent_vector_and_nothing_else(bundle: contract.Bun
 
 
 @pytest.mark.parametrize("kind", ["another person or shot", "another stretch of the source"])
-def test_after_a_cut_earlier_text_is_not_used(bundle: contract.Bundle, kind: str) -> None:
+def test_after_a_cut_earlier_text_is_not_used(bundle: Bundle, kind: str) -> None:
     by_portrait = kind == "another person or shot"
-    reading = Analyzer(bundle, Cutting(30) if by_portrait else MadeUp())  # type: ignore[arg-type]
+    reading = Analyzer(bundle, Cutting(30) if by_portrait else MadeUp(), mode="full")
     observed = [
         reading.observe(replace(frame, discontinuity=frame.index == 30 and not by_portrait))
         for frame in frames(40)
@@ -238,7 +241,7 @@ def test_after_a_cut_earlier_text_is_not_used(bundle: contract.Bundle, kind: str
     assert reading.estimate(29).text_age_s is None
 
 
-def test_text_is_forgotten_with_the_window_it_speaks_of(bundle: contract.Bundle) -> None:
+def test_text_is_forgotten_with_the_window_it_speaks_of(bundle: Bundle) -> None:
     reading = analyzer(bundle)
     start, later = frames(2)
     for frame in (start, replace(later, pts=start.pts + 160.0), replace(later, pts=start.pts + 160.04)):
@@ -249,7 +252,7 @@ def test_text_is_forgotten_with_the_window_it_speaks_of(bundle: contract.Bundle)
     assert reading.estimate(4001).branches["text"] is None
 
 
-def test_what_is_written_of_the_time_before_a_reset_is_not_used(bundle: contract.Bundle) -> None:
+def test_what_is_written_of_the_time_before_a_reset_is_not_used(bundle: Bundle) -> None:
     reading = analyzer(bundle)
     (first, *others) = frames(20)
     before = reading.observe(first)
@@ -261,7 +264,7 @@ def test_what_is_written_of_the_time_before_a_reset_is_not_used(bundle: contract
     assert reading.estimate().text_age_s is None
 
 
-def test_a_description_is_read_once(bundle: contract.Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_description_is_read_once(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     reading = analyzer(bundle)
     for frame in frames(30):
         reading.observe(frame)
@@ -271,14 +274,14 @@ def test_a_description_is_read_once(bundle: contract.Bundle, monkeypatch: pytest
     assert reading.estimate().branches["text"] == first
 
 
-def test_frames_without_a_tick_of_their_own_are_not_looked_at(bundle: contract.Bundle) -> None:
+def test_frames_without_a_tick_of_their_own_are_not_looked_at(bundle: Bundle) -> None:
     fast = analyzer(bundle)
     observed = [o for frame in frames(120, fps=60.0) if (o := fast.observe(frame)) is not None]
     assert len(observed) == fast._front_end.pushed == 51  # type: ignore[attr-defined]
     assert fast.grid.late == 69
 
 
-def test_reset_makes_it_as_new(bundle: contract.Bundle) -> None:
+def test_reset_makes_it_as_new(bundle: Bundle) -> None:
     used, new = analyzer(bundle), analyzer(bundle)
     for frame in frames(70):
         used.observe(frame)
@@ -290,14 +293,12 @@ def test_reset_makes_it_as_new(bundle: contract.Bundle) -> None:
     same(used.estimate(), new.estimate())
 
 
-def test_flush_of_nothing(bundle: contract.Bundle) -> None:
+def test_flush_of_nothing(bundle: Bundle) -> None:
     assert analyzer(bundle).flush() is None
 
 
-def test_portraits_that_wait_too_long_are_counted(
-    bundle: contract.Bundle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("stream.runtime.analyzer.PENDING", 3)
+def test_portraits_that_wait_too_long_are_counted(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stream.runtime.portrait_queue.PENDING", 3)
     slow = analyzer(bundle)
     for frame in frames(40):
         slow.observe(frame)

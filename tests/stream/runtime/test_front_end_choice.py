@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from stream.bundle import manifest as contract
-from stream.bundle.manifest import sha256_of
+from stream.bundle.load import demo_bundle
 from stream.cli.app import app
 from stream.errors import ModelError, UndertoneError, UsageError
-from stream.frontend.front_end import EXTRACTOR
+from stream.files import sha256_of
+from stream.frontend.mediapipe.embedded import EXTRACTOR
 from stream.runtime.front_end_choice import Choice
 
 
@@ -45,7 +45,7 @@ def test_points_of_another_network_are_another_extractor(tmp_path) -> None:
 def test_a_bundle_trained_on_holistic_refuses_whole_body_points(tmp_path) -> None:
     path = tmp_path / "rtmw-x.onnx"
     path.write_bytes(b"network")
-    bundle = shutil.copytree(contract.demo_bundle(), tmp_path / "bundle")
+    bundle = shutil.copytree(demo_bundle(), tmp_path / "bundle")
     manifest = json.loads((bundle / "manifest.json").read_text())
     manifest["extractors"] = {"keypoints": {"name": EXTRACTOR.name, "sha256": EXTRACTOR.sha256}}
     (bundle / "manifest.json").write_text(json.dumps(manifest))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from stream.capture.capture import Capture
 from stream.describing.labeller import Asker
 from stream.describing.labellers.provider import Clip, Reply, Sampling
 from stream.describing.last_minute import Minute
@@ -19,7 +20,8 @@ from stream.describing.live_text import LiveText
 from stream.errors import DescriptionUnavailable, SourceError
 from stream.publish.wire import Confidence, Event, Health, Message
 from stream.records import Estimate, Frame, Observation, Portrait, WindowFigures
-from stream.runtime.session import Session, Settings, live_hop
+from stream.runtime.announcer import Settings
+from stream.runtime.session import Session, live_hop
 
 PICTURE = np.zeros((4, 4, 3), np.uint8)
 
@@ -42,6 +44,8 @@ class Feed:
     def close(self) -> None:
         self.closed = True
 
+    frames = Capture.frames
+
     def next(self, timeout_s: float) -> Frame | None:
         if self.given < self.n:
             time.sleep(self.interval_s)
@@ -62,9 +66,7 @@ class Thinker:
     def __init__(self, cost_s: float = 0.0, *, fails: bool = False, state: str = "ok") -> None:
         self.cost_s, self.fails, self.state = cost_s, fails, state
         self.bundle = SimpleNamespace(manifest=SimpleNamespace(name="made-up"))
-        self.grid = SimpleNamespace(late=4)
-        self.window = SimpleNamespace(intact=lambda tick: True)
-        self.shed = 0
+        self.late, self.shed = 4, 0
         self.seen: dict[int, Observation] = {}
         self.estimated: list[int] = []
         self.threads: set[str] = set()

@@ -5,8 +5,8 @@ import pytest
 from msgspec import structs
 from typer.testing import CliRunner
 
-from stream.bundle import manifest as contract
-from stream.bundle.manifest import Bundle, Tolerance, demo_bundle
+from stream.bundle.load import Bundle, demo_bundle
+from stream.bundle.manifest import Tolerance
 from stream.cli.app import app
 from stream.errors import BundleError, ProviderError
 from stream.verify import bundle_parity, gate
@@ -15,7 +15,7 @@ from stream.verify.bundle_parity import Difference, Report
 
 @pytest.fixture
 def bundle() -> Bundle:
-    return contract.load(demo_bundle())
+    return Bundle.load(demo_bundle())
 
 
 @pytest.fixture(autouse=True)
@@ -162,4 +162,4 @@ def test_watch_asks_the_gate(bundle: Bundle, tmp_path: Path, monkeypatch: pytest
     arguments = ["watch", "demo", "--bundle", str(folder), "--publish", "nowhere"]
     error = CliRunner().invoke(app, arguments).exception
     assert isinstance(error, ProviderError)
-    assert str(gate.report_path(contract.load(folder), "cpu")) in str(error)
+    assert str(gate.report_path(Bundle.load(folder), "cpu")) in str(error)

@@ -7,9 +7,8 @@ import pytest
 from msgspec import structs
 
 from stream.branches.text import Pieces
-from stream.bundle import manifest
+from stream.bundle.load import Bundle, demo_bundle
 from stream.bundle.manifest import Window as WindowSpec
-from stream.bundle.manifest import demo_bundle
 from stream.errors import BundleError
 from stream.verify import golden
 from stream.verify.golden import Answers, Inputs
@@ -105,7 +104,7 @@ def test_pickled_objects_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_demo_bundle_says_where_its_golden_tensors_are_from() -> None:
-    bundle = manifest.load(demo_bundle())
+    bundle = Bundle.load(demo_bundle())
     said = bundle.manifest.golden
     assert said is not None
     assert "the trained network in float32" in said.outputs

@@ -7,10 +7,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from stream.bundle import manifest
-from stream.bundle.manifest import Extractor, demo_bundle, sha256_of
+from stream.bundle.load import Bundle, demo_bundle
+from stream.bundle.manifest import Extractor
 from stream.bundle.model_card import Answered, Card, Preprocessing, card_file, card_of
 from stream.errors import ModelError, ProviderError
+from stream.files import sha256_of
 from stream.inference.engine import Engine
 from stream.runtime.front_end_choice import Choice
 from stream.verify import gate, model_parity
@@ -24,7 +25,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def written(folder: Path, *, precision: str = "fp16", off: float = 0.0, golden: bool = True) -> Path:
     """The encoder with its card, said to be of a precision, and answers that are ``off``."""
-    bundle = manifest.load(demo_bundle())
+    bundle = Bundle.load(demo_bundle())
     image = bundle.manifest.image
     assert image is not None
     path = Path(shutil.copyfile(bundle.path(image.encoder.file), folder / "encoder.onnx"))

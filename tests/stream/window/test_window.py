@@ -8,7 +8,11 @@ from hypothesis import strategies as st
 from stream.bundle.manifest import Window as Spec
 from stream.records import Portrait, Pose
 from stream.skeleton import COUNT, GROUPS
-from stream.window.window import Grid, Ring, Window, features_of
+from stream.window.grid import Grid
+from stream.window.mirrored_buffer import MirroredBuffer
+from stream.window.offsets import features_of
+from stream.window.pose_rows import PoseRows
+from stream.window.window import Window
 
 SMALL = Spec(poses=40, features=8, stride=5, offsets=(2, 4, 6))
 
@@ -73,7 +77,7 @@ def test_a_frame_slightly_out_of_order_claims_nothing() -> None:
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=60), st.integers(1, 12))
 def test_ring_is_the_tail_of_a_list(steps: list[int], n: int) -> None:
-    ring = Ring(12, (), np.int64)
+    ring = MirroredBuffer(12, (), np.int64)
     line = [0] * 12
     tick = -1
     for step in steps:
@@ -132,7 +136,7 @@ def test_window_equals_a_plain_list(seed: int, story: list[str]) -> None:
             continue
         segment += what == "cut"
         here, seen = portrait(rng, cut=what == "cut"), pose(rng)
-        window.push(tick, here, seen)
+        window.push(tick, here, seen, segment + 1)
         if seen.valid.any():
             history[tick] = (here, seen, segment)
     if window.newest < 0:
@@ -250,3 +254,53 @@ def test_ticks_must_increase() -> None:
     window.push(5, None, None)
     with pytest.raises(ValueError, match="ticks must increase"):
         window.push(5, None, None)
+
+
+def test_a_row_that_is_being_overwritten_is_not_intact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A leap of the media clock empties thousands of rows before the newest tick moves on."""
+    window = Window(SMALL)
+    window.push(0, None, None)
+    during = []
+    clear = PoseRows.clear
+
+    def watched(self: PoseRows, first: int, last: int, scene: int) -> None:
+        during.append(window.intact(0))
+        clear(self, first, last, scene)
+
+    monkeypatch.setattr(PoseRows, "clear", watched)
+    window.push(10_000, None, None)
+    assert during
+    assert not any(during)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_point_that_is_no_number_is_invalid_and_nothing_else(bad: float) -> None:
+    rng = np.random.default_rng(5)
+    spoiled, clean = Window(SMALL), Window(SMALL)
+    for tick in range(30):
+        here, seen = portrait(rng), pose(rng)
+        points, valid = seen.points.copy(), seen.valid.copy()
+        if tick == 10:
+            points[3, 1], valid[3] = bad, True
+        spoiled.push(tick, here, Pose(points, valid))
+        without = valid.copy()
+        if tick == 10:
+            without[3] = False
+        clean.push(tick, here, Pose(np.where(without[:, None], seen.points, np.float32(0)), without))
+    found, expected = spoiled.read(29), clean.read(29)
+    for name in GROUPS:
+        assert np.isfinite(found.groups[name]).all()
+        np.testing.assert_array_equal(found.groups[name], expected.groups[name])
+        np.testing.assert_array_equal(found.masks[name], expected.masks[name])
+
+
+def test_a_box_or_a_feature_that_is_no_number_is_a_gap() -> None:
+    rng = np.random.default_rng(6)
+    window = Window(SMALL, 3)
+    window.push(0, Portrait((0.0, 0.0, float("nan"), 50.0), 1.0), pose(rng))
+    window.push(1, portrait(rng), pose(rng))
+    window.put_feature(0, np.array([1.0, np.nan, 0.0], np.float32))
+    view = window.read(1)
+    assert not view.feature_mask.any()
+    assert np.isfinite(view.features).all()
+    assert view.figures.coverage == 0.5

@@ -122,7 +122,7 @@ def test_a_write_that_fails_leaves_no_recording(tmp_path, monkeypatch):
         raise OSError("disk full")
 
     writer = Writer(tmp_path, ABOUT)
-    monkeypatch.setattr("training.corpus.files.os.replace", fails)
+    monkeypatch.setattr("stream.files.os.replace", fails)
     with pytest.raises(OSError, match="disk full"):
         writer.add("r0", made(0))
     monkeypatch.undo()

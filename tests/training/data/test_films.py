@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from front_end_stand_in import StandIn
 
 from stream.records import Frame, Portrait, Pose
 from training.data.films import load_folder, warped_recordings
@@ -10,18 +11,20 @@ from training.simulator.behaviour import DEMO
 from training.simulator.warp import PORTRAIT
 
 
-class StandIn:
+class MadeUp(StandIn):
     """Sees a person in every frame but the fourth; announces a cut at the seventh."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.frames = 0
         self.resets = 0
 
     def reset(self) -> None:
+        super().reset()
         self.resets += 1
         self.frames = 0
 
-    def push(self, frame: Frame) -> tuple[Portrait | None, Pose | None]:
+    def look(self, frame: Frame) -> tuple[Portrait | None, Pose | None]:
         assert frame.index == self.frames
         self.frames += 1
         if frame.index == 3:
@@ -38,17 +41,17 @@ def encode(images: np.ndarray) -> np.ndarray:
 
 def test_a_track_has_gaps_cuts_and_one_crop_a_slot():
     pictures = [np.full((480, 640, 3), i, np.uint8) for i in range(12)]
-    track = follow(pictures, StandIn(), crop_size=14)
+    track = follow(pictures, MadeUp(), crop_size=14)
     assert track.present.tolist() == [i != 3 for i in range(12)]
     assert not track.points[3].any()
     assert not track.valid[3].any()
     assert track.segments.tolist() == [1] * 6 + [2] * 6
     assert {slot: int(crop[0, 0, 0]) for slot, crop in track.crops.items()} == {0: 0, 1: 5, 2: 10}
-    assert not follow(pictures, StandIn()).crops
+    assert not follow(pictures, MadeUp()).crops
 
 
 def test_films_are_kept_and_taken_up_again(tmp_path):
-    front_end = StandIn()
+    front_end = MadeUp()
     made = list(warped_recordings(DEMO, 2, 1.2, 7, front_end, encode=encode, folder=tmp_path))
     assert [r.label for r in made] == [0, 1]
     assert made[0].points.shape == (30, 137, 2)
@@ -67,7 +70,7 @@ def test_films_are_kept_and_taken_up_again(tmp_path):
 
 
 def test_a_gap_says_nothing():
-    recording = next(iter(warped_recordings(DEMO, 1, 1.0, 3, StandIn())))
+    recording = next(iter(warped_recordings(DEMO, 1, 1.0, 3, MadeUp())))
     assert recording.evidence(3, 4) == pytest.approx(0.0)
     assert recording.features is None
     assert len(recording.feature_mask) == 5

@@ -285,7 +285,6 @@ def test_several_processes_prepare_one_corpus_at_once(store, quick_recipe, tmp_p
         real(tensors, part)
         with monkeypatch.context() as other:
             other.setattr(prepared, "save_file", real)
-            other.setattr(prepared.os, "getpid", lambda: -1)
             prepared._mapped(recording, quick_recipe.window, path)
 
     monkeypatch.setattr(prepared, "save_file", overtaken)

@@ -8,9 +8,10 @@ from msgspec import structs
 from export.commands.smoke import inspect
 from export.lowering.module_parity import session
 from stream.branches.calibration import calibrated
-from stream.bundle.manifest import Extractor, check_extractor, key_of, load
+from stream.bundle.load import check_extractor, load
+from stream.bundle.manifest import Extractor, key_of
 from stream.errors import BundleError, ModelError
-from stream.frontend.front_end import EXTRACTOR
+from stream.frontend.mediapipe.embedded import EXTRACTOR
 from stream.verify import bundle_parity, golden
 from training.data.materials import from_simulator
 from training.data.simulated import HELD_OUT

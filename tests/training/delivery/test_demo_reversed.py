@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from stream.bundle import manifest
+from stream.bundle.load import Bundle, demo_bundle
 from stream.capture.capture import Capture
 from stream.capture.source import Source
-from stream.frontend.front_end import FrontEnd
+from stream.frontend.mediapipe import embedded
 from stream.records import Frame
 from stream.runtime.analyzer import Analyzer
 from training.simulator.rendering import make_clip
@@ -15,7 +15,7 @@ from training.simulator.rendering import make_clip
 
 def wins(frames: list[Frame], at_s: tuple[float, ...]) -> list[float]:
     """Confidence of win after so many seconds of the frames, which are put on a clock of their own."""
-    analyzer = Analyzer(manifest.load(manifest.demo_bundle()), FrontEnd.from_cache())
+    analyzer = Analyzer(Bundle.load(demo_bundle()), embedded.from_cache(), mode="full")
     due = {round(25 * s) - 1 for s in at_s}
     said = []
     for tick, frame in enumerate(frames):

@@ -15,9 +15,9 @@ import torch
 from transformers import Dinov2Config, Dinov2Model
 from typer.testing import CliRunner
 
-from stream.bundle.manifest import sha256_of
 from stream.errors import ModelError, SourceError, UsageError
-from stream.frontend.front_end import EXTRACTOR
+from stream.files import sha256_of
+from stream.frontend.mediapipe.embedded import EXTRACTOR
 from training.__main__ import app
 from training.corpus.store import Store
 from training.extraction import extracting, frames

@@ -2,22 +2,22 @@
 
 import numpy as np
 import pytest
+from front_end_stand_in import StandIn
 
 from stream.bundle.manifest import Window as WindowSpec
 from stream.records import Frame, Portrait, Pose
-from stream.window.window import Grid, Window
+from stream.window.grid import Grid
+from stream.window.window import Window
 from training.corpus.recording import Recording, inputs
 from training.extraction.following import LONGEST_GAP, on_grid, track
 
 SPEC = WindowSpec(poses=400, features=80)
 
 
-class StandIn:
+class MadeUp(StandIn):
     """A person who moves at random, leaves at times and is cut to at times, by the frame's number."""
 
-    def reset(self) -> None: ...
-
-    def push(self, frame: Frame) -> tuple[Portrait | None, Pose | None]:
+    def look(self, frame: Frame) -> tuple[Portrait | None, Pose | None]:
         rng = np.random.default_rng([7, frame.index])
         if rng.random() < 0.1:
             return None, None
@@ -51,16 +51,16 @@ def recorded(found) -> Recording:
 @pytest.mark.parametrize("seed", range(4))
 def test_stream_equals_offline(rate, seed):
     feed = frames(rate, 6.0, seed)
-    grid, window, front_end, slots = Grid(25.0), Window(SPEC), StandIn(), {}
+    grid, window, front_end, slots = Grid(25.0), Window(SPEC), MadeUp(), {}
     for frame in feed:
         tick = grid.claim(frame.pts, frame.discontinuity)
         if tick is not None:
-            portrait, pose = front_end.push(frame)
-            window.push(tick, portrait, pose, cut=frame.discontinuity)
-            if portrait is not None:
+            sighting = front_end.push(frame)
+            window.push(tick, sighting.portrait, sighting.pose, sighting.scene)
+            if sighting.portrait is not None:
                 slots.setdefault(tick // 5, frame.index)
     taken = []
-    found = track(on_grid(feed), StandIn(), crop_size=14, take=lambda slot, crop: taken.append(slot))
+    found = track(on_grid(feed), MadeUp(), crop_size=14, take=lambda slot, crop: taken.append(slot))
     groups, masks = inputs(recorded(found), SPEC)
     view = window.read(window.newest)
     n = len(found.present)

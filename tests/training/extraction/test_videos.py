@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from stream.branches.image import crop_portrait
-from stream.bundle import manifest
+from stream.bundle.load import Bundle, demo_bundle
 from stream.capture.capture import Capture
 from stream.capture.source import Source
 from stream.errors import SourceError, UsageError
-from stream.frontend.front_end import FrontEnd
+from stream.frontend.mediapipe import embedded
 from stream.records import Portrait
 from stream.runtime.analyzer import Analyzer
 from training.corpus import labels
@@ -45,7 +45,7 @@ def encode(images: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def front_end(holistic_files):
-    return FrontEnd(holistic_files, threads=1)
+    return embedded.from_folder(holistic_files, threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +63,8 @@ def test_stream_equals_offline(tmp_path, holistic_files, front_end, rate):
     clip = reencoded(tmp_path / "a.mp4", rate, 3 * rate)
     told = []
     recording = videos.see(clip, ANNA, front_end, encode=encode, size=126, say=told.append).recording
-    bundle = manifest.load(manifest.demo_bundle())
-    live = Analyzer(bundle, FrontEnd(holistic_files, threads=1))
+    bundle = Bundle.load(demo_bundle())
+    live = Analyzer(bundle, embedded.from_folder(holistic_files, threads=1), mode="full")
     with Capture(Source.parse(str(clip)), pace="fast") as capture:
         capture.open()
         while not capture.ended:
@@ -81,7 +81,8 @@ def test_stream_equals_offline(tmp_path, holistic_files, front_end, rate):
         np.testing.assert_allclose(view.groups[name][-n:], groups[name], rtol=0, atol=1e-6)
         assert not view.masks[name][:-n].any()
     features, mask = feature_slots(recording, spec)
-    waiting = {w.slot: w.crop for w in live._waiting}
+    assert live._portraits is not None
+    waiting = {w.slot: w.crop for w in live._portraits._waiting}
     assert list(waiting) == np.flatnonzero(mask).tolist()
     assert len(waiting) == -(-n // 5)
     assert np.array_equal(features[mask], encode(np.stack(list(waiting.values()))))

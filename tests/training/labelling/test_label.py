@@ -20,9 +20,9 @@ from typer.testing import CliRunner
 from stream.describing.labellers.answer import Answer
 from stream.describing.rendering import render
 from stream.errors import DescriptionDenied, DescriptionError, DescriptionUnavailable, UsageError
+from stream.files import replace_with
 from training.__main__ import app
 from training.cli import label as commands
-from training.corpus.files import replace_with
 from training.labelling import cache, labels
 from training.labelling.budget import Budget
 from training.labelling.run import alone

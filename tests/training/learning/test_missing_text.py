@@ -9,11 +9,13 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from front_end_stand_in import StandIn
 from msgspec import structs
 from onnx import numpy_helper
 
 from stream.branches.calibration import calibrated
-from stream.bundle.manifest import BRANCHES, Window, demo_bundle, key_of, load
+from stream.bundle.load import demo_bundle, load
+from stream.bundle.manifest import BRANCHES, Window, key_of
 from stream.inference.engine import Engine
 from stream.records import Frame, Portrait, Pose
 from stream.runtime.analyzer import Analyzer
@@ -110,21 +112,16 @@ def test_in_the_delivered_graph(bundle):
     assert logit(np.ones_like(absent), True) != without
 
 
-class Somebody:
+class Somebody(StandIn):
     """A front end that always sees somebody who moves."""
 
-    timings_ms = {"total": 1.0}  # noqa: RUF012
-
-    def push(self, frame):
+    def look(self, frame):
         points = (100 + 80 * np.random.default_rng(frame.index).random((COUNT, 2))).astype(np.float32)
         return Portrait((80.0, 80.0, 200.0, 210.0), 1.0), Pose(points, np.ones(COUNT, np.bool_))
 
-    def reset(self):
-        pass
-
 
 def test_live(bundle):
-    reading = Analyzer(bundle, Somebody())
+    reading = Analyzer(bundle, Somebody(), mode="full")
     for i in range(60):
         reading.observe(Frame(i, i / 25, float(i), np.full((240, 320, 3), i, np.uint8)))
     without = reading.estimate()

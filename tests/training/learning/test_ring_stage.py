@@ -10,6 +10,7 @@ from msgspec import structs
 
 from export.modules.ring import turns
 from stream.bundle import manifest as contract
+from stream.bundle.load import Bundle
 from stream.errors import ModelError, UsageError
 from training.config import Model, Recipe, Ring, Stage, Target, Temporal
 from training.data.materials import from_simulator
@@ -303,7 +304,7 @@ def keypoints_alone(recipe, tmp_path_factory):
 def test_a_bundle_ships_both_modes(keypoints_alone):
     checkpoint, ring = runs.resume(keypoints_alone), runs.ring_of(keypoints_alone)
     bundle, reports = deliver(checkpoint, keypoints_alone / "bundle", ring=ring)
-    modes = contract.load(bundle.folder).manifest.modes
+    modes = Bundle.load(bundle.folder).manifest.modes
     assert set(modes) == {"full", "ring"}
     steps = modes["ring"].steps["keypoints"]
     assert set(steps.graphs) == {1, 5, 25}
@@ -323,7 +324,7 @@ def test_a_ring_taught_at_another_length_takes_the_full_mode_along(keypoints_alo
     full = load_checkpoint(keypoints_alone / runs.FINETUNED, longer)
     ring = runs.run_ring(full, tmp_path, from_simulator(longer))
     deliver_run(first, tmp_path / "bundle", tmp_path, "a command", ring)
-    manifest = contract.load(tmp_path / "bundle").manifest
+    manifest = Bundle.load(tmp_path / "bundle").manifest
     assert (manifest.window.poses, manifest.window.features) == (200, 40)
     assert manifest.modes["ring"].steps["keypoints"].ring.reach == 200
     assert manifest.modes["full"].branches["keypoints"].inputs[0].shape[1] == 200

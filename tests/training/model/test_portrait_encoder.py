@@ -7,8 +7,8 @@ from safetensors.torch import save_file
 from transformers import BertConfig, BertModel, Dinov2Config, Dinov2Model
 
 from stream.branches.image import normalised
-from stream.bundle.manifest import sha256_of
 from stream.errors import ModelError
+from stream.files import sha256_of
 from training.model import image_encoder, portrait_encoder
 
 

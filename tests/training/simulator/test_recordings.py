@@ -113,10 +113,9 @@ def test_inputs_equal_the_live_window(seed):
     window = Window(SPEC)
     checked = 0
     for tick in range(r.ticks):
-        cut = tick > 0 and r.segments[tick] != r.segments[tick - 1]
         portrait = Portrait(tuple(map(float, r.boxes[tick])), 1.0) if r.present[tick] else None
         pose = Pose(r.points[tick], r.valid[tick]) if r.present[tick] else None
-        window.push(tick, portrait, pose, cut=cut)
+        window.push(tick, portrait, pose, int(r.segments[tick]))
         if tick in (40, 250, 430, r.ticks - 1):
             start = max(0, tick + 1 - SPEC.poses)
             groups, masks = inputs(r, SPEC, start, tick + 1)

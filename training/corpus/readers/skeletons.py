@@ -6,7 +6,7 @@ from stream.bundle.manifest import Extractor
 from stream.errors import UsageError
 from stream.records import Floats, Mask
 from stream.skeleton import COUNT, FACE
-from stream.window.window import Grid
+from stream.window.grid import Grid
 from training.corpus.recording import Recording
 
 RATE, STRIDE = 25.0, 5

@@ -20,7 +20,8 @@ from stream.branches.full_mode import FullMode
 from stream.branches.image import ImageEncoder
 from stream.branches.ring_host import RingHost
 from stream.branches.text import Pieces
-from stream.bundle.manifest import Bundle, Golden, Graph, Manifest, Mode, Steps, Window, load
+from stream.bundle.load import Bundle, load
+from stream.bundle.manifest import Golden, Graph, Manifest, Mode, Steps, Window
 from stream.records import Floats, Mask
 from stream.verify.golden import Inputs
 

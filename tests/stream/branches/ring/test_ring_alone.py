@@ -11,7 +11,8 @@ from export.bundles.quantize import quantize
 from export.commands.check import check
 from export.commands.engines import build
 from stream.branches import modes
-from stream.bundle.manifest import Bundle, graphs_of, load
+from stream.bundle.load import Bundle, load
+from stream.bundle.manifest import graphs_of
 from stream.cli.checks import speed
 from stream.errors import BundleError, ProviderError
 from stream.inference.tensorrt_cache import Machine

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from stream.bundle.manifest import Bundle
+from stream.bundle.load import Bundle
 from stream.errors import BundleError
 from stream.verify import bundle_parity, gate, golden
 

@@ -1,5 +1,6 @@
 """The ring behind the window: the same numbers whenever they are asked for, and what a cut does to them."""
 
+import copy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,12 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from front_end_stand_in import StandIn
 from msgspec import structs
 
 from stream.branches import modes, snapshots
 from stream.branches.calibration import calibrated
 from stream.branches.ring_mode import RingMode
-from stream.bundle.manifest import Bundle
+from stream.bundle.load import Bundle
 from stream.cli import watch
 from stream.cli.checks import speed
 from stream.cli.options import ModelOptions, WatchOptions
@@ -29,20 +31,17 @@ BOX = (80.0, 80.0, 200.0, 210.0)
 PICTURES = np.random.default_rng(0).integers(0, 255, (8, 240, 320, 3), dtype=np.uint8)
 
 
-class MadeUp:
+class MadeUp(StandIn):
     """Stands in for the front end: a person who moves by a fixed rule, away and cut as the story says."""
 
     def __init__(self, away: Callable[[int], bool] = lambda index: False, cuts: tuple[int, ...] = ()) -> None:
+        super().__init__()
         self.away, self.cuts = away, cuts
-        self.timings_ms: dict[str, float] = {"total": 1.0}
 
-    def push(self, frame: Frame) -> tuple[Portrait | None, Pose | None]:
+    def look(self, frame: Frame) -> tuple[Portrait | None, Pose | None]:
         if self.away(frame.index):
             return None, None
         return Portrait(BOX, 1.0, cut=frame.index in self.cuts), pose(frame.index)
-
-    def reset(self) -> None:
-        """Nothing is remembered."""
 
 
 def pose(index: int) -> Pose:
@@ -56,7 +55,8 @@ def frames(n: int, first: int = 0) -> list[Frame]:
 
 
 def analyzer(bundle: Bundle, front: MadeUp | None = None, **options: Any) -> Analyzer:
-    return Analyzer(bundle, front or MadeUp(), **{"mode": "ring", **options})  # type: ignore[arg-type]
+    """One of its own: analyzers that share a story do not share its scenes."""
+    return Analyzer(bundle, copy.deepcopy(front or MadeUp()), **{"mode": "ring", **options})
 
 
 def close(a: Estimate, b: Estimate, within: float = 2e-6) -> None:
@@ -76,8 +76,8 @@ def test_an_estimate_is_the_batch_of_everything_seen(both: Bundle, plain: Any, p
         live.observe(frame)
         if frame.index % 5 == 4:
             live.estimate()
-        portrait, seen = live._front_end.push(frame)
-        wide.push(frame.index, portrait, seen)
+        seen = live._front_end.push(frame)
+        wide.push(frame.index, seen.portrait, seen.pose)
     estimate = live.estimate()
     values, mask, _ = wide.rows_of(0, ticks - 1)
     features, there, _ = live.window.slots_of(0, ticks // 5)
@@ -283,9 +283,9 @@ def test_a_cut_while_nobody_is_there_is_one_cut(both: Bundle) -> None:
     class Owing(MadeUp):
         """As `stream.frontend.subject` does: a cut is told with the next portrait."""
 
-        def push(self, frame: Frame) -> tuple[Portrait | None, Pose | None]:
+        def look(self, frame: Frame) -> tuple[Portrait | None, Pose | None]:
             self.owed = getattr(self, "owed", False) or frame.discontinuity
-            portrait, seen = super().push(frame)
+            portrait, seen = super().look(frame)
             if portrait is not None:
                 portrait, self.owed = replace(portrait, cut=self.owed or portrait.cut), False
             return portrait, seen
@@ -297,7 +297,7 @@ def test_a_cut_while_nobody_is_there_is_one_cut(both: Bundle) -> None:
         assert seen is not None
         scenes.append(seen.scene)
     assert [i for i in range(1, 60) if scenes[i] != scenes[i - 1]] == [20, 35, 55]
-    assert live.window.segment(59) - live.window.segment(0) == 3
+    assert live.window.scene(59) - live.window.scene(0) == 3
 
 
 def test_after_a_cut_that_fades_the_scene_before_is_not_read_alone(both: Bundle) -> None:
@@ -345,10 +345,10 @@ def test_a_saved_ring_goes_on_in_another_process(both: Bundle, tmp_path: Path) -
     assert [p.name for p in tmp_path.iterdir()] == ["ring.npz"]
     expected = followed(temporal, window, 234, 280, 234)
     script = f"""
-import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
+import sys; sys.path[:0] = {[str(Path(__file__).parent), str(Path(__file__).parents[3])]!r}
 from pathlib import Path
 from test_ring_mode import RingMode, Window, followed
-from stream.bundle.manifest import load
+from stream.bundle.load import load
 both = load({str(both.folder)!r})
 temporal, window = RingMode(both), Window(both.manifest.window, 16)
 temporal.load(Path({str(tmp_path / "ring.npz")!r}), same_ticks=True)
@@ -387,11 +387,11 @@ def test_after_coming_back_a_cut_is_a_cut(both: Bundle) -> None:
     before, again = (RingMode(both, on_cut="reset") for _ in range(2))
     old, new = (Window(both.manifest.window, 16) for _ in range(2))
     for tick in range(40):
-        old.push(tick, Portrait(BOX, 1.0, cut=tick in (10, 20, 30)), pose(tick))
+        old.push(tick, Portrait(BOX, 1.0), pose(tick), scene=1 + sum(tick >= cut for cut in (10, 20, 30)))
     before.follow(old, 39)
     again.restore(before.snapshot())
     for tick in range(40, 60):
-        new.push(tick, Portrait(BOX, 1.0, cut=tick == 52), pose(tick))
+        new.push(tick, Portrait(BOX, 1.0), pose(tick), scene=1 + (tick >= 52))
     again.follow(new, 59)
     again.rings["keypoints"].read()
     assert again.rings["keypoints"]._counts[0].sum() == 60 - 52

@@ -9,7 +9,8 @@ from msgspec import structs
 
 from export.bundles import quantize as module
 from export.bundles.quantize import parts, quantize
-from stream.bundle.manifest import Bundle, Graph, load
+from stream.bundle.load import Bundle, load
+from stream.bundle.manifest import Graph
 from stream.errors import UsageError
 from stream.verify import bundle_parity, gate
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stream import skeleton
-from stream.frontend.front_end import FrontEnd
+from stream.frontend.mediapipe import embedded
 from stream.frontend.mediapipe.holistic import Holistic, Landmarks
 from stream.frontend.mediapipe.person_detector import PoseDetector
 from stream.records import Frame
@@ -20,13 +20,15 @@ GROUPS = ("body", "face", "left_hand", "right_hand")
 @pytest.fixture(scope="module")
 def found(holistic_files: Path, pictures: dict[str, dict[str, np.ndarray]]) -> dict[str, Landmarks | None]:
     """``picture/variant`` → our landmarks, each picture alone, as the first frame of a stream."""
-    front_end = FrontEnd(holistic_files)
+    front_end = embedded.from_folder(holistic_files)
     result: dict[str, Landmarks | None] = {}
     for name, variants in pictures.items():
         for variant, image in variants.items():
             front_end.reset()
-            front_end.push(Frame(0, 0.0, 0.0, image))
-            result[f"{name}/{variant}"] = front_end.keypoints.landmarks
+            sighting = front_end.push(Frame(0, 0.0, 0.0, image))
+            landmarks = sighting.landmarks
+            assert landmarks is None or isinstance(landmarks, Landmarks)
+            result[f"{name}/{variant}"] = landmarks
     return result
 
 
@@ -80,7 +82,7 @@ def test_the_front_end_starts_where_a_single_picture_does(
     image = pictures[name]["plain"]
     best = PoseDetector(holistic_files / "pose_detection.tflite")(image)[0]
     alone = Holistic(holistic_files, static=True).push(image, best.region)
-    _, first = FrontEnd(holistic_files).push(Frame(0, 0.0, 0.0, image))
+    first = embedded.from_folder(holistic_files).push(Frame(0, 0.0, 0.0, image)).pose
     assert alone is not None
     assert first is not None
     np.testing.assert_array_equal(alone.valid, first.valid)
@@ -111,7 +113,7 @@ def test_where_mediapipe_finds_nobody_in_a_wide_picture_the_tiles_do(
 
 def test_left_and_right_are_the_subjects(holistic_files: Path, astronaut: np.ndarray) -> None:
     """She faces us: her right lies on the left of the picture."""
-    _, pose = FrontEnd(holistic_files).push(Frame(0, 0.0, 0.0, astronaut))
+    pose = embedded.from_folder(holistic_files).push(Frame(0, 0.0, 0.0, astronaut)).pose
     assert pose is not None
     x = {name: pose.points[index, 0] for name, index in skeleton.INDEX.items()}
     assert x["right_shoulder"] < x["neck"] < x["left_shoulder"]

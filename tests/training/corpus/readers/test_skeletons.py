@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stream.errors import UsageError
-from stream.window.window import Grid
+from stream.window.grid import Grid
 from training.corpus.readers.skeletons import recording_of, steady_box
 
 

@@ -1,0 +1,44 @@
+"""The front end on the embedded networks, as far as no other models take their place."""
+
+from pathlib import Path
+
+from stream.bundle import model_cache
+from stream.bundle.manifest import Extractor
+from stream.frontend.detection import Detector
+from stream.frontend.front_end import FrontEnd, Keypoints
+from stream.frontend.mediapipe.holistic import Holistic
+from stream.frontend.mediapipe.person_detector import PoseDetector
+
+# Whose points these are, unless other keypoints are given.
+EXTRACTOR = Extractor(name=model_cache.HOLISTIC.requirement, sha256=model_cache.HOLISTIC.sha256)
+
+
+def from_folder(
+    folder: Path,
+    threads: int = 2,
+    *,
+    detector: Detector | None = None,
+    keypoints: Keypoints | None = None,
+) -> FrontEnd:
+    """``folder`` holds the embedded networks; a detector or keypoints that are given replace theirs.
+
+    Holistic starts in a region that the embedded detector lays out; inside another detector's box, the
+    embedded one looks for it.
+    """
+    embedded = folder / "pose_detection.tflite"
+    aligner = PoseDetector(embedded, threads) if detector and keypoints is None else None
+    return FrontEnd(
+        detector or PoseDetector(embedded, threads), keypoints or Holistic(folder, threads), aligner
+    )
+
+
+def from_cache(
+    threads: int = 2, *, detector: Detector | None = None, keypoints: Keypoints | None = None
+) -> FrontEnd:
+    """The same on the pulled models, as far as they are needed.
+
+    Raises ModelError, with the command that pulls them, if they are needed and missing.
+    """
+    needed = detector is None or keypoints is None
+    folder = model_cache.locate(model_cache.HOLISTIC.name) if needed else Path()
+    return from_folder(folder, threads, detector=detector, keypoints=keypoints)

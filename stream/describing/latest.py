@@ -13,7 +13,7 @@ class Description:
     scene: int  # of the Observation at that moment
 
 
-class Newest:
+class LatestDescription:
     """Holds one description: that of the latest moment, in whatever order descriptions arrive."""
 
     def __init__(self) -> None:

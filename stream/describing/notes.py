@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from stream.describing.latest import Description, Newest
+from stream.describing.latest import Description, LatestDescription
 from stream.errors import UsageError
 from stream.publish.messages import Notes
 
@@ -146,7 +146,7 @@ class Followed:
 class Notebook:
     """A thread that puts each line into ``newest``, as a description of the moment when it was read."""
 
-    def __init__(self, source: str, newest: Newest) -> None:
+    def __init__(self, source: str, newest: LatestDescription) -> None:
         """``source``: a path, or - for standard input. UsageError: the path is no file."""
         self._newest = newest
         self._reader = _standard_input() if source == "-" else Followed(Path(source))

@@ -1,8 +1,8 @@
-"""A standard stream behind a thread of its own: who prints never waits for a terminal that takes nothing.
+"""A standard stream with a thread of its own: printing never waits for a terminal that takes nothing.
 
-A terminal stopped with Ctrl-S, a full pipe and a full disk stall or fail the write; the run goes on. The
-thread writes to the descriptor itself: a write that never returns must not hold a lock of the interpreter's
-buffered stream, which the exit would wait for.
+A terminal stopped with Ctrl-S, a full pipe or a full disk stalls or fails the write; the run continues. The
+thread writes to the descriptor directly: a write that never returns must not hold the lock of the
+interpreter's buffered stream, because the exit would wait for it.
 """
 
 import os
@@ -69,7 +69,7 @@ class Outlet:
             self._changed.notify_all()
 
     def release(self) -> None:
-        """Whoever waits in ``put`` stops waiting, and later texts give way: the run is to end."""
+        """End a wait in ``put``; from now on the oldest text gives way. For a run that is to end."""
         self._waits = False
         with self._changed:  # a re-entrant lock: a signal handler may interrupt `put`, which holds it
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""The latest description, whoever it comes from."""
+"""The latest description, from a labeller or an operator."""
 
 import threading
 from dataclasses import dataclass

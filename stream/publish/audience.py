@@ -20,7 +20,7 @@ from stream.publish.wire import Wire, as_replay
 # Bytes of a subscription; the frames of a handshake must fit. A peer that sends more is cut off before this
 # thread sees it: libzmq's table of filters costs memory and time for every byte.
 LARGEST_SUBSCRIPTION = 64
-LARGEST_ENCRYPTED = 512  # a handshake takes 300; whoever gets beyond it is on the allow-list
+LARGEST_ENCRYPTED = 512  # a handshake takes 300; a peer that completes it is on the allow-list
 # Of one peer that libzmq reads ahead. With more, its loop over a flood always finds another one to read and
 # never returns to this thread, which would cut the peer off.
 SUBSCRIPTIONS = 1

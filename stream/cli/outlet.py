@@ -75,7 +75,10 @@ class Outlet:
             self._changed.notify_all()
 
     def close(self, last: str = "") -> None:
-        """Write what waits, then ``last``, within ``CLOSE_S``; what the stream did not take is counted."""
+        """Write what waits, then ``last``, within ``CLOSE_S``; what the stream did not take is counted.
+
+        With ``waits`` the limit begins with ``release``: a slow reader gets everything.
+        """
         if not self._thread.is_alive():
             if last:
                 self._write_now(last)
@@ -85,8 +88,11 @@ class Outlet:
                 self._waiting.append(last)
             self._closing = True
             self._changed.notify_all()
+        while self._waits and self._thread.is_alive():
+            self._thread.join(POLL_MS / 1000)
         self._thread.join(CLOSE_S)
         self._give_up()
+        self._descriptor = None  # a thread that still waits writes nothing more
 
     def _usable(self) -> bool:
         return self.failure is None and not self._closing
@@ -109,13 +115,13 @@ class Outlet:
                 self._busy = False
 
     def _write(self, raw: bytes) -> None:
-        assert self._descriptor is not None
         poll = select.poll()
-        poll.register(self._descriptor, select.POLLOUT)
-        while raw:
-            if poll.poll(POLL_MS):
-                with suppress(BlockingIOError):  # somebody else filled it
-                    raw = raw[os.write(self._descriptor, raw[:_PIECE]) :]
+        if self._descriptor is not None:
+            poll.register(self._descriptor, select.POLLOUT)
+        while raw and (descriptor := self._descriptor) is not None:
+            if poll.poll(POLL_MS) and self._descriptor is not None:
+                with suppress(BlockingIOError):  # another process filled it
+                    raw = raw[os.write(descriptor, raw[:_PIECE]) :]
 
     def _write_now(self, text: str) -> None:
         if self.failure is not None:

@@ -19,7 +19,7 @@ State = Literal["warming", "ok", "degraded", "stale", "absent"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One decoded picture."""
+    """One picture and when it was taken: decoded from a source, or brought by a caller."""
 
     index: int  # counts decoded frames of the source, gaps are dropped frames
     pts: float  # media seconds
@@ -83,6 +83,7 @@ class Estimate:
     window: WindowFigures
     text_age_s: float | None = None  # from what the text speaks of to ``pts``; None while there is none
     timings_ms: dict[str, float] = field(default_factory=dict)
+    evidence: dict[str, float] | None = None  # log-odds that each present branch and the prior add to win's
 
     @property
     def loss(self) -> float | None:

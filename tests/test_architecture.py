@@ -1,4 +1,8 @@
-"""Imports go training → export → stream only, and the live side runs without anything that trains."""
+"""Where things are and who imports whom.
+
+Imports go training → export → stream only, inside ``stream`` from floor to floor, and never in a circle of
+folders; one foreign library has one file; the live side runs without anything that trains.
+"""
 
 import ast
 import subprocess
@@ -14,12 +18,18 @@ FORBIDDEN = {
     "export": {"training"},
     "training": set(),
 }
-# One foreign library, one file (or folder): whoever else needs it goes through that file.
+# One foreign library, one file (or few, or one folder): whoever else needs it goes through that.
 OWNERS = {
     "onnxruntime": {"stream/inference/engine.py", "stream/inference/buffers.py"},
-    "zmq": {
-        f"stream/publish/{name}.py"
-        for name in ("audience", "connections", "curve", "inbox", "publisher", "sockets")
+    "zmq": {"stream/publish/"},
+    "cv2": {
+        "stream/branches/image.py",
+        "stream/cli/inspection.py",
+        "stream/describing/last_minute.py",
+        "stream/geometry.py",
+        "stream/frontend/onnx_models/yolo.py",
+        "stream/overlay/drawing.py",
+        "stream/overlay/writer.py",
     },
     "ai_edge_litert": {"stream/frontend/mediapipe/litert.py"},
     "tokenizers": {"stream/branches/text.py"},
@@ -34,6 +44,17 @@ OWNERS = {
     "httpx2": {"stream/describing/labellers/gemini_errors.py"},
     "pydantic": {"stream/describing/labellers/answer.py"},
 }
+# The floors of ``stream``, lowest first: a folder imports from its own floor or from below.
+FLOORS = (
+    {"records", "errors", "skeleton", "files"},
+    {"geometry", "capture", "bundle", "publish", "overlay", "schema"},
+    {"window", "inference", "describing"},
+    {"frontend", "branches"},
+    {"verify"},
+    {"runtime"},
+    {"cli"},
+)
+MOST_MODULES = 14  # in a folder: beyond that ``ls`` is no map
 
 
 def modules(package: str) -> list[Path]:
@@ -52,6 +73,90 @@ def imported(path: Path) -> set[str]:
     return names
 
 
+def places(parts: list[str]) -> tuple[Path, Path]:
+    """The folder and the module that a dotted name may stand for."""
+    return ROOT.joinpath(*parts), ROOT.joinpath(*parts).with_suffix(".py")
+
+
+def within(path: Path) -> set[Path]:
+    """The modules and folders of the same package that a module imports."""
+    package, found = path.relative_to(ROOT).parts[0], set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            parts = name.split(".")
+            while parts and not (
+                ROOT.joinpath(*parts).is_dir() or ROOT.joinpath(*parts).with_suffix(".py").is_file()
+            ):
+                parts.pop()
+            if len(parts) > 1 and parts[0] == package:
+                folder, module = places(parts)
+                found.add(folder if folder.is_dir() else module)
+    return found
+
+
+def folder_imports(package: str) -> dict[Path, set[Path]]:
+    """Folder → folders that its modules import. The package's own root (its public face) is left out."""
+    graph: dict[Path, set[Path]] = {}
+    for path in modules(package):
+        here = path.parent
+        if here == ROOT / package:
+            continue
+        targets = {t if t.is_dir() else t.parent for t in within(path)}
+        graph.setdefault(here, set()).update(targets - {here, ROOT / package})
+    return graph
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_no_circle_of_folders(package: str) -> None:
+    """A folder and one inside it count as two."""
+    graph = folder_imports(package)
+
+    def reached(start: Path) -> set[Path]:
+        seen: set[Path] = set()
+        waiting = [*graph.get(start, ())]
+        while waiting:
+            folder = waiting.pop()
+            if folder not in seen:
+                seen.add(folder)
+                waiting += graph.get(folder, ())
+        return seen
+
+    circles = sorted(str(folder.relative_to(ROOT)) for folder in graph if folder in reached(folder))
+    assert not circles
+
+
+def test_floors_of_stream() -> None:
+    floor = {name: number for number, names in enumerate(FLOORS) for name in names}
+    rooms = {
+        p.stem for p in (ROOT / "stream").iterdir() if p.suffix == ".py" or (p / "__init__.py").is_file()
+    }
+    assert rooms - {"__init__", "__main__"} == set(floor)
+    wrong = []
+    for path in modules("stream"):
+        room = path.relative_to(ROOT).parts[1].removesuffix(".py")
+        if room not in floor:
+            continue
+        for target in within(path):
+            other = target.relative_to(ROOT).parts[1].removesuffix(".py")
+            if floor.get(other, 0) > floor[room]:
+                wrong.append(f"{path.relative_to(ROOT)} imports {target.relative_to(ROOT)}")
+    assert not wrong
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_every_folder_is_a_map(package: str) -> None:
+    """Few modules, and a first line that says what the folder is."""
+    for folder in {path.parent for path in modules(package)}:
+        names = [p.name for p in folder.glob("*.py") if p.name != "__init__.py"]
+        assert len(names) <= MOST_MODULES, f"{folder.relative_to(ROOT)} has {len(names)} modules"
+        assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text())), folder
+
+
 @pytest.mark.parametrize("package", FORBIDDEN)
 def test_imports_go_one_way(package: str) -> None:
     wrong = {
@@ -66,7 +171,8 @@ def test_one_library_one_file() -> None:
     for library, owners in OWNERS.items():
         users = {str(p.relative_to(ROOT)) for p in modules("stream") if library in imported(p)}
         assert users, f"nobody imports {library}"
-        assert users <= owners, f"{library} is imported by {sorted(users - owners)}"
+        strangers = {user for user in users if not user.startswith(tuple(owners))}
+        assert not strangers, f"{library} is imported by {sorted(strangers)}"
 
 
 def test_ultralytics_has_one_importer() -> None:

@@ -152,10 +152,15 @@ class Fusion(nn.Module):
         self.register_buffer("gain", torch.ones(()))
 
     def forward(self, keypoints: Tensor, image: Tensor, text: Tensor, present: Tensor) -> Tensor:
+        logit: Tensor = LIMIT * torch.tanh(self.raw(keypoints, image, text, present) / LIMIT)
+        return logit
+
+    def raw(self, keypoints: Tensor, image: Tensor, text: Tensor, present: Tensor) -> Tensor:
+        """The logit before its bound."""
         stacked = torch.stack((keypoints, image, text), dim=1)
         chosen = torch.where(present[..., None], stacked, self.absent)
         joined = chosen.flatten(1)
-        logit: Tensor = LIMIT * torch.tanh(self.head(joined + self.mix(joined)) * self.gain / LIMIT)
+        logit: Tensor = self.head(joined + self.mix(joined)) * self.gain
         return logit
 
 

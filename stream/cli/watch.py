@@ -3,7 +3,6 @@
 import signal
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Literal
 
 from stream.branches import modes
 from stream.branches.image import ImageEncoder, encoder_from
@@ -11,7 +10,7 @@ from stream.bundle.load import Bundle, check_extractor, demo_bundle
 from stream.capture.capture import Capture
 from stream.capture.source import Source
 from stream.cli.model_sets import ensure
-from stream.cli.options import OutputOptions, PlaybackOptions, PublishOptions, WatchOptions
+from stream.cli.options import OutputOptions, PublishOptions, WatchOptions
 from stream.cli.sources import resolve
 from stream.cli.terminal import LineView, say
 from stream.describing.live_text import LiveText, live_text
@@ -25,16 +24,15 @@ from stream.publish.wire import Wire
 from stream.runtime.analyzer import Analyzer
 from stream.runtime.announcer import Settings
 from stream.runtime.front_end_choice import chosen
-from stream.runtime.session import Session, live_hop
+from stream.runtime.pace import hop_of, pace_of
+from stream.runtime.session import Session
 from stream.verify import gate
-
-Pace = Literal["live", "fast"]
 
 
 def run(options: WatchOptions) -> None:
     """Watch until the source ends, ``for_s`` is over or a signal comes. Raises UndertoneError."""
     source = _source(options.sources)
-    pace, wire = _pace(source, options.playback), _wire(options.publish.wire)
+    pace, wire = pace_of(source, options.playback.pace), _wire(options.publish.wire)
     overlay, keys = _overlay(options.output), _keys(options.publish)
     model = options.model
     provider_name(model.provider)
@@ -66,7 +64,7 @@ def run(options: WatchOptions) -> None:
         settings = Settings(
             source=source.name,
             pace=pace,
-            hop=_hop(analyzer, bundle, pace, model.hop),
+            hop=hop_of(analyzer, pace, model.hop),
             mode=mode,
             provider=model.provider.upper(),
             for_s=options.playback.for_s,
@@ -187,24 +185,3 @@ def _overlay(options: OutputOptions) -> Path | None:
             "the overlay is an MP4 file, choose such a name."
         )
     return path
-
-
-def _pace(source: Source, options: PlaybackOptions) -> Pace:
-    if options.pace not in (None, "live", "fast"):
-        raise UsageError(f"--pace: expected live or fast, found {options.pace!r}; choose one of these.")
-    if options.pace == "fast" and source.live and source.kind != "pattern":
-        raise UsageError(
-            f"--pace: expected live for {source.name}, found fast; "
-            "a live source does not wait, leave the option out."
-        )
-    if options.pace is None:
-        return "live" if source.live or source.kind == "demo" else "fast"
-    return "fast" if options.pace == "fast" else "live"
-
-
-def _hop(analyzer: Analyzer, bundle: Bundle, pace: Pace, asked: int | None) -> int:
-    """``asked``; else the manifest's, at live pace raised to what this machine keeps up with."""
-    if asked is not None:
-        return asked
-    hop = bundle.manifest.modes[analyzer.mode].hop
-    return hop if pace == "fast" else live_hop(hop, analyzer.update_cost_s(), bundle.manifest.window.rate)

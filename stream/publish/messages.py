@@ -104,6 +104,7 @@ class Confidence(
     mode: Mode
     provider: Name
     reason: str | None = None  # why the state is not ok
+    evidence: dict[str, float] | None = None  # log-odds by branch and prior; their sum is that of win
     text_age_s: float | None = None  # from the moment that the text describes to pts; present with text
     replay: bool = False  # the last value, repeated for a late subscriber
     replay_age_s: Rate | None = None  # since it was first published; present in a replay
@@ -234,6 +235,7 @@ def confidence_of(
         mode=mode,
         provider=provider,
         reason=reason if state else reason or estimate.reason,
+        evidence=estimate.evidence and {name: round(v, 9) for name, v in estimate.evidence.items()},
         text_age_s=_rounded(estimate.text_age_s, 1),
     )
 

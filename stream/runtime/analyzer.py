@@ -9,7 +9,8 @@ from time import perf_counter
 from typing import Protocol
 
 from stream.branches import modes
-from stream.branches.calibration import calibrated
+from stream.branches.calibration import calibrated_logit, informative, prior_logit, sigmoid
+from stream.branches.evidence import shapley, subsets
 from stream.branches.image import ImageEncoder
 from stream.branches.text import TextReader
 from stream.bundle.load import Bundle
@@ -159,22 +160,22 @@ class Analyzer:
         view = self.window.read(tick, since_cut=self.on_cut == "reset", since=since)
         pts, captured = self._times.get(tick)
         text = self._text.at(pts, self.window.scene(tick))
-        vectors = self._temporal.vectors(view, text.vector if text else None)
+        vectors = self._informative(self._temporal.vectors(view, text.vector if text else None), view)
         temporal = perf_counter()
-        branches: dict[str, float | None] = {
-            name: self._confidence({name: vectors[name]}, view) if name in vectors else None
-            for name in BRANCHES
-        }
-        win = self._confidence(vectors, view) if vectors else None
-        state, reason = states.of_window(self._facts(tick, view, finite=not vectors or win is not None))
+        logits = {s: self._logit({n: vectors[n] for n in s}, view) for s in subsets(tuple(vectors))}
+        finite = all(map(math.isfinite, logits.values()))
+        state, reason = states.of_window(self._facts(tick, view, finite=finite))
+        alone = {name: logits.get(frozenset((name,)), math.nan) for name in BRANCHES}
+        known = finite and bool(vectors)
         return Estimate(
             tick=tick,
             pts=pts,
             captured=captured,
-            win=win,
+            win=sigmoid(logits[frozenset(vectors)]) if known else None,
             state=state,
             reason=reason,
-            branches=branches,
+            branches={name: sigmoid(x) if math.isfinite(x) else None for name, x in alone.items()},
+            evidence=shapley(logits, prior_logit(self.prior)) if known else None,
             window=view.figures,
             text_age_s=None if text is None else max(0.0, pts - text.pts),
             timings_ms={
@@ -184,13 +185,16 @@ class Analyzer:
             },
         )
 
-    def _confidence(self, vectors: dict[str, Floats], view: WindowView) -> float | None:
-        """Calibrated; None where the networks gave no number."""
+    def _informative(self, vectors: dict[str, Floats], view: WindowView) -> dict[str, Floats]:
+        """The branches that have evidence after so many seconds; the others count as absent."""
+        calibration, valid_s = self._temporal.mode.calibration, view.figures.valid_s
+        return {name: v for name, v in vectors.items() if informative(calibration, name, valid_s)}
+
+    def _logit(self, vectors: dict[str, Floats], view: WindowView) -> float:
+        """Calibrated log-odds of win with these branches alone."""
         logit = self._temporal.fuse(vectors)
-        if not math.isfinite(logit):
-            return None
         calibration = self._temporal.mode.calibration
-        return calibrated(calibration, logit, vectors, view.figures.valid_s, self.prior)
+        return calibrated_logit(calibration, logit, vectors, view.figures.valid_s, self.prior)
 
     def _facts(self, tick: int, view: WindowView, *, finite: bool) -> states.Facts:
         rate = self.spec.rate

@@ -5,7 +5,6 @@ pace ``live`` the fast lane (this thread) observes frames, one slow lane estimat
 keeps confidence (≥ 1 a second) and health (1 Hz) coming whatever the other two do.
 """
 
-import math
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -23,7 +22,6 @@ from stream.runtime.telemetry import Telemetry
 
 PULSE_S = 0.95  # longest silence between confidence messages at live pace
 HEALTH_S = 1.0
-DUTY = 0.6  # share of one core that the slow lane may ask for at live pace
 RETRY_S = 2.0  # between attempts to open a source that is waited for
 _POLL_S = 0.1
 
@@ -235,9 +233,3 @@ class Session:
 def _next_due(tick: int, hop: int) -> int:
     """The next tick at which an estimate is due: hops are counted from the first tick."""
     return ((tick + 1) // hop + 1) * hop - 1
-
-
-def live_hop(hop: int, estimate_s: float, rate: float) -> int:
-    """The manifest's hop, or the smallest multiple of 5 ticks at which estimates leave room for the rest."""
-    needed = estimate_s / DUTY * rate
-    return hop if needed <= hop else math.ceil(needed / 5) * 5

@@ -20,9 +20,14 @@ def test_a_file_is_replaced_at_once(tmp_path: Path) -> None:
 def test_what_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     replace_with(path, "one")
-    with pytest.raises(OSError, match="no room"), replacing(path) as part:
-        part.write_text("half")
-        raise OSError("no room")
+
+    def fail() -> None:
+        with replacing(path) as part:
+            part.write_text("half")
+            raise OSError("no room")
+
+    with pytest.raises(OSError, match="no room"):
+        fail()
     assert path.read_text() == "one"
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
 

@@ -25,8 +25,8 @@ def label_made_up(
     """
     from stream.describing.rendering import form_of
     from training.corpus.store import Store
-    from training.data.pseudo_labels import Labeller, noise_of
     from training.labelling import made_up
+    from training.simulator.labeller import Labeller, noise_of
 
     form, labeller = form_of(text), Labeller(accuracy, noise_of(noise))
     answers = made_up.label(Store.open(corpus), out, labeller, seed=seed, form=form)

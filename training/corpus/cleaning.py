@@ -7,7 +7,7 @@ import numpy as np
 
 from stream.errors import UsageError
 from stream.skeleton import COUNT
-from training.corpus.index import SHORTEST
+from training.corpus.grid import SHORTEST
 from training.corpus.recording import Recording
 
 

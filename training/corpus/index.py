@@ -8,12 +8,12 @@ import msgspec
 
 from stream.bundle.manifest import Extractor, Record
 from stream.errors import UsageError
+from training.corpus.grid import SHORTEST
 
 SCHEMA = 1
 INDEX = "index.json"
 ABOUT = "about.json"
 RECORDINGS = "recordings"
-SHORTEST = 25  # ticks; a shorter video is kept and noted, and training skips it
 
 
 class About(Record, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ whenever an encoder is at hand. It may be stopped and started again.
 import argparse
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,17 +18,16 @@ from safetensors.numpy import save_file
 
 from stream.frontend.front_end import FrontEnd
 from stream.frontend.mediapipe import embedded
-from stream.records import Floats, Image
+from stream.records import Image
+from training.corpus.grid import RATE, STRIDE, Encode
 from training.corpus.recording import Recording
 from training.corpus.tensors import writing
 from training.extraction.following import follow
 from training.simulator.behaviour import DEMO, LABELS, NOTICE, PROFILES, Profile
 from training.simulator.descriptions import describe
-from training.simulator.performance import RATE, STRIDE, perform
+from training.simulator.performance import perform
 from training.simulator.rendering import frames, read_video, write_video
 from training.simulator.warp import PORTRAIT, Performer
-
-Encode = Callable[[Image], Floats]  # uint8 [N, S, S, 3] → float32 [N, D]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

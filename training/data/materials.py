@@ -20,18 +20,19 @@ from stream.bundle.manifest import Extractor
 from stream.describing.rendering import Cut, cut_at
 from stream.errors import UsageError
 from training.config import Recipe
+from training.corpus.grid import Encode
 from training.corpus.index import listed
 from training.corpus.recording import Recording
 from training.corpus.store import Entry, Store
-from training.data.films import Encode
 from training.data.pools import divide, unlabelled, usable
 from training.data.prepared import Pools, Prepared, prepare, text_only
-from training.data.pseudo_labels import Labeller, simulated_labels
+from training.data.pseudo_labels import simulated_labels
 from training.data.simulated import EASIER, HELD_OUT, TEXTS, UNLABELLED, described, sample_texts, simulated
 from training.labelling.labels import Labels
 from training.model.pretrained import Pretrained, open_bert
 from training.model.text import train_tokenizer
 from training.simulator.behaviour import PROFILES
+from training.simulator.labeller import Labeller
 from training.simulator.portraits import performance_of, with_portraits
 
 Setting = Literal["inductive", "transductive"]

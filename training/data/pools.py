@@ -7,9 +7,9 @@ import numpy as np
 
 from stream.errors import UsageError
 from training.config import Recipe
+from training.corpus.grid import SHORTEST
 from training.corpus.protocols import disjoint_split
 from training.corpus.store import Entry
-from training.data.prepared import SHORTEST
 
 HIDDEN = 67  # of the random numbers that draw the hidden subjects
 

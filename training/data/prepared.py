@@ -16,7 +16,6 @@ from training.corpus.recording import Recording, feature_slots, inputs
 from training.corpus.tensors import writing
 
 MOMENT = 13  # ticks over which an event counts as now
-SHORTEST = 25  # ticks; a shorter recording says nothing and is left out
 
 
 @dataclass(frozen=True, slots=True, eq=False)

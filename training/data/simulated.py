@@ -8,10 +8,11 @@ import numpy as np
 
 from stream.skeleton import COUNT
 from training.config import Data, Recipe
+from training.corpus.grid import RATE, STRIDE
 from training.corpus.recording import Recording
 from training.simulator.behaviour import NOTICE, PROFILES, llr_steps, schedule
 from training.simulator.descriptions import describe
-from training.simulator.recordings import RATE, STRIDE, simulate
+from training.simulator.recordings import simulate
 
 # Seeds apart, so subjects never meet.
 HELD_OUT, UNLABELLED, EASIER, TEXTS = 1_000_000, 2_000_000, 3_000_000, 4_000_000

@@ -31,12 +31,12 @@ from stream.bundle.manifest import (
     Provenance,
     TextInput,
 )
-from stream.errors import ModelError
+from stream.errors import ModelError, UsageError
 from stream.frontend.mediapipe.embedded import EXTRACTOR
 from stream.verify import bundle_parity
 from stream.verify.bundle_parity import USUAL
 from stream.verify.golden import Inputs
-from training.config import Delivery
+from training.config import Delivery, Recipe
 from training.data.prepared import Prepared
 from training.data.sampling import Cut, assemble
 from training.delivery.golden import made_up
@@ -84,6 +84,7 @@ def deliver(
             "expected a calibrated checkpoint, found one of an earlier stage; "
             "run `undertone-training finetune` first."
         )
+    _check_knots(recipe)
     learnt = list(about["branches"])
     if "image" in learnt and portrait is None:
         raise ModelError(
@@ -142,6 +143,16 @@ def deliver(
         return _proven(manifest, folder, trained(networks, written), portrait if image else None, golden)
 
     return write(out, fill), reports
+
+
+def _check_knots(recipe: Recipe) -> None:
+    """Raises UsageError where the calibration speaks of seconds that the window never holds."""
+    span_s, last = recipe.window.poses / recipe.window.rate, recipe.calibrating.knots_s[-1]
+    if last > span_s + 1e-6:
+        raise UsageError(
+            f"{recipe.name}: expected calibrating.knots_s up to the window's {span_s:g} s, found {last:g} s; "
+            "lower the knots or lengthen delivery.poses."
+        )
 
 
 def _ring_mode(ring: Checkpoint, full: Mapping[str, Graph], folder: Path, reports: list[Report]) -> Mode:

@@ -11,8 +11,8 @@ from stream.branches.text import Pieces
 from stream.bundle.manifest import Window
 from stream.records import Image
 from stream.verify.golden import Inputs, together
+from training.corpus.grid import Encode
 from training.corpus.recording import Recording
-from training.data.films import Encode
 from training.data.prepared import encode
 from training.data.simulated import HELD_OUT, described, simulated
 from training.learning.checkpoint import Checkpoint

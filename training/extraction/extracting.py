@@ -20,13 +20,13 @@ from stream.errors import SourceError, UsageError
 from stream.records import Floats, Image
 from stream.runtime.front_end_choice import Choice
 from training.corpus import files, labels, protocols, published
+from training.corpus.grid import RATE
 from training.corpus.index import RECORDINGS, About, listed
 from training.corpus.labels import Label
 from training.corpus.readers.imigue import video_id
 from training.corpus.store import Store, Writer
 from training.extraction import frames, videos
 from training.extraction.workers import Failed, Say, spread
-from training.simulator.performance import RATE
 
 if TYPE_CHECKING:  # it loads torch
     from training.model.portrait_encoder import PortraitEncoder

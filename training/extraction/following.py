@@ -13,7 +13,7 @@ from stream.frontend.front_end import FrontEnd
 from stream.records import Floats, Frame, Image, Mask
 from stream.skeleton import COUNT
 from stream.window.grid import Grid
-from training.simulator.performance import RATE, STRIDE
+from training.corpus.grid import RATE, STRIDE
 
 LONGEST_GAP = 4000  # ticks, the longest window: a longer gap says nothing more, and a broken clock has any
 PATIENCE_S = 60.0  # for a file that says nothing; machines that extract are busy

@@ -3,18 +3,29 @@
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from stream.branches.image import crop_portrait
-from stream.errors import SourceError
+from stream.errors import SourceError, UsageError
 from stream.records import Image, Portrait
+from training.corpus.grid import RATE
 from training.corpus.recording import Recording
 from training.corpus.tensors import writing
 from training.extraction.following import frames_of, on_grid, opened
-from training.simulator.performance import RATE
 
 FRAMES, SIZE = "frames", 224  # pixels, as X-CLIP takes them
+
+
+def pick_frames(ticks: int, count: int) -> NDArray[np.int64]:
+    """Middles of ``count`` equal stretches of a video of ``ticks`` frames; a shorter one repeats frames."""
+    if ticks < 1 or count < 1:
+        raise UsageError(
+            f"expected at least one frame to pick from and one to pick, found {ticks} and {count}; "
+            "leave empty videos out."
+        )
+    return (2 * np.arange(count) + 1) * ticks // (2 * count)
 
 
 def pick(path: Path, recording: Recording, count: int) -> Image:
@@ -23,8 +34,6 @@ def pick(path: Path, recording: Recording, count: int) -> Image:
     Decodes the video once more. [0, 224, 224, 3] when nobody is in it. Raises SourceError for a video that is
     shorter than its recording.
     """
-    from training.model.xclip import pick_frames
-
     there = np.flatnonzero(recording.present)
     if not len(there):
         return np.zeros((0, SIZE, SIZE, 3), np.uint8)

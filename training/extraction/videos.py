@@ -11,16 +11,15 @@ from stream.errors import UsageError
 from stream.frontend.front_end import FrontEnd
 from stream.records import Floats, Frame, Image, Mask
 from training.corpus import labels
+from training.corpus.grid import RATE, STRIDE, Encode
 from training.corpus.index import Entry, listed
 from training.corpus.labels import Label
 from training.corpus.recording import Recording
 from training.extraction.following import frames_of, on_grid, opened, track
-from training.simulator.performance import RATE, STRIDE
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".mpg", ".mpeg", ".wmv", ".flv")
 BATCH = 16  # portraits encoded at once
 
-Encode = Callable[[Image], Floats]  # uint8 [N, S, S, 3] → float32 [N, D]
 Say = Callable[[float], None]  # seconds of video so far
 
 

@@ -16,14 +16,13 @@ from stream.describing.labellers.answer import ActionUnit, Answer, parse
 from stream.describing.rendering import Form, render
 from stream.errors import UsageError
 from stream.files import replace_with
+from training.corpus.grid import RATE, SHORTEST
 from training.corpus.recording import Recording
 from training.corpus.store import Store
-from training.data.prepared import SHORTEST
-from training.data.pseudo_labels import Labeller
 from training.labelling import audit, labels
 from training.simulator.behaviour import LOSS, PROFILES, WIN
 from training.simulator.descriptions import UNITS
-from training.simulator.performance import RATE
+from training.simulator.labeller import Labeller
 from training.simulator.portraits import performance_of
 
 ANSWERS = "answers.jsonl"  # verbatim, one line a video

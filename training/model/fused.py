@@ -57,9 +57,10 @@ class Branches(nn.Module):
         zeros = batch.target.new_zeros(len(batch.target), self.fusion.absent.shape[1])
         return {name: self.vector(name, batch) if name in branches else zeros for name in BRANCHES}
 
-    def fuse(self, vectors: dict[str, Tensor], present: Tensor) -> Tensor:
-        """Logit of win, [B], with the branches of ``present`` bool [B, 3]."""
-        logit: Tensor = self.fusion(*(vectors[name] for name in BRANCHES), present)[:, 0]
+    def fuse(self, vectors: dict[str, Tensor], present: Tensor, *, bounded: bool = True) -> Tensor:
+        """Logit of win, [B], with the branches of ``present`` bool [B, 3]; or what it is before its bound."""
+        of = self.fusion if bounded else self.fusion.raw
+        logit: Tensor = of(*(vectors[name] for name in BRANCHES), present)[:, 0]
         return logit
 
 

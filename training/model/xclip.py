@@ -4,27 +4,15 @@ microsoft/X-CLIP (Ni et al. 2022) as transformers has it: a CLIP image encoder w
 a projection, and a Transformer over the frames. The text side is left out: a head takes its place.
 """
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoConfig, XCLIPConfig, XCLIPModel
 
-from stream.errors import ModelError, UsageError
+from stream.errors import ModelError
 from training.config import Video
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of RGB, as the published weights were trained
-
-
-def pick_frames(ticks: int, count: int) -> NDArray[np.int64]:
-    """Middles of ``count`` equal stretches of a video of ``ticks`` frames; a shorter one repeats frames."""
-    if ticks < 1 or count < 1:
-        raise UsageError(
-            f"expected at least one frame to pick from and one to pick, found {ticks} and {count}; "
-            "leave empty videos out."
-        )
-    return (2 * np.arange(count) + 1) * ticks // (2 * count)
 
 
 class XClip(nn.Module):

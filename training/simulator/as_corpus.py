@@ -5,12 +5,12 @@ from functools import partial
 
 from stream.bundle.manifest import Extractor
 from stream.errors import UsageError
+from training.corpus.grid import RATE
 from training.corpus.index import About, Entry, Split
 from training.corpus.protocols import own_split
 from training.corpus.readers.importing import Source, Video
 from training.corpus.recording import Recording
 from training.simulator.behaviour import NOTICE, PROFILES
-from training.simulator.performance import RATE
 from training.simulator.recordings import simulate
 
 

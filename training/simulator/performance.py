@@ -11,13 +11,12 @@ from scipy.signal import lfilter
 
 from stream.records import Floats
 from stream.skeleton import BODY, COUNT, FACE, HANDS
+from training.corpus.grid import RATE
 from training.simulator import noise as measured
 from training.simulator.actions import ACTIONS, COLUMN, displacement
 from training.simulator.behaviour import Event, Profile, envelope, llr_steps, parts_schedule
 from training.simulator.person import TEMPLATE
 
-RATE = 25.0
-STRIDE = 5  # ticks a feature slot
 BLINK, TALK = 0.13, 0.05  # face units
 
 

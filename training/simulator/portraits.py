@@ -11,8 +11,8 @@ import numpy as np
 from stream.branches.image import crop_portrait
 from stream.bundle.manifest import Window
 from stream.records import Image, Portrait
+from training.corpus.grid import Encode
 from training.corpus.recording import Recording
-from training.data.films import Encode
 from training.simulator.behaviour import LABELS, Profile
 from training.simulator.crops import SIZE, portrait_box
 from training.simulator.performance import Performance, perform

@@ -12,12 +12,13 @@ from scipy.signal import lfilter
 
 from stream.records import Floats, Mask
 from stream.skeleton import BODY, COUNT, FACE, INDEX, LEFT_HAND, RIGHT_HAND
+from training.corpus.grid import RATE, STRIDE
 from training.corpus.recording import Recording
 from training.simulator import noise as measured
 from training.simulator.actions import ACTIONS, COLUMN
 from training.simulator.behaviour import LABELS, NOTICE, Profile
 from training.simulator.descriptions import describe
-from training.simulator.performance import FIELDS, NOISE, RATE, STRIDE, Performance, perform, smooth
+from training.simulator.performance import FIELDS, NOISE, Performance, perform, smooth
 from training.simulator.person import Person, random_person
 
 _RIGID = [COLUMN["head_turn"], COLUMN["nod"], COLUMN["head_tilt"]]

@@ -17,8 +17,9 @@ import numpy as np
 
 from stream.files import replacing
 from stream.records import Image
+from training.corpus.grid import RATE
 from training.simulator.behaviour import DEMO, NOTICE, PROFILES, Event, Profile
-from training.simulator.performance import RATE, Performance, perform
+from training.simulator.performance import Performance, perform
 from training.simulator.warp import Performer, camera_shake
 
 ASSETS = Path(__file__).parents[2] / "stream" / "assets"

@@ -19,11 +19,12 @@ from stream.errors import UsageError
 from stream.files import replace_with
 from training.config import Recipe
 from training.data.materials import Materials
-from training.data.pseudo_labels import Labeller, Noise, simulated_labels
+from training.data.pseudo_labels import simulated_labels
 from training.evaluation import plots
 from training.evaluation.intervals import Interval, Point, over_seeds_and_subjects
 from training.evaluation.metrics import METRICS
 from training.evaluation.predictions import Prediction, columns
+from training.simulator.labeller import Labeller, Noise
 from training.studies.cells import Ground, run_cell
 
 METRIC = "balanced_accuracy"

@@ -12,8 +12,9 @@ from msgspec import structs
 from stream.bundle.manifest import BRANCHES, Calibration
 from stream.errors import UsageError
 from training.config import Recipe
+from training.corpus.grid import SHORTEST
 from training.corpus.store import Store
-from training.data.prepared import SHORTEST, Prepared, prepare
+from training.data.prepared import Prepared, prepare
 from training.data.sampling import Cut
 from training.data.simulated import simulated
 from training.evaluation.predictions import Prediction
@@ -75,7 +76,12 @@ class Panel:
                     "run `undertone-training finetune` first."
                 )
             calibration = msgspec.convert(member.about["calibration"], Calibration)
-            used = [name for name in self.branches if name in member.about["branches"]]  # that it learnt
+            # What it learnt, as far as the calibration found evidence in it: the live side does the same.
+            used = [
+                name
+                for name in self.branches
+                if name in member.about["branches"] and any(calibration.slope.get(name, (1.0,)))
+            ]
             prior = recipe.delivery.prior if self.prior is None else self.prior
             wanted = [cut for person in people for cut in cuts(person, recipe)]
             for heard in hear(member.model, wanted, recipe, used):

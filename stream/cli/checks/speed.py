@@ -10,7 +10,7 @@ from stream.bundle.manifest import Record
 from stream.capture.capture import Capture
 from stream.capture.source import Source
 from stream.frontend.mediapipe import embedded
-from stream.runtime.session import DUTY, live_hop
+from stream.runtime.pace import DUTY, live_hop
 
 PROBE_S = 4.0  # of pictures; the updates take what they take
 

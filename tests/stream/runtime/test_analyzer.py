@@ -1,5 +1,6 @@
 """The two lanes: the same observations and the same T give the same number, and nobody is nothing."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -8,9 +9,9 @@ import pytest
 from front_end_stand_in import StandIn
 from msgspec import structs
 
-from stream.branches.calibration import calibrated
+from stream.branches.calibration import calibrated, sigmoid
 from stream.branches.image import crop_portrait
-from stream.bundle.load import Bundle, demo_bundle
+from stream.bundle.load import Bundle
 from stream.records import Estimate, Frame, Portrait, Pose
 from stream.runtime.analyzer import Analyzer
 from stream.runtime.states import ABSENT_AFTER_S
@@ -51,7 +52,16 @@ def frames(n: int, fps: float = 25.0) -> list[Frame]:
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
-    return Bundle.load(demo_bundle())
+    """The demo bundle, as if its image branch had evidence."""
+    return with_image_slope(Bundle.demo(), 0.5)
+
+
+def with_image_slope(bundle: Bundle, slope: float) -> Bundle:
+    modes = {}
+    for name, mode in bundle.manifest.modes.items():
+        slopes = mode.calibration.slope | {"image": (slope,) * len(mode.calibration.knots_s)}
+        modes[name] = structs.replace(mode, calibration=structs.replace(mode.calibration, slope=slopes))
+    return structs.replace(bundle, manifest=structs.replace(bundle.manifest, modes=modes))
 
 
 def analyzer(bundle: Bundle, present: Story = lambda index: True) -> Analyzer:
@@ -220,7 +230,8 @@ def test_missing_text_is_the_absent_vector_and_nothing_else(bundle: Bundle) -> N
     view = reading.window.read(49)
     vectors = reading._temporal.vectors(view)
     assert set(vectors) == {"keypoints", "image"}
-    assert without.win == reading._confidence(vectors, view)
+    vectors = reading._informative(vectors, view)
+    assert without.win == sigmoid(reading._logit(vectors, view))
 
 
 @pytest.mark.parametrize("kind", ["another person or shot", "another stretch of the source"])
@@ -304,3 +315,48 @@ def test_portraits_that_wait_too_long_are_counted(bundle: Bundle, monkeypatch: p
         slow.observe(frame)
     assert slow.shed == 8 - 3
     assert slow.estimate().branches["image"] is not None
+
+
+def test_a_branch_without_evidence_is_absent(bundle: Bundle) -> None:
+    """It would move the fused logit all the same."""
+    flat, without = with_image_slope(bundle, 0.0), Bundle.demo()
+    first, second = analyzer(flat), analyzer(without)
+    alone = analyzer(bundle)
+    for frame in frames(120):
+        for each in (first, second, alone):
+            each.observe(frame)
+    estimate, demo, both = first.estimate(), second.estimate(), alone.estimate()
+    assert estimate.branches["image"] is None
+    assert demo.branches["image"] is None, "the shipped bundle's image branch has slope 0 at every knot"
+    assert estimate.win == demo.win == estimate.branches["keypoints"]
+    assert both.branches["image"] is not None
+    assert both.win != estimate.win
+
+
+def test_the_parts_explain_the_whole(bundle: Bundle) -> None:
+    reading = analyzer(bundle)
+    for frame in frames(120):
+        reading.observe(frame)
+    reading.describe("lips pressed, gaze down", pts=8.0)
+    estimate = reading.estimate()
+    assert estimate.evidence is not None
+    assert set(estimate.evidence) == {"keypoints", "image", "text", "prior"}
+    assert estimate.win is not None
+    assert sum(estimate.evidence.values()) == pytest.approx(
+        math.log(estimate.win / (1 - estimate.win)), abs=1e-6
+    )
+    assert estimate.evidence["prior"] == pytest.approx(math.log(reading.prior / (1 - reading.prior)))
+
+
+def test_a_network_that_gives_no_number_is_null_and_degraded(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = analyzer(bundle)
+    for frame in frames(60):
+        reading.observe(frame)
+    assert reading.estimate().win is not None
+    monkeypatch.setattr(reading._temporal, "fuse", lambda vectors: math.nan)
+    estimate = reading.estimate()
+    assert (estimate.win, estimate.evidence) == (None, None)
+    assert set(estimate.branches.values()) == {None}
+    assert (estimate.state, estimate.reason) == ("degraded", "a network gave no number")

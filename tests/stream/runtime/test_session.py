@@ -21,7 +21,8 @@ from stream.errors import DescriptionUnavailable, SourceError
 from stream.publish.wire import Confidence, Event, Health, Message
 from stream.records import Estimate, Frame, Observation, Portrait, WindowFigures
 from stream.runtime.announcer import Settings
-from stream.runtime.session import Session, live_hop
+from stream.runtime.pace import live_hop
+from stream.runtime.session import Session
 
 PICTURE = np.zeros((4, 4, 3), np.uint8)
 

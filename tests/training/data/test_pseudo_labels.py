@@ -6,7 +6,8 @@ import pytest
 from stream.errors import UsageError
 from training.config import Weak
 from training.data.prepared import Prepared
-from training.data.pseudo_labels import CLASS_GAP, Labeller, apply, simulated_labels
+from training.data.pseudo_labels import apply, simulated_labels
+from training.simulator.labeller import CLASS_GAP, Labeller
 
 MANY = 40_000
 KINDS = ("even", "class", "instance")

@@ -10,7 +10,7 @@ from export.lowering.module_parity import session
 from stream.branches.calibration import calibrated
 from stream.bundle.load import check_extractor, load
 from stream.bundle.manifest import Extractor, key_of
-from stream.errors import BundleError, ModelError
+from stream.errors import BundleError, ModelError, UsageError
 from stream.frontend.mediapipe.embedded import EXTRACTOR
 from stream.verify import bundle_parity, golden
 from training.data.materials import from_simulator
@@ -232,3 +232,13 @@ def test_a_bundle_says_what_corpus_it_learnt_from(folder, tmp_path):
     said = bundle.manifest.provenance
     assert said.data == "press-conferences"
     assert said.note == "Trained on press-conferences: it says nothing of other people in other places."
+
+
+def test_knots_beyond_the_window_are_refused(folder, tmp_path):
+    """A window of 6 s never holds 40 valid seconds: what such a knot says would never be true."""
+    checkpoint = runs.resume(folder)
+    longer = structs.replace(checkpoint.recipe.calibrating, knots_s=(1.0, 40.0))
+    checkpoint = replace(checkpoint, recipe=structs.replace(checkpoint.recipe, calibrating=longer))
+    with pytest.raises(UsageError, match=r"expected calibrating\.knots_s up to the window's .* found 40 s"):
+        deliver(checkpoint, tmp_path / "bundle", command="a command")
+    assert not list(tmp_path.iterdir())

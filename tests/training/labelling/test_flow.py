@@ -20,13 +20,14 @@ from training.corpus.index import INDEX
 from training.corpus.readers.importing import bring
 from training.corpus.store import Store
 from training.data.materials import from_corpus
-from training.data.pseudo_labels import Labeller, apply
+from training.data.pseudo_labels import apply
 from training.labelling import made_up
 from training.labelling.audit import AUDIT
 from training.labelling.labels import LABELS, read
 from training.learning.log import read as read_log
 from training.learning.runs import FINETUNED, LOG
 from training.simulator import as_corpus as people
+from training.simulator.labeller import Labeller
 
 COUNT, ACCURACY = 160, 0.64
 

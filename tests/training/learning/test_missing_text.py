@@ -130,7 +130,7 @@ def test_live(bundle):
     reading.describe(None, pts=2.0)
     assert reading.estimate().win == without.win
     mode, view = bundle.manifest.modes["full"], reading.window.read(59)
-    vectors = reading._temporal.vectors(view)
+    vectors = reading._informative(reading._temporal.vectors(view), view)
     there = sorted(vectors)
     logit = reading._temporal.fuse(vectors | {"text": absent_of(bundle)[TEXT : TEXT + 1]})
     assert key_of(there) in mode.calibration.slope

@@ -9,7 +9,8 @@ from transformers import BertConfig, XCLIPConfig, XCLIPModel
 
 from stream.errors import ModelError, UsageError
 from training.config import Video
-from training.model.xclip import MEAN, STD, XClip, build_xclip, pick_frames
+from training.extraction.frames import pick_frames
+from training.model.xclip import MEAN, STD, XClip, build_xclip
 
 FRAMES, SIZE = 4, 32
 LAYER = {"num_hidden_layers": 1, "num_attention_heads": 2, "hidden_size": 16, "intermediate_size": 32}

@@ -186,8 +186,8 @@ def _speed(folder: Path) -> tuple[speed.Speed | None, Finding]:
     except UndertoneError as error:
         found, do = _parted(str(error))
         return None, Finding(state="broken", what="speed", found=found, do=do, needed=True)
-    found = f"--mode {measured.mode} --hop {measured.hop}: {measured.why}"
-    return measured, Finding(state="ok", what="speed", found=found)
+    advice = f"--mode {measured.mode} --hop {measured.hop}: {measured.why}"
+    return measured, Finding(state="ok", what="speed", found=advice)
 
 
 def _parted(sentence: str) -> tuple[str, str]:

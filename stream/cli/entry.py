@@ -17,7 +17,7 @@ from stream.errors import UndertoneError
 
 
 class OutputClosed(Exception):
-    """Whoever read standard output has gone, as ``head`` does after its lines."""
+    """The reader of standard output has gone, as ``head`` does after its lines."""
 
     def __init__(self, reason: OSError) -> None:
         super().__init__(str(reason))

@@ -38,15 +38,15 @@ def run(options: InspectOptions) -> None:
         began = time.perf_counter()
         vector = encode(crop_portrait(frame.image, portrait, encode.spec.size))
         timings["image"] = 1e3 * (time.perf_counter() - began)
-    found = report(frame, portrait, pose, timings)
+    seen = report(frame, portrait, pose, timings)
     if encode is not None:
-        found["image"] = None if vector is None else [round(float(value), 5) for value in vector]
+        seen["image"] = None if vector is None else [round(float(value), 5) for value in vector]
     if options.out is not None:
         write_png(options.out, draw_inspection(frame.image, portrait, pose))
     if options.json:
-        sys.stdout.write(json_line(found))
+        sys.stdout.write(json_line(seen))
     else:
-        sys.stdout.write(_sentence(found, portrait, pose) + "\n")
+        sys.stdout.write(_sentence(seen, portrait, pose) + "\n")
 
 
 def report(
@@ -99,8 +99,8 @@ def _frame(source: Source, at_s: float, timeout_s: float) -> Frame:
         )
 
 
-def _sentence(found: dict[str, object], portrait: Portrait | None, pose: Pose | None) -> str:
-    timings = found["timings_ms"]
+def _sentence(seen: dict[str, object], portrait: Portrait | None, pose: Pose | None) -> str:
+    timings = seen["timings_ms"]
     total = timings.get("total", 0.0) if isinstance(timings, dict) else 0.0
     if portrait is None or pose is None:
         return f"no person found ({total:.0f} ms)"

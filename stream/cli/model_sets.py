@@ -76,7 +76,7 @@ def ensure(
     """Make sure that the keypoint networks are here, where the front end needs them.
 
     ``yes`` fetches them; else ``ask`` asks, by default on a terminal. Raises ModelError, with the command
-    that fetches them, when they are missing and the answer is no or nobody can be asked.
+    that fetches them, when they are missing and the answer is no, or there is no terminal to ask on.
     """
     if options.detector_model is not None and options.keypoints_model is not None:
         return

@@ -1,8 +1,8 @@
-"""A standard stream behind a thread of its own: who prints never waits for a terminal that takes nothing.
+"""A standard stream with a thread of its own: printing never waits for a terminal that takes nothing.
 
-A terminal stopped with Ctrl-S, a full pipe and a full disk stall or fail the write; the run goes on. The
-thread writes to the descriptor itself: a write that never returns must not hold a lock of the interpreter's
-buffered stream, which the exit would wait for.
+A terminal stopped with Ctrl-S, a full pipe or a full disk stalls or fails the write; the run continues. The
+thread writes to the descriptor directly: a write that never returns must not hold the lock of the
+interpreter's buffered stream, because the exit would wait for it.
 """
 
 import os
@@ -69,13 +69,16 @@ class Outlet:
             self._changed.notify_all()
 
     def release(self) -> None:
-        """Whoever waits in ``put`` stops waiting, and later texts give way: the run is to end."""
+        """End a wait in ``put``; from now on the oldest text gives way. For a run that is to end."""
         self._waits = False
         with self._changed:  # a re-entrant lock: a signal handler may interrupt `put`, which holds it
             self._changed.notify_all()
 
     def close(self, last: str = "") -> None:
-        """Write what waits, then ``last``, within ``CLOSE_S``; what the stream did not take is counted."""
+        """Write what waits, then ``last``, within ``CLOSE_S``; what the stream did not take is counted.
+
+        With ``waits`` the limit begins with ``release``: a slow reader gets everything.
+        """
         if not self._thread.is_alive():
             if last:
                 self._write_now(last)
@@ -85,8 +88,11 @@ class Outlet:
                 self._waiting.append(last)
             self._closing = True
             self._changed.notify_all()
+        while self._waits and self._thread.is_alive():
+            self._thread.join(POLL_MS / 1000)
         self._thread.join(CLOSE_S)
         self._give_up()
+        self._descriptor = None  # a thread that still waits writes nothing more
 
     def _usable(self) -> bool:
         return self.failure is None and not self._closing
@@ -109,13 +115,13 @@ class Outlet:
                 self._busy = False
 
     def _write(self, raw: bytes) -> None:
-        assert self._descriptor is not None
         poll = select.poll()
-        poll.register(self._descriptor, select.POLLOUT)
-        while raw:
-            if poll.poll(POLL_MS):
-                with suppress(BlockingIOError):  # somebody else filled it
-                    raw = raw[os.write(self._descriptor, raw[:_PIECE]) :]
+        if self._descriptor is not None:
+            poll.register(self._descriptor, select.POLLOUT)
+        while raw and (descriptor := self._descriptor) is not None:
+            if poll.poll(POLL_MS) and self._descriptor is not None:
+                with suppress(BlockingIOError):  # another process filled it
+                    raw = raw[os.write(descriptor, raw[:_PIECE]) :]
 
     def _write_now(self, text: str) -> None:
         if self.failure is not None:

@@ -28,15 +28,15 @@ class Camera:
 
 def cameras(devices: Path = DEVICES, names: Path = NAMES) -> list[Camera]:
     """The /dev/videoN that exist, by number; names from Linux's video4linux class in sysfs."""
-    found = []
+    here = []
     for path in devices.glob("video*"):
         if (node := _NODE.fullmatch(path.name)) is None:
             continue
         about = names / path.name
-        found.append(
+        here.append(
             Camera(str(path), int(node[1]), _read(about / "name"), _read(about / "index") in ("", "0"))
         )
-    return sorted(found, key=lambda camera: camera.number)
+    return sorted(here, key=lambda camera: camera.number)
 
 
 def resolve(text: str, *, devices: Path = DEVICES, names: Path = NAMES) -> str:

@@ -67,7 +67,7 @@ class LineView:
     ) -> None:
         self._out.close("\n" if self._moves and self._shown else "")
         if not self._moves and self._out.dropped:
-            why = getattr(self._out.failure, "strerror", None) or "nobody read standard output in time"
+            why = getattr(self._out.failure, "strerror", None) or "its reader is too slow"
             if not isinstance(self._out.failure, BrokenPipeError):
                 self._err.put(f"undertone: {self._out.dropped} lines were not printed ({why}).\n")
         self._err.close()

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from stream.capture.redact import redact
 from stream.describing.labellers.provider import Clip, Provider, Reply, Sampling
-from stream.describing.last_minute import Film, Minute, lower_priority
-from stream.describing.latest import Description, Newest
+from stream.describing.last_minute import Film, LastMinute, lower_priority
+from stream.describing.latest import Description, LatestDescription
 from stream.describing.tally import Tally
 from stream.errors import DescriptionDenied, DescriptionRefused, DescriptionUnavailable, UndertoneError
 from stream.publish.messages import Describing
@@ -53,13 +53,13 @@ class _Intervals:
     retry_s: float
 
 
-class Asker:
+class LabellerThread:
     """A thread that asks every ``every_s`` seconds and puts each answer into ``newest``."""
 
     def __init__(
         self,
-        minute: Minute,
-        newest: Newest,
+        minute: LastMinute,
+        newest: LatestDescription,
         provider: Callable[[Callable[[float], None]], Provider],  # given a sleep that ends with the stream
         prompt: "Prompt",
         sampling: Sampling,

@@ -61,7 +61,7 @@ class Film:
         return True
 
 
-class Minute:
+class LastMinute:
     """The last minute of the current scene. ``see`` is for the fast lane and never waits."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The latest description, whoever it comes from."""
+"""The latest description, from a labeller or an operator."""
 
 import threading
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class Description:
     scene: int  # of the Observation at that moment
 
 
-class Newest:
+class LatestDescription:
     """Holds one description: that of the latest moment, in whatever order descriptions arrive."""
 
     def __init__(self) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from stream.capture.redact import redact
-from stream.describing.labeller import Asker
-from stream.describing.last_minute import FPS, HEIGHT, Minute
-from stream.describing.latest import Description, Newest
+from stream.describing.labeller import LabellerThread
+from stream.describing.last_minute import FPS, HEIGHT, LastMinute
+from stream.describing.latest import Description, LatestDescription
 from stream.describing.notes import Notebook
 from stream.describing.options import TextOptions
 from stream.errors import UsageError
@@ -32,20 +32,20 @@ class LiveText:
 
     def __init__(
         self,
-        newest: Newest,
+        newest: LatestDescription,
         *,
-        minute: Minute | None = None,
-        asker: Asker | None = None,
+        minute: LastMinute | None = None,
+        labeller: LabellerThread | None = None,
         notebook: Notebook | None = None,
         notice: str | None = None,
     ) -> None:
         """``notice``: what a user must know before the first picture is sent anywhere."""
         self.notice = notice
-        self._newest, self._minute, self._asker, self._notebook = newest, minute, asker, notebook
+        self._newest, self._minute, self._labeller, self._notebook = newest, minute, labeller, notebook
         self._state = "working"  # of the labeller, as last reported
 
     def start(self) -> None:
-        for each in (self._minute, self._asker, self._notebook):
+        for each in (self._minute, self._labeller, self._notebook):
             if each is not None:
                 each.start()
 
@@ -62,7 +62,7 @@ class LiveText:
 
     def describing(self) -> Describing | None:
         """The labeller's part of a health message, None without one."""
-        return None if self._asker is None else self._asker.status()
+        return None if self._labeller is None else self._labeller.status()
 
     def turned(self) -> dict[str, str] | None:
         """Detail of an event when the labeller began to fail or recovered since the last call, else None."""
@@ -81,7 +81,7 @@ class LiveText:
 
     def close(self) -> None:
         """Stop everything within about two seconds. Safe to call twice."""
-        for each in (self._notebook, self._asker, self._minute):
+        for each in (self._notebook, self._labeller, self._minute):
             if each is not None:
                 each.close()
 
@@ -110,7 +110,7 @@ def live_text(options: TextOptions, bundle: "Bundle", pace: str) -> LiveText | N
             f"{option}: expected --pace live, found {pace}, at which minutes pass in seconds; "
             "add --pace live."
         )
-    newest = Newest()
+    newest = LatestDescription()
     notebook = None if options.notes is None else Notebook(options.notes, newest)
     if options.describe is None:
         return LiveText(newest, notebook=notebook)
@@ -119,16 +119,18 @@ def live_text(options: TextOptions, bundle: "Bundle", pace: str) -> LiveText | N
             f"--describe: expected one of {', '.join(PROVIDERS)}, found {options.describe!r}; "
             "choose one of these."
         )
-    minute = Minute()
-    asker, where = _gemini(options, minute, newest, reads.form)
+    minute = LastMinute()
+    labeller, where = _gemini(options, minute, newest, reads.form)
     notice = (
         f"the last minute of video (picture only, no sound, at most {HEIGHT} lines) will be sent to {where} "
         f"every {options.every_s:g} s for a description"
     )
-    return LiveText(newest, minute=minute, asker=asker, notebook=notebook, notice=notice)
+    return LiveText(newest, minute=minute, labeller=labeller, notebook=notebook, notice=notice)
 
 
-def _gemini(options: TextOptions, minute: Minute, newest: Newest, form: "TextForm") -> tuple[Asker, str]:
+def _gemini(
+    options: TextOptions, minute: LastMinute, newest: LatestDescription, form: "TextForm"
+) -> tuple[LabellerThread, str]:
     """The thread that asks Gemini, and where it sends video. ``form``: of the branch's texts."""
     try:
         from stream.describing.labellers.backoff import Backoff
@@ -149,7 +151,7 @@ def _gemini(options: TextOptions, minute: Minute, newest: Newest, form: "TextFor
         addresses.append(made.address)
         return made
 
-    asker = Asker(
+    labeller = LabellerThread(
         minute,
         newest,
         provider,
@@ -158,4 +160,4 @@ def _gemini(options: TextOptions, minute: Minute, newest: Newest, form: "TextFor
         lambda reply: render(reply.answer, form=form, names=options.names),
         every_s=options.every_s,
     )
-    return asker, "Google" if addresses == [GOOGLE] else redact(addresses[0])
+    return labeller, "Google" if addresses == [GOOGLE] else redact(addresses[0])

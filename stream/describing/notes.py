@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from stream.describing.latest import Description, Newest
+from stream.describing.latest import Description, LatestDescription
 from stream.errors import UsageError
 from stream.publish.messages import Notes
 
@@ -20,7 +20,7 @@ LONGEST = 2000  # bytes of a line; four times what a text branch reads
 CLEAR = "-"
 POLL_S = 0.1
 _CHUNK = 1 << 16  # bytes a poll
-_TAIL = 64  # last bytes read, by which a rewritten file is told from one that grew
+_TAIL = 64  # last bytes read, to tell a rewritten file from one that grew
 
 
 class Lines:
@@ -112,13 +112,13 @@ class Followed:
 
     def _read(self, fd: int) -> bytes:
         again = b""
-        found = os.pread(fd, len(self._tail) + _CHUNK, self._at - len(self._tail))
-        if not found.startswith(self._tail):  # truncated or rewritten
-            found, again = os.pread(fd, _CHUNK, 0), b"\n"  # ends the unfinished line
+        data = os.pread(fd, len(self._tail) + _CHUNK, self._at - len(self._tail))
+        if not data.startswith(self._tail):  # truncated or rewritten
+            data, again = os.pread(fd, _CHUNK, 0), b"\n"  # ends the unfinished line
             self._at, self._tail = 0, b""
-        chunk = found[len(self._tail) :]
+        chunk = data[len(self._tail) :]
         self._at += len(chunk)
-        self._tail = found[-_TAIL:]
+        self._tail = data[-_TAIL:]
         if not chunk and self._replaced(fd):
             self.close()
             again = b"\n"
@@ -146,7 +146,7 @@ class Followed:
 class Notebook:
     """A thread that puts each line into ``newest``, as a description of the moment when it was read."""
 
-    def __init__(self, source: str, newest: Newest) -> None:
+    def __init__(self, source: str, newest: LatestDescription) -> None:
         """``source``: a path, or - for standard input. UsageError: the path is no file."""
         self._newest = newest
         self._reader = _standard_input() if source == "-" else Followed(Path(source))

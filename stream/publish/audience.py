@@ -20,8 +20,10 @@ from stream.publish.wire import Wire, as_replay
 # Bytes of a subscription; the frames of a handshake must fit. A peer that sends more is cut off before this
 # thread sees it: libzmq's table of filters costs memory and time for every byte.
 LARGEST_SUBSCRIPTION = 64
-LARGEST_ENCRYPTED = 512  # a handshake takes 300; whoever gets beyond it is on the allow-list
-SUBSCRIPTIONS = 32  # of one peer that libzmq reads ahead
+LARGEST_ENCRYPTED = 512  # a handshake takes 300; a peer that completes it is on the allow-list
+# Of one peer that libzmq reads ahead. With more, its loop over a flood always finds another one to read and
+# never returns to this thread, which would cut the peer off.
+SUBSCRIPTIONS = 1
 HANDSHAKE_MS = 5000  # for a connection to show that it speaks ZeroMQ
 ROUND_S = 0.005  # that subscriptions may take between two messages
 REPLAY_S = 0.05  # least time between two replays
@@ -51,8 +53,8 @@ class Audience:
         try:
             self.socket.setsockopt(zmq.XPUB_MANUAL, 1)
             self.socket.setsockopt(zmq.SNDHWM, HIGH_WATER)
-            self.socket.setsockopt(zmq.RCVHWM, SUBSCRIPTIONS)
             if keys is None:
+                self.socket.setsockopt(zmq.RCVHWM, SUBSCRIPTIONS)
                 self.socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_SUBSCRIPTION)
             else:
                 from stream.publish import curve  # here: it brings asyncio

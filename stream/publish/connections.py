@@ -1,6 +1,6 @@
-"""Who is connected: at most so many, and nobody who floods.
+"""The peers of a bound socket: limits their number and cuts off those that flood.
 
-libzmq has no option for either. Its monitor names the descriptor of each accepted connection, and every
+libzmq has no option for either limit. Its monitor names the descriptor of each accepted connection, and every
 subscription names the descriptor that it came through; shutting that socket down makes libzmq drop the peer
 with everything that it keeps for it.
 """
@@ -43,7 +43,7 @@ class Connections:
         self.monitor = sock.get_monitor_socket(EVENTS)
 
     def look(self) -> None:
-        """Take note of who came and went; above the limit one gives way."""
+        """Process connections and disconnections; above the limit one peer is cut off."""
         while self.monitor.poll(0):
             event = recv_monitor_message(self.monitor)
             descriptor = int(event["value"])

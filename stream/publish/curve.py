@@ -1,4 +1,4 @@
-"""Encryption of the sockets: CURVE (ZeroMQ RFC 26), and who is let in (ZAP, RFC 27)."""
+"""Encryption of the sockets: CURVE (ZeroMQ RFC 26), and admission by an allow-list (ZAP, RFC 27)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +21,7 @@ def generate() -> tuple[str, str]:
 
 
 class Doorkeeper:
-    """Lets in whoever is on the allow-list at the moment of connecting; for the sockets of one context."""
+    """Admits peers whose key is on the allow-list when they connect; for the sockets of one context."""
 
     def __init__(self, context: "zmq.Context[Any]", keys: Keys) -> None:
         """Start it before the socket binds."""
@@ -40,7 +40,7 @@ class _Allowed:
         self._allowed = allowed
 
     def callback(self, domain: str, key: bytes) -> bool:
-        """``key`` is Z85 text; a list that does not read lets nobody in."""
+        """``key`` is Z85 text; an unreadable list admits no key."""
         try:
             return key.decode("ascii", "replace") in self._allowed()
         except PublishError:

@@ -29,9 +29,9 @@ class Keys:
         return f"Keys({str(self.folder)!r}, {self.public!r})"
 
     def allowed(self) -> dict[str, str]:
-        """Key → name of everybody who may subscribe. Raises PublishError for a file that does not read."""
+        """Key → name of each allowed subscriber. Raises PublishError for a malformed file."""
         path = self.folder / "allowed"
-        found = {}
+        names = {}
         for number, line in enumerate(_read(path).splitlines() if path.exists() else (), 1):
             name, _, key = line.strip().partition(" ")
             if not name or name.startswith("#"):
@@ -40,8 +40,8 @@ class Keys:
                 raise PublishError(
                     f"{path}, line {number}: expected NAME and a key, found {line.strip()!r}; correct it."
                 )
-            found[key] = name
-        return found
+            names[key] = name
+        return names
 
 
 def default_folder() -> Path:

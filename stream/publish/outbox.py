@@ -49,7 +49,7 @@ class Outbox:
             return not before
 
     def release(self) -> None:
-        """Close the pipe; nobody may use the outbox any more."""
+        """Close the pipe; the outbox must not be used afterwards."""
         os.close(self.descriptor)
         os.close(self._wake)
 

@@ -1,7 +1,7 @@
 """The publisher: messages in from any thread, out through one thread that owns the socket.
 
 ``publish`` encodes, queues and wakes that thread; it never waits. A subscriber that stops reading loses
-messages once its buffers are full and delays nobody.
+messages once its buffers are full and delays no other.
 """
 
 import os
@@ -44,7 +44,7 @@ class Publisher:
     """Publishes messages on one endpoint until closed; a context manager, bound when constructed.
 
     ``tcp://127.0.0.1:*`` (or port 0) takes a free port; ``endpoint`` tells which. ``keys`` encrypt
-    and let in whoever is on their allow-list. Raises PublishError when the endpoint is malformed, taken, or
+    and admit the keys on their allow-list. Raises PublishError when the endpoint is malformed, taken, or
     reachable from other machines with neither ``keys`` nor ``insecure``.
     """
 
@@ -54,7 +54,7 @@ class Publisher:
         address = bindable(endpoint, insecure=insecure or keys is not None)
         if keys is not None and not keys.allowed():
             raise PublishError(
-                f"expected somebody in {keys.folder / 'allowed'}, found nobody who may subscribe; "
+                f"{keys.folder / 'allowed'}: expected at least one key that may subscribe, found none; "
                 "run `undertone keys allow NAME KEY`."
             )
         self._keys = keys
@@ -136,7 +136,7 @@ class Publisher:
             self.endpoint = audience.socket.getsockopt_string(zmq.LAST_ENDPOINT)
             file = socket_file(self.endpoint)
             if file is not None:
-                os.chmod(file[0], 0o600)  # whoever may write to a socket's file may connect
+                os.chmod(file[0], 0o600)  # write permission on the socket's file is permission to connect
             self._bound.set()
             self._serve(audience)
         except (zmq.ZMQError, OSError) as error:

@@ -138,9 +138,11 @@ def gemini_key() -> str:
 def gemini_address(given: str | None = None) -> str:
     """Address for requests to Gemini: ``given``, UNDERTONE_GEMINI_URL or Google. UsageError for http:// to
     another host."""
-    found = given or os.environ.get(GEMINI_URL) or GOOGLE
-    parts = urlsplit(found)
+    address = given or os.environ.get(GEMINI_URL) or GOOGLE
+    parts = urlsplit(address)
     local = parts.hostname in ("localhost", "127.0.0.1", "::1")
     if not parts.hostname or parts.scheme not in (("http", "https") if local else ("https",)):
-        raise UsageError(f"{GEMINI_URL}: expected an https:// address, found {redact(found)!r}; correct it.")
-    return found
+        raise UsageError(
+            f"{GEMINI_URL}: expected an https:// address, found {redact(address)!r}; correct it."
+        )
+    return address

@@ -53,6 +53,7 @@ def test_every_command_says_one_sentence_and_exits_with_one(module: str, tmp_pat
     name = "undertone" if module == "stream" else f"undertone-{module}"
     [sentence] = done.stderr.splitlines()
     assert sentence.startswith(f"{name}: ")
+    assert sentence.endswith((".", "?"))
 
 
 @pytest.mark.parametrize("command", [["models", "list"], ["sources"], ["--help"], ["--version"]])

@@ -119,6 +119,29 @@ def test_lossless_waits_until_it_is_released(pipe: Pipe) -> None:
     outlet.close()
 
 
+def test_lossless_a_slow_reader_gets_everything(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stream.cli.outlet.CLOSE_S", 0.0)
+    outlet = Outlet(pipe.stream, places=64, waits=True)
+    outlet.start()
+    received = bytearray()
+
+    def read_slowly() -> None:
+        time.sleep(0.5)
+        while chunk := os.read(pipe._read, 4096):
+            received.extend(chunk)
+            time.sleep(0.005)
+
+    reader = threading.Thread(target=read_slowly)
+    reader.start()
+    for number in range(80):
+        outlet.put(f"{number} {LONG}\n")
+    outlet.close()
+    pipe.stream.close()
+    reader.join(WAIT_S)
+    assert received.decode().splitlines() == [f"{number} {LONG}" for number in range(80)]
+    assert outlet.dropped == 0
+
+
 def test_a_reader_that_has_gone_is_told_once(pipe: Pipe) -> None:
     gone = list[bool]()
     outlet = Outlet(pipe.stream, places=8, on_closed=lambda: gone.append(True))

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from stream.describing import labeller as module
-from stream.describing.labeller import Asker
+from stream.describing.labeller import LabellerThread
 from stream.describing.labellers.provider import Clip, Reply, Sampling
 from stream.describing.last_minute import Film, compressed
-from stream.describing.latest import Newest
+from stream.describing.latest import LatestDescription
 from stream.errors import (
     DescriptionDenied,
     DescriptionMalformed,
@@ -85,10 +85,12 @@ class Labeller:
         self.closed += 1
 
 
-def asking(labeller: Labeller, kept: Kept | None = None, **options: Any) -> tuple[Asker, Newest]:
-    newest = Newest()
+def asking(
+    labeller: Labeller, kept: Kept | None = None, **options: Any
+) -> tuple[LabellerThread, LatestDescription]:
+    newest = LatestDescription()
     chosen = {"every_s": 0.02, "least_s": 0.0, "retry_s": 0.005, **options}
-    asker = Asker(
+    asker = LabellerThread(
         kept or Kept(),  # type: ignore[arg-type]
         newest,
         labeller,

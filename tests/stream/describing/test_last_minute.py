@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from stream.describing import last_minute as module
-from stream.describing.last_minute import Film, Minute, compressed
+from stream.describing.last_minute import Film, LastMinute, compressed
 from stream.records import Frame
 
 SMALL = np.full((96, 160, 3), 90, np.uint8)
@@ -24,21 +24,21 @@ def until(true: Callable[[], bool], seconds: float = 10.0) -> None:
 
 
 @pytest.fixture
-def minute() -> Iterator[Minute]:
-    kept = Minute()
+def minute() -> Iterator[LastMinute]:
+    kept = LastMinute()
     kept.start()
     yield kept
     kept.close()
 
 
-def show(minute: Minute, pts: float, scene: int = 0, image: np.ndarray = SMALL) -> None:
+def show(minute: LastMinute, pts: float, scene: int = 0, image: np.ndarray = SMALL) -> None:
     """Hand one frame over and wait until it is kept."""
     minute.see(Frame(0, pts, 0.0, image), scene)
     until(lambda: (film := minute.film()) is not None and (film.scene, film.end) == (scene, pts))
 
 
 def test_five_pictures_a_second_of_a_faster_stream() -> None:
-    kept = Minute()  # its thread has not started
+    kept = LastMinute()  # its thread has not started
     given = set()
     for index in range(100):
         kept.see(Frame(index, 7.0 + index / 25, 0.0, SMALL), 0)
@@ -48,7 +48,7 @@ def test_five_pictures_a_second_of_a_faster_stream() -> None:
 
 
 def test_a_frame_that_nobody_fetches_is_forgotten_for_a_newer_one() -> None:
-    kept = Minute()  # its thread has not started
+    kept = LastMinute()  # its thread has not started
     for index in range(10):
         kept.see(Frame(index, float(index), 0.0, SMALL), 0)
     kept.start()
@@ -59,7 +59,7 @@ def test_a_frame_that_nobody_fetches_is_forgotten_for_a_newer_one() -> None:
     assert [pts for pts, _ in film.pictures] == [9.0]
 
 
-def test_older_than_a_minute_is_gone(minute: Minute) -> None:
+def test_older_than_a_minute_is_gone(minute: LastMinute) -> None:
     for pts in (0.0, 30.0, 59.8, 60.0, 60.4):
         show(minute, pts)
     film = minute.film()
@@ -68,7 +68,7 @@ def test_older_than_a_minute_is_gone(minute: Minute) -> None:
     assert film.seconds == pytest.approx(30.4)
 
 
-def test_bytes_are_bounded(minute: Minute, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bytes_are_bounded(minute: LastMinute, monkeypatch: pytest.MonkeyPatch) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (96, 160, 3), np.uint8)
     each = compressed(noise).size
     monkeypatch.setattr(module, "BYTES", 3 * each)
@@ -79,7 +79,7 @@ def test_bytes_are_bounded(minute: Minute, monkeypatch: pytest.MonkeyPatch) -> N
     assert [pts for pts, _ in film.pictures] == [5.0, 6.0, 7.0]
 
 
-def test_another_scene_begins_anew_whatever_its_clock_says(minute: Minute) -> None:
+def test_another_scene_begins_anew_whatever_its_clock_says(minute: LastMinute) -> None:
     for pts in (50.0, 51.0):
         show(minute, pts)
     show(minute, 2.0, scene=1)
@@ -124,7 +124,7 @@ def test_a_film_that_is_called_off_leaves_no_file(tmp_path: Path) -> None:
 
 
 def test_closed_it_keeps_nothing() -> None:
-    kept = Minute()
+    kept = LastMinute()
     kept.start()
     show(kept, 1.0)
     kept.close()

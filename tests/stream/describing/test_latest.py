@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from stream.describing.latest import Description, Newest
+from stream.describing.latest import Description, LatestDescription
 
 SAID = [
     Description("of a minute ago", 60.0, 0),
@@ -15,14 +15,14 @@ SAID = [
 
 @pytest.mark.parametrize("order", list(itertools.permutations(SAID)))
 def test_the_latest_moment_wins_in_any_order(order: tuple[Description, ...]) -> None:
-    newest = Newest()
+    newest = LatestDescription()
     for said in order:
         newest.put(said)
     assert newest.take() is SAID[2]
 
 
 def test_each_is_taken_once() -> None:
-    newest = Newest()
+    newest = LatestDescription()
     assert newest.take() is None
     newest.put(SAID[1])
     assert newest.take() is SAID[1]
@@ -34,7 +34,7 @@ def test_each_is_taken_once() -> None:
 
 
 def test_what_was_said_may_be_taken_back() -> None:
-    newest = Newest()
+    newest = LatestDescription()
     newest.put(Description("", 70.0, 0))
     newest.put(SAID[0])
     taken = newest.take()

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.describing import notes as module
-from stream.describing.latest import Description, Newest
+from stream.describing.latest import Description, LatestDescription
 from stream.describing.notes import LONGEST, Followed, Lines, Notebook, Typed
 from stream.errors import UsageError
 
@@ -150,8 +150,8 @@ def test_standard_input_is_read_to_its_end_and_never_waited_for() -> None:
 
 
 @pytest.fixture
-def notebook(path: Path) -> Iterator[tuple[Notebook, Newest]]:
-    newest = Newest()
+def notebook(path: Path) -> Iterator[tuple[Notebook, LatestDescription]]:
+    newest = LatestDescription()
     book = Notebook(str(path), newest)
     book.start()
     yield book, newest
@@ -159,7 +159,7 @@ def notebook(path: Path) -> Iterator[tuple[Notebook, Newest]]:
 
 
 def test_a_line_is_the_newest_description_at_the_newest_frame(
-    notebook: tuple[Notebook, Newest], path: Path
+    notebook: tuple[Notebook, LatestDescription], path: Path
 ) -> None:
     book, newest = notebook
     path.write_text("typed before the first frame\n")
@@ -182,7 +182,7 @@ def test_a_line_is_the_newest_description_at_the_newest_frame(
 
 def test_a_closed_standard_input_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.sys, "stdin", None)
-    book = Notebook("-", Newest())
+    book = Notebook("-", LatestDescription())
     book.start()
     book.see(1.0, 0)
     book.close()
@@ -191,8 +191,8 @@ def test_a_closed_standard_input_is_no_error(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_process_ends_at_once_while_somebody_may_still_type() -> None:
     code = (
-        "from stream.describing.notes import Notebook, Newest\n"
-        "n = Newest(); b = Notebook('-', n); b.start(); b.see(1.0, 0)\n"
+        "from stream.describing.notes import Notebook, LatestDescription\n"
+        "n = LatestDescription(); b = Notebook('-', n); b.start(); b.see(1.0, 0)\n"
         "import time\n"
         "while b.status().read < 1: time.sleep(0.01)\n"
         "print(n.take().text, flush=True)\n"

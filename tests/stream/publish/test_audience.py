@@ -13,7 +13,7 @@ import zmq
 from publishing import ANY, QUIET_S, WAIT_S, confidence, health, settled, take
 
 from stream.publish.audience import HEADS, Audience
-from stream.publish.connections import MOST, RATE, Connections
+from stream.publish.connections import MOST, RATE
 from stream.publish.publisher import Publisher
 from stream.publish.subscriber import Subscriber
 from stream.publish.wire import encode
@@ -133,20 +133,6 @@ def test_a_peer_that_subscribes_too_often_is_cut_off_and_others_are_not(transpor
         publisher.publish(confidence(1))
         assert client.receive(WAIT_S)[1].seq == 1
         assert publisher.counts().refused == 1
-
-
-def test_a_descriptor_that_is_somebody_elses_is_left_alone() -> None:
-    """Between an event and the look at it a number may have been given to another file."""
-    with zmq.Context() as context, context.socket(zmq.XPUB) as sock:
-        connections = Connections(sock, most=1)
-        sock.bind("tcp://127.0.0.1:*")
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
-            connections._peers[ours.fileno()] = type("Peer", (), {"gone": False})()
-            connections._refuse(ours.fileno())
-            theirs.sendall(b"still open")
-            assert ours.recv(32) == b"still open"
-        connections.close()
 
 
 class Clock:

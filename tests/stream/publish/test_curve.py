@@ -94,7 +94,7 @@ def test_addresses_of_other_machines_need_keys_or_insecure(server: Keys, client:
 
 
 def test_an_empty_allow_list_is_refused(server: Keys) -> None:
-    with pytest.raises(PublishError, match="nobody who may subscribe; run `undertone keys allow"):
+    with pytest.raises(PublishError, match="found none; run `undertone keys allow"):
         Publisher(ANY, keys=server)
 
 

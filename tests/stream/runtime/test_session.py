@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from stream.capture.capture import Capture
-from stream.describing.labeller import Asker
+from stream.describing.labeller import LabellerThread
 from stream.describing.labellers.provider import Clip, Reply, Sampling
-from stream.describing.last_minute import Minute
-from stream.describing.latest import Description, Newest
+from stream.describing.last_minute import LastMinute
+from stream.describing.latest import Description, LatestDescription
 from stream.describing.live_text import LiveText
 from stream.errors import DescriptionUnavailable, SourceError
 from stream.publish.wire import Confidence, Event, Health, Message
@@ -150,8 +150,8 @@ class Labeller:
 
 def asking(labeller: Labeller) -> LiveText:
     """Whoever asks ``labeller`` about every bit of new video, at once."""
-    newest, minute = Newest(), Minute()
-    asker = Asker(
+    newest, minute = LatestDescription(), LastMinute()
+    labeller_thread = LabellerThread(
         minute,
         newest,
         lambda sleep: labeller,  # type: ignore[arg-type,return-value]
@@ -162,7 +162,7 @@ def asking(labeller: Labeller) -> LiveText:
         least_s=0.0,
         retry_s=0.01,
     )
-    text = LiveText(newest, minute=minute, asker=asker)
+    text = LiveText(newest, minute=minute, labeller=labeller_thread)
     text.start()
     return text
 
@@ -233,17 +233,17 @@ def test_a_labeller_that_never_answers_costs_no_frame(monkeypatch: pytest.Monkey
 def test_the_fast_lane_only_leaves_a_reference() -> None:
     """Nothing of it may wait: not even for locks that the threads beside it hold."""
     text = asking(Labeller(threading.Event()))
-    minute, asker = text._minute, text._asker
+    minute, labeller_thread = text._minute, text._labeller
     assert minute is not None
-    assert asker is not None
-    with minute._lock, asker._tally.lock, text._newest._lock:
+    assert labeller_thread is not None
+    with minute._lock, labeller_thread._tally.lock, text._newest._lock:
         done = threading.Thread(
             target=lambda: [text.see(Frame(i, i / 5, 0.0, PICTURE), 0) for i in range(1000)]
         )
         done.start()
         done.join(10)
         assert not done.is_alive()
-    asker._closing.set()
+    labeller_thread._closing.set()
     minute.close()
 
 
@@ -284,7 +284,7 @@ def test_a_labeller_that_is_down_is_told_once_and_heals() -> None:
 
 
 def test_what_was_typed_reaches_the_analyzer_once() -> None:
-    newest = Newest()
+    newest = LatestDescription()
     newest.put(Description("nods", 0.4, 0))
     feed, thinker = Feed(60, 0.01), Thinker()
     run, wall = session(feed, thinker, LiveText(newest), pace="live")

@@ -91,22 +91,26 @@ class Capture:
             "stalls": self._stalls,
         }
 
-    def open(self) -> None:
-        """Starts the decoder and waits for the first frame; raises SourceError or SourceTimeout."""
+    def open(self, stop: Callable[[], bool] = lambda: False) -> bool:
+        """Starts the decoder and waits for the first frame; False when ``stop()`` said so before it came.
+
+        Raises SourceError or SourceTimeout.
+        """
         if self._link is not None:
             raise SourceError(f"{self.source.name} is open already; make another Capture")
         link = self._link = Link(self._request())
         try:
-            self._first = self._wait(link, self._open_timeout_s + MARGIN_S, watched=False)
+            self._first = self._wait(link, self._open_timeout_s + MARGIN_S, watched=False, stop=stop)
             if self._first is None and self._last_word == "end":
                 raise SourceError(
                     f"{self.source.name} ended without one whole picture; it is damaged or empty"
                 )
-            if self._first is None:
+            if self._first is None and not stop():
                 raise self._silent(f"within {self._open_timeout_s:g} s")
         except BaseException:
             self.close()
             raise
+        return self._first is not None
 
     def next(self, timeout_s: float) -> Frame | None:
         """The next frame, or None when none came within ``timeout_s`` or the source has ended.
@@ -161,7 +165,9 @@ class Capture:
             "deadline": time.monotonic() + self._open_timeout_s,  # of a clock that the child shares
         }
 
-    def _wait(self, link: Link, timeout_s: float, *, watched: bool) -> Frame | None:
+    def _wait(
+        self, link: Link, timeout_s: float, *, watched: bool, stop: Callable[[], bool] = lambda: False
+    ) -> Frame | None:
         """The next frame within ``timeout_s``; ``watched`` raises SourceTimeout when the decoder is stuck."""
         deadline = self._clock() + timeout_s
         while True:
@@ -171,7 +177,7 @@ class Capture:
             if isinstance(self._last_word, SourceError):
                 raise self._last_word
             left = deadline - self._clock()
-            if self._last_word == "end" or left <= 0:
+            if self._last_word == "end" or left <= 0 or stop():
                 return None
             if watched:
                 self._watch(link)
@@ -216,7 +222,8 @@ class Capture:
             elif "info" in message:
                 self.info = StreamInfo(**message["info"])
             elif "error" in message:
-                self._last_word = (SourceTimeout if message["timeout"] else SourceError)(message["error"])
+                fault = SourceTimeout if message["timeout"] else SourceError
+                self._last_word = fault(message["error"], code=message["code"])
             elif "end" in message:
                 self._last_word = "end"
         if link.closed and self._last_word is None:

@@ -96,7 +96,8 @@ class Decoder:
                 row += 1
                 if row >= MOST_ERRORS and (not self._finite or not seen):
                     raise SourceError(
-                        f"{self._name}: {row} packets in a row could not be decoded; it is damaged"
+                        f"{self._name}: {row} packets in a row could not be decoded; it is damaged",
+                        code="corrupt",
                     )
                 continue
             for frame in frames:
@@ -110,7 +111,8 @@ class Decoder:
             errors = self._control.get("errors")
             raise SourceError(
                 f"{self._name} holds a video stream but no picture could be decoded ({errors} errors); "
-                f"it is damaged, cut short or larger than {MAX_PIXELS >> 20} megapixels"
+                f"it is damaged, cut short or larger than {MAX_PIXELS >> 20} megapixels",
+                code="corrupt",
             )
 
     def close(self) -> None:
@@ -124,19 +126,24 @@ class Decoder:
         kinds = sorted({str(s.type) for s in streams if s.type != "video"})
         if not videos:
             found = f"only {', '.join(kinds)}" if kinds else "no stream at all"
-            raise SourceError(f"{self._name} holds no video, found {found}; name a source with a picture")
+            raise SourceError(
+                f"{self._name} holds no video, found {found}; name a source with a picture", code="no_video"
+            )
         if wanted is not None and not 0 <= wanted < len(videos):
             raise SourceError(
                 f"{self._name}: expected --stream 0 to {len(videos) - 1}, found {wanted}; it has that many "
-                "video streams, choose one"
+                "video streams, choose one",
+                code="unreadable",
             )
         chosen = max(videos, key=_rank) if wanted is None else videos[wanted]
         # The stubs promise a codec context; a codec without a decoder has none.
         codec: str | None = getattr(chosen.codec_context, "name", None)
         if codec is None:
-            raise SourceError(f"{self._name} has video in a codec that cannot be decoded here; convert it")
+            raise SourceError(
+                f"{self._name} has video in a codec that cannot be decoded here; convert it", code="codec"
+            )
         if codec in _TEXT_AS_VIDEO:
-            raise SourceError(f"{self._name} is text, not video; name a video file")
+            raise SourceError(f"{self._name} is text, not video; name a video file", code="no_video")
         self._others = [f"{v.width}×{v.height}" for v in videos if v is not chosen]
         return chosen
 
@@ -152,7 +159,8 @@ class Decoder:
         if self.info.duration_s is not None and self._start_at_s >= self.info.duration_s:
             raise SourceError(
                 f"{self._name} lasts {self.info.duration_s:.2f} s and has nothing at {self._start_at_s:g} s; "
-                "choose an earlier moment"
+                "choose an earlier moment",
+                code="not_found",
             )
         target = start_us + int(self._start_at_s * 1e6)
         # Where it cannot seek, everything before the moment is decoded and passed over.
@@ -242,15 +250,23 @@ class Decoder:
                 f"{name} sent no picture within {timeout_s:g} s; check that it is running and sending video"
             )
         if isinstance(error, ConnectionRefusedError):
-            return SourceError(f"{name} refused the connection; check host and port and that the server runs")
+            return SourceError(
+                f"{name} refused the connection; check host and port and that the server runs", code="refused"
+            )
         if isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError):
-            return SourceError(f"{name} denied access; check user name, password or token")
+            return SourceError(f"{name} denied access; check user name, password or token", code="auth")
         if isinstance(error, av.error.HTTPNotFoundError | av.error.FileNotFoundError):
-            return SourceError(f"{name} was not found; check the address")
+            return SourceError(f"{name} was not found; check the address", code="not_found")
         if isinstance(error, av.error.InvalidDataError):
             return SourceError(
-                f"{name} is not a video that can be read; it is damaged, cut short or no video"
+                f"{name} is not a video that can be read; it is damaged, cut short or no video",
+                code="corrupt",
             )
         reason = getattr(error, "strerror", None) or type(error).__name__
+        if any(word in str(reason).lower() for word in ("tls", "ssl", "certificate")):
+            return SourceError(
+                f"{name}: the encrypted connection failed ({redact(str(reason))}); check its certificate",
+                code="tls",
+            )
         reason = redact(str(reason).replace(self._url, name))
         return SourceError(f"cannot {verb} {name} ({reason}); check the address and that it holds video")

@@ -149,8 +149,9 @@ def main(link_fd: int, control_fd: int, wake_fd: int) -> None:
             control.set("ended", 1)
             publisher.send(end=True)
         except SourceError as error:
-            publisher.send(error=str(error), timeout=isinstance(error, SourceTimeout))
+            publisher.send(error=str(error), timeout=isinstance(error, SourceTimeout), code=error.code)
         except Exception as error:  # the rim of the process: whatever broke is said, not printed
             reason = redact(str(error).replace(request["url"], request["name"]))
-            publisher.send(error=f"{request['name']}: the decoder failed ({reason})", timeout=False)
+            sentence = f"{request['name']}: the decoder failed ({reason}); report it with the source"
+            publisher.send(error=sentence, timeout=False, code="broke_off")
     os._exit(0)

@@ -23,6 +23,7 @@ from stream.capture.shared_frames import Control
 from stream.errors import SourceError, SourceTimeout
 from stream.records import Image
 
+BLIND_S, BLIND_PACKETS = 2.0, 25  # of a live source without a picture: another codec came, open it again
 MOST_ERRORS = 300  # in a row: nothing more will come
 _TWO_THREADS_ABOVE = 1080  # lines; slice threads help large multi-slice pictures only
 # How far before a wanted moment a seek begins: a key frame is wanted, and a group of pictures may be long.
@@ -90,8 +91,16 @@ class Decoder:
     def pictures(self) -> Iterator[Picture]:
         """Every picture from ``start_at_s`` on. Counts decode errors; raises SourceError when none came."""
         start = self._seek()
-        seen = row = 0  # pictures so far, errors in a row
+        seen = row = blind = 0  # pictures so far; errors and packets without a picture in a row
+        sight = time.monotonic()  # of the last picture
         for arrived, frames in self._packets():
+            blind = 0 if frames else blind + 1
+            sight = arrived if frames else sight
+            if seen and not self._finite and blind > BLIND_PACKETS and arrived - sight > BLIND_S:
+                raise SourceError(
+                    f"{self._name} sends video that can no longer be decoded; check what it sends",
+                    code="corrupt",
+                )
             if frames is None:
                 row += 1
                 if row >= MOST_ERRORS and (not self._finite or not seen):

@@ -6,6 +6,9 @@ from typing import Any
 # 8192 × 8192: above every broadcast format, below what would exhaust a small machine.
 MAX_PIXELS = 1 << 26
 
+# libav looks at a stream before it gives anything out, by default for up to 5 s and 20 pictures: at live pace
+# that is a late first picture, and at a picture a second it never ends in time.
+_BRIEF_LOOK = {"analyzeduration": "1000000", "fpsprobesize": "3"}
 # What a source may open in turn. A local playlist cannot reach the network, a remote one no local file.
 _LOCAL = "file,crypto,data"
 _REMOTE = "http,https,httpproxy,tcp,udp,rtp,tls,crypto,data,rtmp,rtmps,rtmpt"
@@ -25,18 +28,19 @@ def profile(request: dict[str, Any]) -> Profile:
     kind, url = request["kind"], request["url"]
     timeout_us = str(int(request["read_timeout_s"] * 1e6))
     common = {"max_pixels": str(MAX_PIXELS)}
+    live = {**common, **_BRIEF_LOOK}
     if kind in ("file", "demo"):
         # "file:" keeps libav from reading a protocol into a name such as "concat:a".
         return Profile(f"file:{url}", None, {**common, "protocol_whitelist": _LOCAL})
     if kind == "picture":
         return Profile(f"file:{url}", request["picture_format"], {**common, "protocol_whitelist": _LOCAL})
     if kind == "http":
-        return Profile(url, None, {**common, "rw_timeout": timeout_us, "protocol_whitelist": _REMOTE})
+        return Profile(url, None, {**live, "rw_timeout": timeout_us, "protocol_whitelist": _REMOTE})
     if kind == "rtsp":
         rtsp = {"rtsp_transport": "tcp", "timeout": timeout_us, "fflags": "+genpts+discardcorrupt"}
-        return Profile(url, None, {**common, **rtsp})
+        return Profile(url, None, {**live, **rtsp})
     if kind == "rtmp":
-        return Profile(url, None, {**common, "rw_timeout": timeout_us})
+        return Profile(url, None, {**live, "rw_timeout": timeout_us})
     if kind == "device":
         return Profile(url, "v4l2", common)
     raise ValueError(f"no profile for a source of kind {kind!r}")

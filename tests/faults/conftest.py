@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from faults.http_server import FeedServer
 from faults.watching import Watch, quick_bundle
 

@@ -5,6 +5,7 @@ segments. What goes wrong is set from the test's thread on `Feed`, and read for 
 """
 
 import http.server
+import os
 import random
 import socket
 import socketserver
@@ -72,11 +73,12 @@ class FeedServer:
         """Close every connection, keep listening."""
         for connection in list(self._open):
             try:
-                if reset:
+                if reset:  # its file object keeps the socket open: close what lies below
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    os.close(connection.detach())
                 else:
                     connection.shutdown(socket.SHUT_RDWR)
-                connection.close()
+                    connection.close()
             except OSError:
                 continue
 
@@ -174,7 +176,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Type", "video/mp2t")
         self.end_headers()
         chance = random.Random(7)
-        muxer, made_for = None, None
+        muxer, made_for, newest = None, None, -1
         # The clock of the feed runs on whoever is connected: frame numbers come from the wall clock.
         began = self.server.owner.began
         number = int((time.monotonic() - began) * switch.rate)
@@ -186,10 +188,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 time.sleep(0.02)
                 number = max(number, int((time.monotonic() - began) * switch.rate))
                 continue
-            if made_for != (switch.codec, switch.size):
+            pts = switch.clock(number)
+            if made_for != (switch.codec, switch.size) or pts <= newest:  # a muxer's clock only runs forward
                 made_for = (switch.codec, switch.size)
                 muxer = feed.TsMuxer(switch.codec, *switch.size)
             assert muxer is not None
-            data = muxer.packet(number, switch.clock(number))
+            data, newest = muxer.packet(number, pts), pts
             self.wfile.write(switch.spoil(data, chance))
             number += 1

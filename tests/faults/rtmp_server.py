@@ -12,7 +12,6 @@ from typing import Self
 
 import av
 import pytest
-
 from faults import feed
 
 CONFIG = """
@@ -37,7 +36,9 @@ class RtmpServer:
     def start(self) -> None:
         nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin")
         if nginx is None:
-            pytest.fail("expected nginx with its RTMP module; install nginx-light libnginx-mod-rtmp", pytrace=False)
+            pytest.fail(
+                "expected nginx with its RTMP module; install nginx-light libnginx-mod-rtmp", pytrace=False
+            )
         config = self._folder / "nginx.conf"
         config.write_text(CONFIG.format(folder=self._folder, port=self.port))
         self._process = subprocess.Popen(

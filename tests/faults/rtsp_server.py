@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Self
 
 import pytest
-
 from faults import feed
 
 PYTHON = "/usr/bin/python3"

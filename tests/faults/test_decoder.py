@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from faults.conftest import settled
 from faults.http_server import FeedServer
@@ -12,13 +13,9 @@ from faults.watching import Watch
 
 def child_of(watch: Watch) -> int:
     """The decoder's process id: the child that serves frames."""
-    path = f"/proc/{watch.process.pid}/task"
-    children = [
-        int(pid)
-        for thread in os.listdir(path)
-        for pid in open(f"{path}/{thread}/children", encoding="ascii").read().split()
-    ]
-    decoders = [pid for pid in children if b"resource_tracker" not in open(f"/proc/{pid}/cmdline", "rb").read()]
+    threads = Path(f"/proc/{watch.process.pid}/task").iterdir()
+    children = [int(pid) for thread in threads for pid in (thread / "children").read_text().split()]
+    decoders = [pid for pid in children if b"decoder" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     assert len(decoders) == 1, decoders
     return decoders[0]
 

@@ -17,17 +17,40 @@ UndertoneError                  every message is one sentence: expected, found, 
 └── UsageError                  an option or argument outside what the command accepts
 """
 
+from typing import Literal, get_args
+
+SourceFault = Literal[
+    "refused",  # nobody listens there
+    "auth",  # user name, password or token
+    "tls",  # the encrypted connection could not be made
+    "timeout",  # accepted, and then nothing came in time
+    "not_found",
+    "codec",  # video that cannot be decoded here
+    "corrupt",  # video that is damaged
+    "no_video",  # there is something else
+    "unreadable",  # no source at all: a name that cannot be one, a folder, an empty file
+    "broke_off",  # it played, or began to, and stopped
+]
+SOURCE_FAULTS: tuple[SourceFault, ...] = get_args(SourceFault)
+
 
 class UndertoneError(Exception):
     """Root of every error that Undertone raises on purpose; ``str()`` is one printable sentence."""
 
 
 class SourceError(UndertoneError):
-    """A video source cannot be opened or read."""
+    """A video source cannot be opened or read; ``code`` says of which kind the fault is."""
+
+    def __init__(self, sentence: str, *, code: SourceFault = "broke_off") -> None:
+        super().__init__(sentence)
+        self.code: SourceFault = code
 
 
 class SourceTimeout(SourceError):
     """A video source accepted the connection and then sent nothing in time."""
+
+    def __init__(self, sentence: str, *, code: SourceFault = "timeout") -> None:
+        super().__init__(sentence, code=code)
 
 
 class BundleError(UndertoneError):

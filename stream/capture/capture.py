@@ -37,13 +37,17 @@ class Capture:
         read_timeout_s: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
         start_at_s: float = 0.0,
+        stream: int | None = None,
     ) -> None:
-        """Opens nothing yet. ``start_at_s`` counts from the first picture of the source, in media seconds."""
+        """Opens nothing yet. ``start_at_s`` counts from the first picture of the source, in media seconds.
+
+        ``stream``: place among its video streams; None: the default one, else the largest.
+        """
         self.source, self.pace = source, pace
         self.info: StreamInfo | None = None
         self.ended = False  # every frame was given out and no more will come
         self._open_timeout_s, self._read_timeout_s, self._clock = open_timeout_s, read_timeout_s, clock
-        self._start_at_s = start_at_s
+        self._start_at_s, self._stream = start_at_s, stream
         self._link: Link | None = None
         self._segments: list[tuple[int, Segment]] = []  # (first frame, segment), oldest first
         self._first: Frame | None = None  # what open() waited for
@@ -87,22 +91,26 @@ class Capture:
             "stalls": self._stalls,
         }
 
-    def open(self) -> None:
-        """Starts the decoder and waits for the first frame; raises SourceError or SourceTimeout."""
+    def open(self, stop: Callable[[], bool] = lambda: False) -> bool:
+        """Starts the decoder and waits for the first frame; False when ``stop()`` said so before it came.
+
+        Raises SourceError or SourceTimeout.
+        """
         if self._link is not None:
             raise SourceError(f"{self.source.name} is open already; make another Capture")
         link = self._link = Link(self._request())
         try:
-            self._first = self._wait(link, self._open_timeout_s + MARGIN_S, watched=False)
+            self._first = self._wait(link, self._open_timeout_s + MARGIN_S, watched=False, stop=stop)
             if self._first is None and self._last_word == "end":
                 raise SourceError(
                     f"{self.source.name} ended without one whole picture; it is damaged or empty"
                 )
-            if self._first is None:
+            if self._first is None and not stop():
                 raise self._silent(f"within {self._open_timeout_s:g} s")
         except BaseException:
             self.close()
             raise
+        return self._first is not None
 
     def next(self, timeout_s: float) -> Frame | None:
         """The next frame, or None when none came within ``timeout_s`` or the source has ended.
@@ -151,12 +159,15 @@ class Capture:
             "picture_format": source.picture_format,
             "pace": self.pace,
             "start_at_s": self._start_at_s,
+            "stream": self._stream,
             "open_timeout_s": self._open_timeout_s,
             "read_timeout_s": self._read_timeout_s,
             "deadline": time.monotonic() + self._open_timeout_s,  # of a clock that the child shares
         }
 
-    def _wait(self, link: Link, timeout_s: float, *, watched: bool) -> Frame | None:
+    def _wait(
+        self, link: Link, timeout_s: float, *, watched: bool, stop: Callable[[], bool] = lambda: False
+    ) -> Frame | None:
         """The next frame within ``timeout_s``; ``watched`` raises SourceTimeout when the decoder is stuck."""
         deadline = self._clock() + timeout_s
         while True:
@@ -166,7 +177,7 @@ class Capture:
             if isinstance(self._last_word, SourceError):
                 raise self._last_word
             left = deadline - self._clock()
-            if self._last_word == "end" or left <= 0:
+            if self._last_word == "end" or left <= 0 or stop():
                 return None
             if watched:
                 self._watch(link)
@@ -211,7 +222,8 @@ class Capture:
             elif "info" in message:
                 self.info = StreamInfo(**message["info"])
             elif "error" in message:
-                self._last_word = (SourceTimeout if message["timeout"] else SourceError)(message["error"])
+                fault = SourceTimeout if message["timeout"] else SourceError
+                self._last_word = fault(message["error"], code=message["code"])
             elif "end" in message:
                 self._last_word = "end"
         if link.closed and self._last_word is None:

@@ -13,9 +13,10 @@ import av.video.frame
 import av.video.reformatter
 import av.video.stream
 import numpy as np
-from av.stream import Disposition
+from av.stream import Discard, Disposition
 
 from stream.capture.open_options import MAX_PIXELS, profile
+from stream.capture.orientation import Orientation, display_size, of_matrix
 from stream.capture.picture import Picture, StreamInfo
 from stream.capture.redact import redact
 from stream.capture.shared_frames import Control
@@ -24,7 +25,19 @@ from stream.records import Image
 
 MOST_ERRORS = 300  # in a row: nothing more will come
 _TWO_THREADS_ABOVE = 1080  # lines; slice threads help large multi-slice pictures only
+# How far before a wanted moment a seek begins: a key frame is wanted, and a group of pictures may be long.
+_SEEK_BACK_S = (0.0, 2.0, 6.0, 15.0, 40.0, 1e9)
 _TEXT_AS_VIDEO = frozenset({"ansi", "xbin", "bintext", "idf"})  # "video" that libav draws from plain text
+
+
+def _rank(video: av.video.stream.VideoStream) -> tuple[bool, int]:
+    """The default stream before others, then the one with the most pixels; the first of equals."""
+    return bool(video.disposition & Disposition.default), (video.width or 0) * (video.height or 0)
+
+
+def _orientation(frame: av.video.frame.VideoFrame) -> Orientation:
+    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+    return Orientation() if matrix is None else of_matrix(bytes(matrix))
 
 
 class Decoder:
@@ -53,11 +66,16 @@ class Decoder:
             )
         except (av.error.FFmpegError, OSError, ValueError, UnicodeError) as error:
             raise self._explain(error, "open", request["open_timeout_s"], opened_at) from None
-        self._stream = self._choose()
+        self._stream = self._choose(request.get("stream"))
+        for other in self._container.streams:
+            if other.index != self._stream.index:
+                other.discard = Discard.all  # of a playlist with several variants, one is fetched
         context = self._stream.codec_context
         context.thread_type = "SLICE"  # frame threads would hold back as many frames as there are threads
         context.thread_count = 2 if context.height > _TWO_THREADS_ABOVE else 1
         context.options = {"max_pixels": str(MAX_PIXELS)}
+        self._by_decoding_time = self._container.format.name == "avi"
+        self._await_key_frame = False
         rate = self._stream.average_rate or self._stream.guessed_rate
         duration = self._container.duration
         self.info = StreamInfo(
@@ -65,6 +83,7 @@ class Decoder:
             height=context.height,
             fps=float(rate) if rate else None,
             codec=context.name,
+            others=tuple(self._others),
             duration_s=duration / 1e6 if duration and duration > 0 else None,
         )
 
@@ -77,7 +96,8 @@ class Decoder:
                 row += 1
                 if row >= MOST_ERRORS and (not self._finite or not seen):
                     raise SourceError(
-                        f"{self._name}: {row} packets in a row could not be decoded; it is damaged"
+                        f"{self._name}: {row} packets in a row could not be decoded; it is damaged",
+                        code="corrupt",
                     )
                 continue
             for frame in frames:
@@ -91,43 +111,86 @@ class Decoder:
             errors = self._control.get("errors")
             raise SourceError(
                 f"{self._name} holds a video stream but no picture could be decoded ({errors} errors); "
-                f"it is damaged, cut short or larger than {MAX_PIXELS >> 20} megapixels"
+                f"it is damaged, cut short or larger than {MAX_PIXELS >> 20} megapixels",
+                code="corrupt",
             )
 
     def close(self) -> None:
         self._container.close()
 
-    def _choose(self) -> av.video.stream.VideoStream:
+    def _choose(self, wanted: int | None) -> av.video.stream.VideoStream:
+        """The stream that was asked for by its place among the video streams; else the default one, else the
+        largest."""
         streams = self._container.streams
         videos = [s for s in streams.video if not s.disposition & Disposition.attached_pic]  # no cover art
         kinds = sorted({str(s.type) for s in streams if s.type != "video"})
         if not videos:
             found = f"only {', '.join(kinds)}" if kinds else "no stream at all"
-            raise SourceError(f"{self._name} holds no video, found {found}; name a source with a picture")
+            raise SourceError(
+                f"{self._name} holds no video, found {found}; name a source with a picture", code="no_video"
+            )
+        if wanted is not None and not 0 <= wanted < len(videos):
+            raise SourceError(
+                f"{self._name}: expected --stream 0 to {len(videos) - 1}, found {wanted}; it has that many "
+                "video streams, choose one",
+                code="unreadable",
+            )
+        chosen = max(videos, key=_rank) if wanted is None else videos[wanted]
         # The stubs promise a codec context; a codec without a decoder has none.
-        codec: str | None = getattr(videos[0].codec_context, "name", None)
+        codec: str | None = getattr(chosen.codec_context, "name", None)
         if codec is None:
-            raise SourceError(f"{self._name} has video in a codec that cannot be decoded here; convert it")
+            raise SourceError(
+                f"{self._name} has video in a codec that cannot be decoded here; convert it", code="codec"
+            )
         if codec in _TEXT_AS_VIDEO:
-            raise SourceError(f"{self._name} is text, not video; name a video file")
-        return videos[0]
+            raise SourceError(f"{self._name} is text, not video; name a video file", code="no_video")
+        self._others = [f"{v.width}×{v.height}" for v in videos if v is not chosen]
+        return chosen
 
     def _seek(self) -> float | None:
-        """Goes to the key frame before ``start_at_s``; returns the media time to begin at."""
+        """Goes to a key frame before ``start_at_s``; returns the media time to begin at.
+
+        A container without an index (MPEG-TS, MPEG-PS) seeks by guessing: where the next key frame after a
+        seek lies behind the moment, the next try begins further back.
+        """
         if self._start_at_s <= 0:
             return None
         start_us = self._container.start_time or 0
         if self.info.duration_s is not None and self._start_at_s >= self.info.duration_s:
             raise SourceError(
                 f"{self._name} lasts {self.info.duration_s:.2f} s and has nothing at {self._start_at_s:g} s; "
-                "choose an earlier moment"
+                "choose an earlier moment",
+                code="not_found",
             )
         target = start_us + int(self._start_at_s * 1e6)
         # Where it cannot seek, everything before the moment is decoded and passed over.
         if self.info.duration_s is not None:
-            with suppress(av.error.FFmpegError):
-                self._container.seek(target)
+            for back_s in _SEEK_BACK_S:
+                if self._key_frame_before(target, max(start_us, target - int(back_s * 1e6))):
+                    break
         return target / 1e6
+
+    def _key_frame_before(self, target_us: int, from_us: int) -> bool:
+        """Seek to ``from_us``; whether the next key frame comes at or before ``target_us``.
+
+        On success the container stands before that key frame.
+        """
+        for look in (True, False):
+            try:
+                self._container.seek(from_us, backward=True)
+            except av.error.FFmpegError:
+                return False
+            self._await_key_frame = True
+            if look and not self._comes_in_time(target_us):
+                return False
+        return True
+
+    def _comes_in_time(self, target_us: int) -> bool:
+        with suppress(av.error.FFmpegError, OSError):
+            for packet in self._container.demux(self._stream):
+                if packet.is_keyframe and packet.pts is not None and packet.time_base is not None:
+                    return float(packet.pts * packet.time_base) * 1e6 <= target_us
+        return False
 
     def _packets(self) -> Iterator[tuple[float, list[av.video.frame.VideoFrame] | None]]:
         """(arrival time, frames) per packet; None for frames where decoding failed."""
@@ -145,6 +208,10 @@ class Decoder:
             if packet is None:
                 return
             arrived = time.monotonic()
+            if self._await_key_frame and packet.size:
+                if not packet.is_keyframe:
+                    continue  # after a seek nothing before it can be decoded
+                self._await_key_frame = False
             try:
                 yield arrived, packet.decode()
             except (av.error.FFmpegError, ValueError):
@@ -154,19 +221,24 @@ class Decoder:
                 yield arrived, None
 
     def _picture(self, frame: av.video.frame.VideoFrame, arrived: float) -> Picture:
-        turns = round(frame.rotation / 90) % 4
-        size = (frame.height, frame.width) if turns % 2 == 0 else (frame.width, frame.height)
+        orientation = _orientation(frame)
+        width, height = display_size(frame.width, frame.height, self._stream.sample_aspect_ratio)
+        size = (width, height) if orientation.turned else (height, width)
 
         def render() -> Image:
-            rgb = self._reformatter.reformat(frame, format="rgb24", threads=1)
+            rgb = self._reformatter.reformat(frame, width=width, height=height, format="rgb24", threads=1)
             plane: Any = rgb.planes[0]  # its stub leaves out that it is a buffer
             strides = (plane.line_size, 3, 1)
             data = np.frombuffer(plane, np.uint8)
             image: Image = np.ndarray((rgb.height, rgb.width, 3), np.uint8, data, strides=strides)
-            return np.rot90(image, turns) if turns else image
+            return orientation.apply(image)
 
-        pts = None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
-        return Picture(pts, arrived, size, frame.is_corrupt, render)
+        return Picture(self._time_of(frame), arrived, size, frame.is_corrupt, render)
+
+    def _time_of(self, frame: av.video.frame.VideoFrame) -> float | None:
+        """Media seconds; of a container that stores none for pictures (AVI), those of their decoding."""
+        stamp = frame.dts if self._by_decoding_time else frame.pts
+        return None if stamp is None or frame.time_base is None else float(stamp * frame.time_base)
 
     def _explain(self, error: Exception, verb: str, timeout_s: float, since: float) -> SourceError:
         """One redacted sentence for what libav raised on a call begun at ``since``."""
@@ -178,15 +250,23 @@ class Decoder:
                 f"{name} sent no picture within {timeout_s:g} s; check that it is running and sending video"
             )
         if isinstance(error, ConnectionRefusedError):
-            return SourceError(f"{name} refused the connection; check host and port and that the server runs")
+            return SourceError(
+                f"{name} refused the connection; check host and port and that the server runs", code="refused"
+            )
         if isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError):
-            return SourceError(f"{name} denied access; check user name, password or token")
+            return SourceError(f"{name} denied access; check user name, password or token", code="auth")
         if isinstance(error, av.error.HTTPNotFoundError | av.error.FileNotFoundError):
-            return SourceError(f"{name} was not found; check the address")
+            return SourceError(f"{name} was not found; check the address", code="not_found")
         if isinstance(error, av.error.InvalidDataError):
             return SourceError(
-                f"{name} is not a video that can be read; it is damaged, cut short or no video"
+                f"{name} is not a video that can be read; it is damaged, cut short or no video",
+                code="corrupt",
             )
         reason = getattr(error, "strerror", None) or type(error).__name__
+        if any(word in str(reason).lower() for word in ("tls", "ssl", "certificate")):
+            return SourceError(
+                f"{name}: the encrypted connection failed ({redact(str(reason))}); check its certificate",
+                code="tls",
+            )
         reason = redact(str(reason).replace(self._url, name))
         return SourceError(f"cannot {verb} {name} ({reason}); check the address and that it holds video")

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from stream.capture.pacing import Clock, MediaClock, Pacer
+from stream.capture.media_clock import MediaClock
+from stream.capture.pacing import Clock, Pacer
 from stream.capture.picture import Picture, StreamInfo
 from stream.capture.redact import redact
 from stream.capture.shared_frames import Control, Meta, Segment
@@ -89,9 +90,10 @@ class Publisher:
 def run(request: dict[str, Any], publisher: Publisher, control: Control) -> None:
     """Opens what ``request`` names and publishes it to its end. Raises SourceError, SourceTimeout."""
     info, pictures = _open(request, control)
-    rate = info.fps or 25.0
-    media = MediaClock(rate)
-    pacer = Pacer(_CLOCKS[request["kind"]], rate)
+    rate = info.fps if info.fps and 0.1 <= info.fps <= 1000 else 25.0
+    clock = _CLOCKS[request["kind"]]
+    media = MediaClock(rate, live=clock != "media")
+    pacer = Pacer(clock, rate)
     announced = False
     for picture in pictures:
         if publisher.stop.is_set():
@@ -99,7 +101,7 @@ def run(request: dict[str, Any], publisher: Publisher, control: Control) -> None
         index = control.get("decoded")
         control.add("decoded")
         control.add("progress")
-        pts, epoch = media.push(picture.pts, picture.size)
+        pts, epoch = media.push(picture.pts, picture.size, picture.arrived)
         due = pacer.due(pts, epoch, picture.arrived)
         if picture.corrupt:
             control.add("corrupt")
@@ -147,8 +149,9 @@ def main(link_fd: int, control_fd: int, wake_fd: int) -> None:
             control.set("ended", 1)
             publisher.send(end=True)
         except SourceError as error:
-            publisher.send(error=str(error), timeout=isinstance(error, SourceTimeout))
+            publisher.send(error=str(error), timeout=isinstance(error, SourceTimeout), code=error.code)
         except Exception as error:  # the rim of the process: whatever broke is said, not printed
             reason = redact(str(error).replace(request["url"], request["name"]))
-            publisher.send(error=f"{request['name']}: the decoder failed ({reason})", timeout=False)
+            sentence = f"{request['name']}: the decoder failed ({reason}); report it with the source"
+            publisher.send(error=sentence, timeout=False, code="broke_off")
     os._exit(0)

@@ -1,32 +1,12 @@
-"""When a picture is due, and whether the media clock went on smoothly."""
+"""When a picture is due."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-JUMP_S = 2.0  # a step of the media clock beyond this is a discontinuity
 LATE_S = 0.5  # a paced picture later than this is not worth showing …
 SHOW_S = 0.5  # … unless nothing has been shown for this long
 
 Clock = Literal["arrival", "media", "network"]
-
-
-@dataclass(slots=True)
-class MediaClock:
-    """Numbers the stretches between discontinuities; makes up a missing time from the frame rate."""
-
-    rate: float  # pictures per second, for times that are missing
-    epoch: int = 0
-    _last: float | None = None
-    _size: tuple[int, int] | None = None
-
-    def push(self, pts: float | None, size: tuple[int, int]) -> tuple[float, int]:
-        """(pts, epoch) of the next picture of ``size`` (height, width)."""
-        if pts is None:
-            pts = 0.0 if self._last is None else self._last + 1.0 / self.rate
-        if self._last is not None and (size != self._size or pts < self._last or pts - self._last > JUMP_S):
-            self.epoch += 1
-        self._last, self._size = pts, size
-        return pts, self.epoch
 
 
 @dataclass(slots=True)

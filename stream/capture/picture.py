@@ -15,6 +15,7 @@ class StreamInfo:
     fps: float | None
     codec: str
     duration_s: float | None  # None for an endless source
+    others: tuple[str, ...] = ()  # sizes of the video streams that were not chosen
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -46,7 +46,9 @@ class Source:
         scheme, an address without a host, or a missing device.
         """
         if not text.strip() or "\0" in text:
-            raise SourceError(f"expected a video source, found an empty or unprintable name; {_KNOWN}")
+            raise SourceError(
+                f"expected a video source, found an empty or unprintable name; {_KNOWN}", code="unreadable"
+            )
         if text == "demo":
             return cls("demo", _demo_clip(), "demo", live=False)
         if text == "pattern":
@@ -64,10 +66,12 @@ def _from_address(text: str, scheme: str, rest: str) -> Source:
     name = redact_url(text)
     kind = SCHEMES.get(scheme)
     if kind is None:
-        raise SourceError(f"{name} has the scheme {scheme!r}, which cannot be read; {_KNOWN}")
+        raise SourceError(
+            f"{name} has the scheme {scheme!r}, which cannot be read; {_KNOWN}", code="unreadable"
+        )
     host = rest.split("/", 1)[0].rpartition("@")[2]
     if not host or host.startswith(":"):
-        raise SourceError(f"{name} names no host; write it as {scheme}://host/path")
+        raise SourceError(f"{name} names no host; write it as {scheme}://host/path", code="unreadable")
     return Source(kind, text, name, live=True)
 
 
@@ -79,24 +83,32 @@ def _from_path(text: str) -> Source:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         what = "video device" if device else "file"
-        raise SourceError(f"{name}: there is no such {what}; check the path, or {_KNOWN}") from None
+        raise SourceError(
+            f"{name}: there is no such {what}; check the path, or {_KNOWN}", code="unreadable"
+        ) from None
     except OSError as error:
-        raise SourceError(f"{name} cannot be read ({error.strerror}); check the path") from None
+        raise SourceError(
+            f"{name} cannot be read ({error.strerror}); check the path", code="unreadable"
+        ) from None
     if device:
         if not stat.S_ISCHR(found.st_mode):
-            raise SourceError(f"{name} is not a video device; plug a camera in or name a file")
+            raise SourceError(
+                f"{name} is not a video device; plug a camera in or name a file", code="unreadable"
+            )
         return Source("device", text, name, live=True)
     if stat.S_ISDIR(found.st_mode):
-        raise SourceError(f"{name} is a directory; name one video file in it")
+        raise SourceError(f"{name} is a directory; name one video file in it", code="unreadable")
     if not stat.S_ISREG(found.st_mode):
-        raise SourceError(f"{name} is neither a file nor a video device; {_KNOWN}")
+        raise SourceError(f"{name} is neither a file nor a video device; {_KNOWN}", code="unreadable")
     if found.st_size == 0:
-        raise SourceError(f"{name} is empty (0 bytes); name a file that holds video")
+        raise SourceError(f"{name} is empty (0 bytes); name a file that holds video", code="unreadable")
     try:
         with path.open("rb") as file:
             head = file.read(16)
     except OSError as error:
-        raise SourceError(f"{name} cannot be read ({error.strerror}); check its permissions") from None
+        raise SourceError(
+            f"{name} cannot be read ({error.strerror}); check its permissions", code="unreadable"
+        ) from None
     for magic, picture_format in _MAGIC.items():
         if head.startswith(magic):
             return Source("picture", str(path.absolute()), name, live=False, picture_format=picture_format)
@@ -106,5 +118,8 @@ def _from_path(text: str) -> Source:
 def _demo_clip() -> str:
     clip = files("stream") / "assets" / "demo.mp4"
     if not clip.is_file():
-        raise SourceError("the built-in clip stream/assets/demo.mp4 is missing; install the package again")
+        raise SourceError(
+            "the built-in clip stream/assets/demo.mp4 is missing; install the package again",
+            code="unreadable",
+        )
     return str(clip)

@@ -19,6 +19,8 @@ class PlaybackOptions:
     for_s: float | None = None  # wall-clock seconds
     wait: bool = False
     timeout_s: float = 10.0
+    give_up_s: float | None = None  # seconds without a frame; None: never
+    stream: int | None = None  # place among the video streams; None: the default one, else the largest
 
 
 @dataclass(frozen=True, slots=True)

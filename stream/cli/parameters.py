@@ -42,7 +42,18 @@ HELP: dict[type, tuple[str | None, dict[str, dict[str, Any]]]] = {
             "pace": {"help": "live (newest frame wins) or fast (nothing lost; default for files)."},
             "for_s": {"min": 0.0, "help": "Stop after this many wall-clock seconds."},
             "wait": {"help": "Wait for a source that is not there yet."},
-            "timeout_s": _TIMEOUT,
+            "timeout_s": {
+                "min": 0.1,
+                "help": "Seconds of silence after which a source is opened again (a file: given up).",
+            },
+            "give_up_s": {
+                "min": 0.1,
+                "help": "Give a live source up after so many seconds without a frame. Default: never.",
+            },
+            "stream": {
+                "min": 0,
+                "help": "Place among its video streams. Default: the default one, else the largest.",
+            },
         },
     ),
     ModelOptions: (

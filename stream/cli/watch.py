@@ -69,6 +69,8 @@ def run(options: WatchOptions) -> None:
             provider=model.provider.upper(),
             for_s=options.playback.for_s,
             wait=options.playback.wait,
+            live=source.live and source.kind != "pattern",
+            give_up_s=options.playback.give_up_s,
         )
         recorder = None
         if overlay is not None:
@@ -94,7 +96,13 @@ def _play(
 
     def capture() -> Capture:
         captures[:] = [
-            Capture(source, pace=settings.pace, open_timeout_s=timeout_s, read_timeout_s=timeout_s)
+            Capture(
+                source,
+                pace=settings.pace,
+                open_timeout_s=timeout_s,
+                read_timeout_s=timeout_s,
+                stream=options.playback.stream,
+            )
         ]
         return captures[0]
 

@@ -32,6 +32,8 @@ class Settings:
     provider: str = "CPU"
     for_s: float | None = None  # stop after this many wall-clock seconds
     wait: bool = False  # retry a source that cannot be opened yet
+    live: bool = False  # the end of the source is a fault: it is opened again
+    give_up_s: float | None = None  # seconds without a frame after which it is given up
 
 
 class Outlet(Protocol):

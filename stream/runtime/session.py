@@ -5,11 +5,13 @@ pace ``live`` the fast lane (this thread) observes frames, one slow lane estimat
 keeps confidence (≥ 1 a second) and health (1 Hz) coming whatever the other two do.
 """
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
 from stream.capture.capture import Capture
+from stream.capture.feed import Feed, Outage
 from stream.describing.live_text import LiveText
 from stream.errors import SourceError
 from stream.overlay.recorder import Recorder
@@ -22,7 +24,6 @@ from stream.runtime.telemetry import Telemetry
 
 PULSE_S = 0.95  # longest silence between confidence messages at live pace
 HEALTH_S = 1.0
-RETRY_S = 2.0  # between attempts to open a source that is waited for
 _POLL_S = 0.1
 
 
@@ -54,12 +55,22 @@ class Session:
             clock=clock,
         )
         self._analyzer = analyzer
-        self._new_capture = capture
-        self._capture: Capture | None = None
         self._recorder = recorder
         self._text = text
         self._clock = clock
         self._lanes = Lanes()
+        self._feed = Feed(
+            capture,
+            live=settings.live,
+            wait=settings.wait,
+            give_up_s=settings.give_up_s,
+            sleep=self._lanes.sleep,
+            clock=clock,
+            on_lost=self._lost,
+            on_back=self._back,
+        )
+        self._deadline = math.inf  # of the monotonic clock
+        self._stopped = False  # by ``stop``
         self._newest: Observation | None = None
 
     @property
@@ -72,6 +83,7 @@ class Session:
 
     def stop(self) -> None:
         """Ask the run to end; it flushes and returns."""
+        self._stopped = True
         self._lanes.stop()
 
     def run(self) -> None:
@@ -86,9 +98,6 @@ class Session:
                 self._read()
             except SourceError as error:
                 broken = error
-            finally:
-                if self._capture is not None:
-                    self._capture.close()
         self._lanes.raise_failure()
         self._finish(broken)
         if broken is not None:
@@ -97,36 +106,29 @@ class Session:
     # -- fast lane ---------------------------------------------------------------------------------
 
     def _read(self) -> None:
-        for_s = self.settings.for_s
-        deadline = None if for_s is None else self._clock() + for_s
-
-        def over() -> bool:
-            return self._lanes.stopping or (deadline is not None and self._clock() >= deadline)
-
-        self._capture = self._open()
-        if self._capture is None:
-            return
+        if self.settings.for_s is not None:
+            self._deadline = self._clock() + self.settings.for_s
         due = self.settings.hop - 1
-        for frame in self._capture.frames(over, _POLL_S):
+        for frame in self._feed.frames(self._over):
             observation = self._observe(frame)
             if self.settings.pace == "fast" and observation is not None and observation.tick >= due:
                 self._announce(observation.tick)
                 due = _next_due(observation.tick, self.settings.hop)
 
-    def _open(self) -> Capture | None:
-        """Open the source; with ``wait`` retry until it is there. None when stopped before."""
-        while not self._lanes.stopping:
-            capture = self._new_capture()
-            try:
-                capture.open()
-            except SourceError:
-                capture.close()
-                if not self.settings.wait:
-                    raise
-                self._lanes.sleep(RETRY_S)
-            else:
-                return capture
-        return None
+    def _over(self) -> bool:
+        return self._lanes.stopping or self._clock() >= self._deadline
+
+    def _lost(self, outage: Outage) -> None:
+        self._announcer.event("disconnect", self._pts(), reason=outage.reason)
+
+    def _back(self, outage: Outage) -> None:
+        away, attempts = f"{outage.seconds:.1f}", str(outage.attempts)
+        self._announcer.event("reconnect", self._pts(), away_s=away, attempts=attempts)
+
+    def _pts(self) -> float | None:
+        """Media seconds of the newest observation."""
+        newest = self._newest
+        return None if newest is None else newest.pts
 
     def _observe(self, frame: Frame) -> Observation | None:
         started = time.perf_counter()
@@ -199,17 +201,16 @@ class Session:
         """One event when a labeller gets into trouble and one when it is out, however often it fails."""
         detail = None if self._text is None else self._text.turned()
         if detail is not None:
-            newest = self._newest
-            self._announcer.event("describing", None if newest is None else newest.pts, **detail)
+            self._announcer.event("describing", self._pts(), **detail)
 
     def _health(self) -> None:
-        capture, telemetry, text = self._capture, self.telemetry, self._text
-        if capture is not None:
-            counters = capture.counters
-            telemetry.child_pid = capture.child_pid
-            telemetry.total("stalls", counters["stalls"])
-            for cause, n in {**counters["dropped"], "undecodable": counters["errors"]}.items():
-                telemetry.total(f"dropped.{cause}", n)
+        feed, telemetry, text = self._feed, self.telemetry, self._text
+        counters = feed.counters
+        telemetry.child_pid = feed.child_pid
+        telemetry.total("stalls", counters["stalls"])
+        telemetry.total("reconnects", feed.reconnects)
+        for cause, n in {**counters["dropped"], "undecodable": counters["errors"]}.items():
+            telemetry.total(f"dropped.{cause}", n)
         if self._recorder is not None:
             telemetry.total("dropped.overlay", self._recorder.dropped)
         telemetry.total("dropped.portraits", self._analyzer.shed)
@@ -225,9 +226,16 @@ class Session:
             self._announce(newest.tick)
         elif newest is None and broken is None:
             self._publish(None)
-        pts = None if newest is None else newest.pts
-        self._announcer.event("end", pts, reason="the source ended" if broken is None else str(broken))
+        self._announcer.event("end", self._pts(), reason=self._why(broken))
         self._health()
+
+    def _why(self, broken: SourceError | None) -> str:
+        """Why the run ends, as the ``end`` event says it."""
+        if broken is not None:
+            return str(broken)
+        if self._clock() >= self._deadline:
+            return "time is up"
+        return "stopped" if self._stopped else "ended"
 
 
 def _next_due(tick: int, hop: int) -> int:

@@ -36,6 +36,7 @@ def watch(
     for_s: float | None = None,
     wait: bool = False,
     timeout_s: float = 10.0,
+    give_up_s: float | None = None,
     publish: str | None = None,
 ) -> Generator[Confidence, None, None]:
     """The running confidence of a source, message by message. ::
@@ -69,6 +70,8 @@ def watch(
         provider=provider.upper(),
         for_s=for_s,
         wait=wait,
+        live=parsed.live and parsed.kind != "pattern",
+        give_up_s=give_up_s,
     )
 
     def capture() -> Capture:

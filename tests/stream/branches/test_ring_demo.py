@@ -89,7 +89,10 @@ class Feed:
         self.given, self.ended, self.child_pid = 0, False, None
         self.counters: dict[str, Any] = {"dropped": {}, "errors": 0, "stalls": 0}
 
-    def open(self) -> None: ...
+    info = None
+
+    def open(self, stop: object) -> bool:
+        return True
 
     def close(self) -> None: ...
 

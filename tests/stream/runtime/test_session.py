@@ -40,7 +40,10 @@ class Feed:
         self.child_pid = None
         self.counters: dict[str, Any] = {"dropped": {"newest_wins": 3}, "errors": 2, "stalls": 1}
 
-    def open(self) -> None: ...
+    info = None
+
+    def open(self, stop: object) -> bool:
+        return True
 
     def close(self) -> None:
         self.closed = True
@@ -346,11 +349,11 @@ def test_stop_and_for_end_the_run() -> None:
 
 
 def test_wait_asks_again_until_the_source_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stream.runtime.session.RETRY_S", 0.01)
+    monkeypatch.setattr("stream.capture.feed.FIRST_RETRY_S", 0.01)
 
     class Refused(Feed):
-        def open(self) -> None:
-            raise SourceError("refused")
+        def open(self, stop: object) -> bool:
+            raise SourceError("refused", code="refused")
 
     feeds: Iterator[Feed] = iter([Refused(0), Refused(0), Feed(12)])
     new: Callable[[], Feed] = lambda: next(feeds)  # noqa: E731 - typed on purpose

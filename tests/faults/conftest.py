@@ -1,0 +1,70 @@
+"""Servers on loopback with a fault switch, and the table of what was measured."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from faults.http_server import FeedServer
+from faults.watching import Watch, quick_bundle
+
+RESULTS = "UNDERTONE_FAULTS"  # where rows of the table are appended, if anywhere
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory, holistic_files: Path) -> Path:
+    return quick_bundle(tmp_path_factory.mktemp("bundle"))
+
+
+@pytest.fixture
+def server() -> Iterator[FeedServer]:
+    with FeedServer() as server:
+        yield server
+
+
+@pytest.fixture
+def watching(bundle: Path, tmp_path: Path) -> Iterator[Callable[..., Watch]]:
+    """Starts ``undertone watch``; whatever happened to it, seq rises, no stale ``ok``, no traceback."""
+    started: list[Watch] = []
+
+    def start(source: str, *options: str) -> Watch:
+        folder = tmp_path / f"watch-{len(started)}"
+        folder.mkdir()
+        started.append(Watch(source, bundle, folder, *options))
+        return started[-1]
+
+    try:
+        yield start
+    finally:
+        for watch in started:
+            watch.__exit__()
+    for watch in started:
+        watch.check()
+
+
+@pytest.fixture
+def record(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Adds a row to the table: the fault, what happened, seconds to recover, states."""
+
+    def write(fault: str, watch: Watch | None = None, **figures: Any) -> None:
+        path = os.environ.get(RESULTS)
+        if path is None:
+            return
+        row = {"file": request.node.path.stem, "fault": fault, **figures}
+        if watch is not None:
+            row["states"] = watch.states()
+            row["reconnects"] = watch.health.get("reconnects")
+        with Path(path).open("a", encoding="utf-8") as out:
+            out.write(json.dumps(row) + "\n")
+
+    return write
+
+
+def settled(watch: Watch, within: float = 30.0) -> None:
+    """Wait for the first ``ok`` and a second of it."""
+    watch.wait_for("ok", within, since=0.0)
+    time.sleep(1.0)

@@ -1,0 +1,47 @@
+"""The decoder child dies, or stops."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+from faults.conftest import settled
+from faults.http_server import FeedServer
+from faults.watching import Watch
+
+
+def child_of(watch: Watch) -> int:
+    """The decoder's process id: the child that serves frames."""
+    path = f"/proc/{watch.process.pid}/task"
+    children = [
+        int(pid)
+        for thread in os.listdir(path)
+        for pid in open(f"{path}/{thread}/children", encoding="ascii").read().split()
+    ]
+    decoders = [pid for pid in children if b"resource_tracker" not in open(f"/proc/{pid}/cmdline", "rb").read()]
+    assert len(decoders) == 1, decoders
+    return decoders[0]
+
+
+def test_a_killed_decoder_is_started_again(
+    server: FeedServer, watching: Callable[..., Watch], record: Callable[..., None]
+) -> None:
+    watch = watching(server.url())
+    settled(watch)
+    os.kill(child_of(watch), signal.SIGKILL)
+    time.sleep(0.5)
+    took = watch.wait_for("ok", 15.0)
+    time.sleep(1.2)
+    assert watch.health["reconnects"] >= 1
+    record("decoder killed", watch, outcome="started again", recovery_s=round(took, 1))
+
+
+def test_a_stopped_decoder_is_replaced(
+    server: FeedServer, watching: Callable[..., Watch], record: Callable[..., None]
+) -> None:
+    watch = watching(server.url(), "--timeout", "3")
+    settled(watch)
+    os.kill(child_of(watch), signal.SIGSTOP)
+    watch.wait_for("stale", 6.0)
+    took = watch.wait_for("ok", 25.0)
+    record("decoder stopped (SIGSTOP)", watch, outcome="replaced", recovery_s=round(took, 1))

@@ -21,9 +21,9 @@ from stream.publish.wire import Wire, as_replay
 # thread sees it: libzmq's table of filters costs memory and time for every byte.
 LARGEST_SUBSCRIPTION = 64
 LARGEST_ENCRYPTED = 512  # a handshake takes 300; a peer that completes it is on the allow-list
-# Of one peer that libzmq reads ahead. With more, its loop over a flood always finds another one to read and
-# never returns to this thread, which would cut the peer off.
-SUBSCRIPTIONS = 1
+# Of one peer that libzmq reads ahead: one for each topic. With many more, its loop over a flood always finds
+# another one to read and never returns to this thread, which would cut the peer off.
+SUBSCRIPTIONS = len(TOPICS)
 HANDSHAKE_MS = 5000  # for a connection to show that it speaks ZeroMQ
 ROUND_S = 0.005  # that subscriptions may take between two messages
 REPLAY_S = 0.05  # least time between two replays
@@ -48,6 +48,7 @@ class Audience:
         self._last: dict[str, tuple[bytes, float]] = {}  # topic → message, when it was sent
         self._asked: set[bytes] = set()  # prefixes that wait for a replay
         self._replay_at = 0.0
+        self._mixed_up = False  # see _subscribe
         self.socket = context.socket(zmq.XPUB)
         self.connections = Connections(self.socket)
         try:
@@ -79,7 +80,12 @@ class Audience:
         """Take in new connections and subscriptions, for ``ROUND_S`` at most."""
         self.connections.look()
         deadline = self._clock() + ROUND_S
-        while self._clock() < deadline and self.socket.poll(0):
+        wait_ms = 0  # at first; then a moment for what the same peer sends next
+        while self._clock() < deadline:
+            if not self.socket.poll(wait_ms):
+                self._mixed_up = False
+                return
+            wait_ms = 1
             self._subscribe(self.socket.recv_multipart(zmq.NOBLOCK, copy=False))
 
     def replay(self) -> None:
@@ -105,17 +111,27 @@ class Audience:
         self.socket.close(linger_ms)
 
     def _subscribe(self, frames: list[zmq.Frame]) -> None:
-        """Accept or drop one subscription: a byte, 1 to subscribe or 0 to cancel, and a prefix."""
+        """Accept or drop one subscription: a byte, 1 to subscribe or 0 to cancel, and a prefix.
+
+        Anything else makes libzmq (4.3) mix up whose turn it is until its queue is empty, and a subscription
+        would count for another peer. Whoever sends something until then is cut off; clients connect again.
+        """
         raw = b"".join(frame.bytes for frame in frames)
         kind, prefix = raw[:1], raw[1:]
-        if not self.connections.may_subscribe(_descriptor(frames[0])):
+        peer = _descriptor(frames[0])
+        self._mixed_up |= kind not in (b"\x00", b"\x01")
+        if self._mixed_up:
+            self.connections.look()  # it may have come just now
+            self.connections.cut_off(peer)
+            return
+        if not self.connections.may_subscribe(peer):
             return
         if not any(head.startswith(prefix) for head in HEADS):
             return
         if kind == b"\x01":
             self.socket.setsockopt(zmq.SUBSCRIBE, prefix)  # of the peer whose frame was read last
             self._asked.add(prefix)
-        elif kind == b"\x00":
+        else:
             self.socket.setsockopt(zmq.UNSUBSCRIBE, prefix)
 
 

@@ -70,6 +70,11 @@ class Connections:
             return False
         return True
 
+    def cut_off(self, descriptor: int) -> None:
+        """Drop a peer, if it is one of these."""
+        if descriptor in self._peers and not self._peers[descriptor].gone:
+            self._refuse(descriptor)
+
     def close(self) -> None:
         self._owner.disable_monitor()
         self.monitor.close(0)  # an open socket would hold the context's end

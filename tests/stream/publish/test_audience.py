@@ -26,7 +26,7 @@ sock.setsockopt(zmq.LINGER, 0)
 sock.connect(sys.argv[1])
 number, size = 0, int(sys.argv[2])
 while number < 200_000:
-    sock.send(b"\\x01" + b"%d" % number + b"x" * size)
+    sock.send(b"\x01" + b"%d" % number + b"x" * size)
     number += 1
 print("sent", flush=True)
 sys.stdin.read()
@@ -133,6 +133,27 @@ def test_a_peer_that_subscribes_too_often_is_cut_off_and_others_are_not(transpor
         publisher.publish(confidence(1))
         assert client.receive(WAIT_S)[1].seq == 1
         assert publisher.counts().refused == 1
+
+
+def test_noise_from_one_peer_does_not_misplace_the_subscriptions_of_others(plain) -> None:
+    """libzmq attributes a subscription to another peer behind a message that is none."""
+    context = zmq.Context.instance()
+    with Publisher(ANY) as publisher, Subscriber(publisher.endpoint) as first:
+        publisher.publish(confidence(0))
+        assert first.receive(WAIT_S) is not None
+        for number in range(1, 31):
+            noisy = context.socket(zmq.XSUB)
+            noisy.connect(publisher.endpoint)
+            noisy.send(b"\x07noise")
+            noisy.send_multipart([b"\x01", b"confidence"])
+            noisy.send(b"\x00confidence ")
+            late = plain(publisher.endpoint, b"confidence ")
+            assert take(late) is not None, "a newcomer is cut off at most, and comes again"
+            publisher.publish(confidence(number))
+            assert first.receive(WAIT_S)[1].seq == number, "who is there stays subscribed"
+            late.close(0)
+            noisy.close(0)
+        assert publisher.counts().refused > 0
 
 
 class Clock:

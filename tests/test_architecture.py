@@ -35,7 +35,7 @@ OWNERS = {
     "tokenizers": {"stream/branches/text.py"},
     "av": {
         "stream/capture/decoder.py",
-        "stream/capture/hardware.py",
+        "stream/cli/checks/nvdec.py",
         "stream/capture/picture.py",
         "stream/describing/picture_only.py",
         "stream/overlay/mp4.py",

@@ -23,7 +23,8 @@ from stream.capture.shared_frames import Control
 from stream.errors import SourceError, SourceTimeout
 from stream.records import Image
 
-BLIND_S, BLIND_PACKETS = 2.0, 25  # of a live source without a picture: another codec came, open it again
+# Of a live source's latest packets so many without a sound picture: another codec came, it is opened again.
+BLIND_PACKETS, BLIND_SHARE = 40, 0.6
 MOST_ERRORS = 300  # in a row: nothing more will come
 _TWO_THREADS_ABOVE = 1080  # lines; slice threads help large multi-slice pictures only
 # How far before a wanted moment a seek begins: a key frame is wanted, and a group of pictures may be long.
@@ -91,12 +92,12 @@ class Decoder:
     def pictures(self) -> Iterator[Picture]:
         """Every picture from ``start_at_s`` on. Counts decode errors; raises SourceError when none came."""
         start = self._seek()
-        seen = row = blind = 0  # pictures so far; errors and packets without a picture in a row
-        sight = time.monotonic()  # of the last picture
+        seen = row = 0  # pictures so far, errors in a row
+        blind = 0.0  # share of the latest packets that gave no sound picture
         for arrived, frames in self._packets():
-            blind = 0 if frames else blind + 1
-            sight = arrived if frames else sight
-            if seen and not self._finite and blind > BLIND_PACKETS and arrived - sight > BLIND_S:
+            sound = bool(frames) and not any(frame.is_corrupt for frame in frames or ())
+            blind += (float(not sound) - blind) / BLIND_PACKETS
+            if seen and not self._finite and blind > BLIND_SHARE:
                 raise SourceError(
                     f"{self._name} sends video that can no longer be decoded; check what it sends",
                     code="corrupt",
@@ -203,7 +204,8 @@ class Decoder:
 
     def _packets(self) -> Iterator[tuple[float, list[av.video.frame.VideoFrame] | None]]:
         """(arrival time, frames) per packet; None for frames where decoding failed."""
-        packets = self._container.demux(self._stream)
+        # Of a live source all streams: one that changes its codec may go on as one that was not there before.
+        packets = self._container.demux(*([self._stream] if self._finite else []))
         while True:
             asked = time.monotonic()
             try:
@@ -217,12 +219,17 @@ class Decoder:
             if packet is None:
                 return
             arrived = time.monotonic()
+            if packet.stream_index != self._stream.index:
+                if packet.stream.type == "video":
+                    yield arrived, []
+                continue
             if self._await_key_frame and packet.size:
                 if not packet.is_keyframe:
                     continue  # after a seek nothing before it can be decoded
                 self._await_key_frame = False
             try:
-                yield arrived, packet.decode()
+                frames: Any = packet.decode()  # of a video stream: its stub knows every kind
+                yield arrived, frames
             except (av.error.FFmpegError, ValueError):
                 self._control.add("errors")
                 if self._finite:

@@ -38,12 +38,12 @@ def frames(width: int = 320, height: int = 240) -> list[VideoFrame]:
 
 
 @cache
-def units(codec: str = "libx264", width: int = 320, height: int = 240) -> list[Unit]:
-    """``COUNT`` access units without B-frames, a key frame every second."""
+def units(codec: str = "libx264", width: int = 320, height: int = 240, gop: int = RATE) -> list[Unit]:
+    """``COUNT`` access units without B-frames, a key frame every ``gop``."""
     encoder = av.CodecContext.create(codec, "w")
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
     encoder.time_base, encoder.framerate = Fraction(1, RATE), Fraction(RATE)
-    encoder.gop_size = RATE
+    encoder.gop_size = gop
     if codec == "libx264":
         encoder.options = {"preset": "ultrafast", "tune": "zerolatency", "x264-params": "repeat-headers=1"}
     elif codec == "mpeg2video":
@@ -81,14 +81,14 @@ class Sink(io.RawIOBase):
 class TsMuxer:
     """MPEG-TS packets from access units with any pts: one muxer is one connection's stream."""
 
-    def __init__(self, codec: str = "libx264", width: int = 320, height: int = 240) -> None:
+    def __init__(self, codec: str = "libx264", width: int = 320, height: int = 240, gop: int = RATE) -> None:
         self._sink = Sink()
         # Every packet leaves at once: a reader is live only if the muxer is.
         self._container = av.open(self._sink, "w", format="mpegts", options={"flush_packets": "1"})
         self._stream = self._container.add_stream(codec, rate=RATE)
         self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
         self._stream.time_base = TICK
-        self._units = units(codec, width, height)
+        self._units = units(codec, width, height, gop)
 
     def packet(self, number: int, pts: int) -> bytes:
         """The bytes of frame ``number`` (it repeats) stamped ``pts`` in 90 kHz."""

@@ -34,6 +34,7 @@ class Feed:
     spoil: Callable[[bytes, random.Random], bytes] = lambda data, _: data
     codec: str = "libx264"
     size: tuple[int, int] = (320, 240)
+    gop: int = feed.RATE  # frames from key frame to key frame
     rate: float = feed.RATE  # frames a second by the wall clock
     frames: int | None = None  # a finite stream ends after so many
     missing: set[int] = field(default_factory=set)  # HLS segments that answer 404
@@ -191,7 +192,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             pts = switch.clock(number)
             if made_for != (switch.codec, switch.size) or pts <= newest:  # a muxer's clock only runs forward
                 made_for = (switch.codec, switch.size)
-                muxer = feed.TsMuxer(switch.codec, *switch.size)
+                muxer = feed.TsMuxer(switch.codec, *switch.size, switch.gop)
             assert muxer is not None
             data, newest = muxer.packet(number, pts), pts
             self.wfile.write(switch.spoil(data, chance))

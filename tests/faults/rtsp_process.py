@@ -1,14 +1,15 @@
-"""GStreamer's RTSP server on 127.0.0.1, fed with prepared access units; run by Debian's own Python (PyGObject).
+"""GStreamer's RTSP server on 127.0.0.1, fed with prepared access units; run by Debian's own Python.
 
-    /usr/bin/python3 rtsp_process.py UNITS RATE [USER PASSWORD]
+    /usr/bin/python3 rtsp_process.py UNITS RATE USER PASSWORD PORT
 
-``UNITS`` holds access units, each after its length (4 bytes, big-endian). Prints the port, then reads words from
-standard input: ``stall`` and ``go``.
+``UNITS`` holds access units, each after its length (4 bytes, big-endian). An empty user needs no login, port
+0 is any. Prints the port, then reads words from standard input: ``stall`` and ``go``.
 """
 
 import struct
 import sys
 import threading
+from pathlib import Path
 
 import gi
 
@@ -24,7 +25,7 @@ LAUNCH = (
 
 
 def units(path):
-    data = open(path, "rb").read()
+    data = Path(path).read_bytes()
     found, at = [], 0
     while at < len(data):
         (length,) = struct.unpack_from(">I", data, at)

@@ -1,5 +1,6 @@
 """``undertone watch`` as a process of its own, and what it published, with the moment it came."""
 
+import itertools
 import json
 import os
 import shutil
@@ -133,7 +134,7 @@ class Watch:
     def check(self) -> None:
         """What must hold whatever happened: seq rises, no stale ``ok``, no traceback."""
         numbers = [seen.message["seq"] for seen in self.confidences]
-        assert all(b > a for a, b in zip(numbers, numbers[1:], strict=False)), "seq must rise"
+        assert all(b > a for a, b in itertools.pairwise(numbers)), "seq must rise"
         late = [
             seen.message
             for seen in self.confidences

@@ -30,7 +30,7 @@ def _tensorrt() -> str:
 
 
 def _nvdec() -> str:
-    from stream.capture.hardware import first_frame
+    from stream.cli.checks.nvdec import first_frame
 
     return first_frame()
 

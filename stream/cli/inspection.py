@@ -28,8 +28,8 @@ def run(options: InspectOptions) -> None:
     """
     source, threads = Source.parse(resolve(options.source)), options.threads
     choice = chosen(options.front_end)
-    ensure(choice, say, yes=options.yes)
     choice.prove("cpu", say, threads=threads)
+    ensure(choice, say, yes=options.yes)
     front_end, encode = choice.build(threads=threads), choice.encoder(threads=threads)
     frame = _frame(source, options.at_s, options.timeout_s)
     sighting = front_end.push(frame)

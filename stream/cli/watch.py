@@ -47,8 +47,8 @@ def run(options: WatchOptions) -> None:
         if text is not None:
             stack.callback(text.close)
         gate.require(bundle, model.provider, say, threads=model.threads)
-        ensure(choice, say, yes=model.yes)
         choice.prove(model.provider, say, threads=model.threads)
+        ensure(choice, say, yes=model.yes)
         publisher = stack.enter_context(
             Publisher(options.publish.publish, wire=wire, insecure=options.publish.insecure, keys=keys)
         )

@@ -76,12 +76,7 @@ class Panel:
                     "run `undertone-training finetune` first."
                 )
             calibration = msgspec.convert(member.about["calibration"], Calibration)
-            # What it learnt, as far as the calibration found evidence in it: the live side does the same.
-            used = [
-                name
-                for name in self.branches
-                if name in member.about["branches"] and any(calibration.slope.get(name, (1.0,)))
-            ]
+            used = _used(self.branches, member.about["branches"], calibration)
             prior = recipe.delivery.prior if self.prior is None else self.prior
             wanted = [cut for person in people for cut in cuts(person, recipe)]
             for heard in hear(member.model, wanted, recipe, used):
@@ -89,6 +84,15 @@ class Panel:
                     yield said(heard, calibration, prior)
                 else:
                     yield _undecided(heard, prior)
+
+
+def _used(asked: Sequence[str], learnt: Sequence[str], calibration: Calibration) -> list[str]:
+    """The branches that are read: those that were learnt, as far as the calibration found evidence in them.
+
+    The live side does the same. Where it found none in any, all are read: their order may still be of use.
+    """
+    there = [name for name in asked if name in learnt]
+    return [name for name in there if any(calibration.slope.get(name, (1.0,)))] or there
 
 
 def _undecided(heard: Heard, prior: float) -> Prediction:

@@ -6,12 +6,16 @@ PIP_FLAGS := --quiet --disable-pip-version-check --constraint constraints.txt
 export PIP_CONSTRAINT := constraints.txt
 
 .DEFAULT_GOAL := install
-.PHONY: install demo demo-bundle models test test-base check clean bench studies labelling peer-mediapipe peer-continual
+.PHONY: install demo picture demo-bundle models test test-quick test-base check clean bench bench-quick studies labelling \
+  peer-mediapipe peer-continual
 
 install: $(VENV)/.runtime  ## the runtime, without torch
 
 demo: $(VENV)/.runtime models  ## the built-in clip through the whole chain, at live pace
 	$(VENV)/bin/undertone watch demo
+
+picture: $(VENV)/.all models  ## README's animation: the demo with its overlay
+	$(VENV)/bin/python benchmarks/picture.py
 
 models: $(VENV)/.runtime  ## the embedded keypoint networks, hash-checked
 	$(VENV)/bin/undertone models pull holistic
@@ -23,11 +27,14 @@ check: $(VENV)/.all  ## style, types, architecture
 	$(VENV)/bin/pytest tests/test_architecture.py
 
 test: $(VENV)/.all models  ## every test
-	$(VENV)/bin/pytest
+	$(VENV)/bin/pytest -n auto
+
+test-quick: $(VENV)/.all models  ## the tests of seconds: no servers, no training; under three minutes
+	$(VENV)/bin/pytest -n auto -m "not slow"
 
 test-base: $(BASE)/.base  ## the live side's tests in an environment without torch
 	$(BASE)/bin/undertone models pull holistic
-	$(BASE)/bin/pytest tests/test_architecture.py tests/test_end_to_end.py tests/stream \
+	$(BASE)/bin/pytest -n auto tests/test_architecture.py tests/test_end_to_end.py tests/stream \
 	  --ignore=tests/stream/branches/ring  # these compare against torch
 
 bench: $(VENV)/.all models peer-mediapipe peer-continual  ## measure, then write README's table from the results
@@ -40,6 +47,9 @@ bench: $(VENV)/.all models peer-mediapipe peer-continual  ## measure, then write
 	$(VENV)/bin/python benchmarks/live_text.py
 	$(VENV)/bin/python benchmarks/training_step.py
 	$(VENV)/bin/python benchmarks/report.py
+
+bench-quick: $(VENV)/.all models  ## speed, age and memory in three minutes; AGAINST=DIR compares another checkout in turns
+	$(VENV)/bin/python benchmarks/quick.py $(if $(AGAINST),--against $(AGAINST))
 
 studies: $(VENV)/.all  ## the simulated tables, the pseudo-label noise study and the small recipe; hours, may be resumed
 	$(VENV)/bin/undertone-training corpus simulate plain --out runs/plain --profile plain --recordings 900 --seconds 30 --shares 0.38,0.02,0.6
@@ -69,7 +79,7 @@ demo-bundle: $(VENV)/.all models  ## draw the demo clip and train and export the
 	$(VENV)/bin/undertone-training demo
 
 clean:
-	rm -rf $(VENV) $(BASE) .venv-mediapipe build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(BASE) .venv-mediapipe .venv-continual build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:

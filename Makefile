@@ -5,8 +5,9 @@ BASE := .venv-base
 PIP_FLAGS := --quiet --disable-pip-version-check --constraint constraints.txt
 export PIP_CONSTRAINT := constraints.txt
 
+COVERAGE := 88 # per cent of stream's lines that its own tests run, no less
 .DEFAULT_GOAL := install
-.PHONY: install demo picture demo-bundle models test test-quick test-base check clean bench bench-quick studies labelling \
+.PHONY: install demo picture demo-bundle models test test-quick test-base tools check clean bench bench-quick studies labelling \
   peer-mediapipe peer-continual
 
 install: $(VENV)/.runtime  ## the runtime, without torch
@@ -26,16 +27,19 @@ check: $(VENV)/.all  ## style, types, architecture
 	$(VENV)/bin/mypy
 	$(VENV)/bin/pytest tests/test_architecture.py
 
-test: $(VENV)/.all models  ## every test
+test: $(VENV)/.all models tools  ## every test
 	$(VENV)/bin/pytest -n auto
 
 test-quick: $(VENV)/.all models  ## the tests of seconds: no servers, no training; under three minutes
 	$(VENV)/bin/pytest -n auto -m "not slow"
 
-test-base: $(BASE)/.base  ## the live side's tests in an environment without torch
+tools:  ## servers and tools that the tests need: Debian's, installed where this user may
+	tests/tools.sh
+
+test-base: $(BASE)/.base tools  ## the live side's tests in an environment without torch
 	$(BASE)/bin/undertone models pull holistic
-	$(BASE)/bin/pytest -n auto tests/test_architecture.py tests/test_end_to_end.py tests/stream \
-	  --ignore=tests/stream/branches/ring  # these compare against torch
+	$(BASE)/bin/pytest -n auto --cov --cov-fail-under=$(COVERAGE) tests/test_architecture.py \
+	  tests/test_end_to_end.py tests/stream --ignore=tests/stream/branches/ring  # these compare against torch
 
 bench: $(VENV)/.all models peer-mediapipe peer-continual  ## measure, then write README's table from the results
 	$(VENV)/bin/python benchmarks/keypoints.py

@@ -22,7 +22,10 @@ def main() -> None:
         film = Path(folder) / "demo.mp4"
         command = [sys.executable, "-m", "stream", "watch", "demo", "--pace", "fast", "--overlay", str(film)]
         subprocess.run(
-            [*command, "--publish", "tcp://127.0.0.1:*"], cwd=record.ROOT, check=True, stdout=subprocess.DEVNULL
+            [*command, "--publish", "tcp://127.0.0.1:*"],
+            cwd=record.ROOT,
+            check=True,
+            stdout=subprocess.DEVNULL,
         )
         pictures = _sampled(film)
     # One palette for all, so that what does not change costs nothing.

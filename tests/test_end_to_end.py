@@ -13,6 +13,8 @@ import pytest
 
 from stream.bundle.load import demo_bundle
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 UNDERTONE = [sys.executable, "-m", "stream"]
 DEMO = str(ROOT / "stream" / "assets" / "demo.mp4")

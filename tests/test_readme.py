@@ -8,13 +8,45 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
+def example(marker: str) -> str:
+    """The one Python example of the README that holds ``marker``."""
+    (found,) = [code for code in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if marker in code]
+    return found
+
+
+@pytest.mark.usefixtures("holistic_files")
+def test_the_loop_over_a_source_works_as_printed() -> None:
+    code = example("from stream import watch")
+    assert len([line for line in code.splitlines() if line.strip()]) <= 3
+    code = (
+        code.replace('"rtsp://camera/press"', '"demo"') + "    if message.win is not None:\n        break\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"\d{4}-\S+Z warming 0\.\d+", done.stdout.splitlines()[-1])
+
+
+@pytest.mark.usefixtures("holistic_files")
+def test_frames_of_one_s_own_work_as_printed() -> None:
+    code = example("Analyzer(Bundle.demo())")
+    assert len([line for line in code.splitlines() if line.strip()]) <= 10
+    images = "import cv2\nimages = [cv2.imread('tests/data/astronaut.png')[:, :, ::-1].copy()] * 30\n"
+    done = subprocess.run(
+        [sys.executable, "-c", images + code], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"warming 0\.\d+\n", done.stdout)
+
+
 @pytest.mark.usefixtures("holistic_files")
 def test_the_plain_client_works_as_printed() -> None:
-    (client,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    client = example("zmq.Context")
     assert len([line for line in client.splitlines() if line.strip()]) <= 10
     watching = subprocess.Popen(
         [sys.executable, "-m", "stream", "watch", "pattern", "--for", "40"],
@@ -44,7 +76,7 @@ def test_the_plain_client_works_as_printed() -> None:
 def test_every_make_target_named_exists() -> None:
     makefile = (ROOT / "Makefile").read_text()
     named = set(re.findall(r"`?make ([a-z][a-z-]*)", README))
-    assert {"demo", "test", "check", "bench"} <= named
+    assert {"demo", "test", "test-quick", "check", "bench"} <= named
     targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
     assert named <= targets
 
@@ -59,3 +91,12 @@ def test_the_table_is_what_the_results_say() -> None:
 def test_every_folder_named_has_its_readme() -> None:
     for path in re.findall(r"\]\((\w+/README\.md)\)", README):
         assert (ROOT / path).is_file(), path
+
+
+def test_it_stays_short() -> None:
+    assert len(README.split()) <= 1300
+
+
+def test_the_picture_is_small_and_there() -> None:
+    (picture,) = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)
+    assert 10_000 < (ROOT / picture).stat().st_size <= 1_500_000

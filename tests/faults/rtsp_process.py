@@ -73,7 +73,7 @@ def main():
         auth.add_basic(GstRtspServer.RTSPAuth.make_basic(sys.argv[3], sys.argv[4]), token)
         server.set_auth(auth)
         factory.add_role_from_structure(
-            Gst.Structure.new_from_string("user, media.factory.access=true, media.factory.construct=true")[0]
+            Gst.Structure.new_from_string("user, media.factory.access=true, media.factory.construct=true")
         )
     server.get_mount_points().add_factory("/live", factory)
     server.attach(None)

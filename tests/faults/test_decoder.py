@@ -6,9 +6,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from faults.conftest import settled
 from faults.http_server import FeedServer
 from faults.watching import Watch
+
+pytestmark = pytest.mark.slow
 
 
 def child_of(watch: Watch) -> int:

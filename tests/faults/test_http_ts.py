@@ -11,6 +11,8 @@ from faults.conftest import settled
 from faults.http_server import FeedServer
 from faults.watching import Watch
 
+pytestmark = pytest.mark.slow
+
 Watching = Callable[..., Watch]
 Record = Callable[..., None]
 RECOVER_S = 5.0  # frame age is normal again so soon after a fault's end

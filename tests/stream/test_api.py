@@ -16,6 +16,8 @@ from stream import Analyzer, Bundle, Estimate, Frame, Observation, UndertoneErro
 from stream.records import Portrait, Pose
 from stream.skeleton import COUNT
 
+pytestmark = pytest.mark.slow
+
 
 def test_exported_members() -> None:
     assert stream.__all__ == [

@@ -12,6 +12,8 @@ import pytest
 import stream
 from stream.bundle import model_cache
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(stream.__file__).parents[1]
 COMMANDS = {
     "watch": ["stream", "watch", "demo", "--for", "4", "--publish", "tcp://127.0.0.1:*"],

@@ -17,6 +17,8 @@ from stream.errors import ProviderError
 from stream.verify import bundle_parity, gate, golden
 from stream.verify.answers import ask
 
+pytestmark = pytest.mark.slow
+
 
 def command(monkeypatch, capsys, *arguments):
     """Exit code, stdout and stderr of ``undertone-export``."""

@@ -21,7 +21,7 @@ from stream.records import Frame
 from stream.runtime.analyzer import Analyzer
 
 BOX = (220.0, 40.0, 420.0, 350.0)
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 class Injected:

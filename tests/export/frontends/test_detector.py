@@ -21,7 +21,10 @@ from stream.frontend.onnx_models.yolo import YoloDetector
 from stream.geometry import letterbox
 
 SHAPE = (1, 3, 384, 640)
-pytestmark = pytest.mark.timeout(1800)  # half a minute of work for YOLO11x; a busy machine is no failure
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1800),  # half a minute of work for YOLO11x; a busy machine is no failure
+]
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,8 @@ from training.extraction import extracting
 from training.extraction.extracting import Options
 from training.simulator.rendering import ASSETS, read_video, write_video
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
 
 

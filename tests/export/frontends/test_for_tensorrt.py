@@ -10,6 +10,8 @@ from export.frontends.image import export_image
 from export.frontends.text import export_text
 from export.lowering.operators import unsupported
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.usefixtures("ultralytics")
 def test_detector(tmp_path):

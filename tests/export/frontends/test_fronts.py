@@ -27,6 +27,8 @@ from stream.inference.tensorrt_cache import Machine
 from stream.verify import gate, model_parity
 from stream.verify.bundle_parity import Report
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"hidden_size": 96, "num_hidden_layers": 2, "num_attention_heads": 2, "mlp_ratio": 2}
 MACHINE = Machine(
     tensorrt="10.16.1", cuda="13.0", driver="580.65.06", gpu="NVIDIA H200", sm="9.0", onnxruntime="1.31.1"

@@ -16,7 +16,10 @@ from stream.bundle.model_card import card_of
 from stream.errors import ModelError, UsageError
 from stream.files import sha256_of
 
-pytestmark = pytest.mark.timeout(1800)  # Base at 518 is half a minute of work; a busy machine is no failure
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1800),  # Base at 518 is half a minute of work; a busy machine is no failure
+]
 SMALL = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "mlp_ratio": 2}
 
 

@@ -18,6 +18,8 @@ from stream.bundle.manifest import Window
 from stream.errors import ModelError
 from stream.skeleton import GROUPS
 
+pytestmark = pytest.mark.slow
+
 DEMO = sorted(demo_bundle().glob("*.onnx"))
 
 

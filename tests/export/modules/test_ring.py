@@ -12,6 +12,8 @@ from export.modules.ring_branches import HOPS, RingBranch, step_inputs, write_br
 from stream.bundle.manifest import Window
 from stream.errors import ModelError
 
+pytestmark = pytest.mark.slow
+
 STREAMS, DIM, HEADS, SPAN, LAYERS = 2, 16, 2, 100, 3
 WIDTHS = {"a": 6, "b": 9}
 

@@ -13,6 +13,8 @@ from export.modules.ring import Ring, bands_of
 from export.modules.ring_branches import HOPS, RingBranch, step_inputs, write_branch
 from export.modules.traceable import MASKED
 
+pytestmark = pytest.mark.slow
+
 STREAMS, DIM, LAYERS = 3, 32, 2
 WIDTHS = {"a": 24, "b": 40, "c": 16}
 LOCAL = 5

@@ -12,6 +12,8 @@ from export.modules.branches import Text
 from stream.branches.text import TextReader
 from stream.bundle.manifest import TextInput
 
+pytestmark = pytest.mark.slow
+
 OUT = 8
 BASE = {"vocab_size": 30_522, "max_position_embeddings": 512}  # the rest is the library's default: BERT-Base
 SMALL = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}

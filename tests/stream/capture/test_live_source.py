@@ -14,6 +14,8 @@ from stream.capture.pattern import read_number as read_pattern
 from stream.capture.source import Source
 from stream.records import Frame
 
+pytestmark = pytest.mark.slow
+
 
 def drain(capture: Capture, pause_s: float = 0.0) -> list[Frame]:
     frames = []

@@ -15,6 +15,8 @@ from stream.capture.capture import Capture
 from stream.capture.source import Source
 from stream.errors import SourceError, SourceTimeout
 
+pytestmark = pytest.mark.slow
+
 
 def open_until(url: str, timeout_s: float) -> tuple[SourceError, float]:
     began = time.monotonic()

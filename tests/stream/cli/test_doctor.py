@@ -20,6 +20,8 @@ from stream.cli.doctor import LOOKS, curve, examine, looked, run
 from stream.errors import ModelError, UndertoneError
 from stream.verify import gate
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 
 

@@ -20,6 +20,8 @@ from stream.cli.options import OutputOptions, WatchOptions
 from stream.errors import UsageError
 from stream.publish.subscriber import Subscriber
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 DEMO = str(ROOT / "stream" / "assets" / "demo.mp4")
 WATCH = [sys.executable, "-m", "stream", "watch", "--publish", "tcp://127.0.0.1:*"]

@@ -105,7 +105,7 @@ def asking(
 def test_the_answer_speaks_of_the_clips_end() -> None:
     labeller, kept = Labeller(), Kept(42.5, scene=3)
     kept.show(42.5, scene=3)
-    asker, newest = asking(labeller, kept)
+    asker, newest = asking(labeller, kept, every_s=1.0)
     asker.start()
     until(lambda: asker.status().answered > 0)
     said = newest.take()

@@ -24,6 +24,8 @@ from stream.describing.options import TextOptions
 from stream.errors import UsageError
 from stream.records import Frame
 
+pytestmark = pytest.mark.slow
+
 PICTURE = np.full((720, 1280, 3), 90, np.uint8)
 
 

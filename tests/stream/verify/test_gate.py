@@ -12,6 +12,8 @@ from stream.errors import BundleError, ProviderError
 from stream.verify import bundle_parity, gate
 from stream.verify.bundle_parity import Difference, Report
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def bundle() -> Bundle:

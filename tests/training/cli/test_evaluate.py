@@ -14,6 +14,8 @@ from training.learning import runs
 from training.studies import noise_study
 from training.studies.noise_study import RESULTS, Cell
 
+pytestmark = pytest.mark.slow
+
 COMMANDS = ("evaluate", "crossval", "ablate", "noise-study", "curves")
 
 

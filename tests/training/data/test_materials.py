@@ -29,6 +29,8 @@ from training.simulator.behaviour import DEMO
 from training.simulator.recordings import simulate
 from training.studies.panel import Panel, whole
 
+pytestmark = pytest.mark.slow
+
 ABOUT = About(name="odd", provenance="test", licence="none", simulated=True, extractors={})
 PARTS = ("train", "validation", "calibration", "hidden")
 

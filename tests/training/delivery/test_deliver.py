@@ -26,6 +26,8 @@ from training.learning.log import read
 from training.model import image_encoder
 from training.simulator.as_corpus import source
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def recipe(tiny_recipe):

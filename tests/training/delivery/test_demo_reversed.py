@@ -12,6 +12,8 @@ from stream.records import Frame
 from stream.runtime.analyzer import Analyzer
 from training.simulator.rendering import make_clip
 
+pytestmark = pytest.mark.slow
+
 
 def wins(frames: list[Frame], at_s: tuple[float, ...]) -> list[float]:
     """Confidence of win after so many seconds of the frames, which are put on a clock of their own."""

@@ -24,6 +24,8 @@ from training.extraction import extracting, frames
 from training.extraction.extracting import Options
 from training.simulator.rendering import ASSETS, read_video, write_video
 
+pytestmark = pytest.mark.slow
+
 LABELS = "id,subject,label,text\na,anna,win,He smiles.\nb.mp4,bob,loss,\nc,carl,win,\n"
 ROOT = Path(__file__).parents[3]
 

@@ -23,6 +23,8 @@ from training.corpus.recording import feature_slots, inputs
 from training.extraction import frames, videos
 from training.simulator.rendering import ASSETS, read_video
 
+pytestmark = pytest.mark.slow
+
 ANNA = Label("anna", 1, "A text.")
 
 

@@ -29,6 +29,8 @@ from training.learning.runs import FINETUNED, LOG
 from training.simulator import as_corpus as people
 from training.simulator.labeller import Labeller
 
+pytestmark = pytest.mark.slow
+
 COUNT, ACCURACY = 160, 0.64
 
 

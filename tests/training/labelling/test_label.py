@@ -27,6 +27,8 @@ from training.labelling import cache, labels
 from training.labelling.budget import Budget
 from training.labelling.run import alone
 
+pytestmark = pytest.mark.slow
+
 IDS = ["0001", "0002", "0003", "0004"]
 RUNNER = CliRunner()
 

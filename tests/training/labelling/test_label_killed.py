@@ -15,6 +15,8 @@ from typer.testing import CliRunner
 
 from training.__main__ import app
 
+pytestmark = pytest.mark.slow
+
 PATIENCE_S = 60.0
 
 

@@ -27,6 +27,8 @@ from training.learning.calibration import (
 )
 from training.learning.checkpoint import build
 
+pytestmark = pytest.mark.slow
+
 
 def drawn(slope: float, bias: float, n: int = 40_000, win_share: float = 0.5):
     """Logits whose true log-odds (on balanced classes) are slope·z + bias."""

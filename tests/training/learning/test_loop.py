@@ -18,6 +18,8 @@ from training.learning.loop import Trainer
 from training.learning.runs import FINETUNED, LOG
 from training.learning.stages import pretrain
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def materials(tiny_recipe):

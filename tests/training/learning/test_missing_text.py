@@ -29,6 +29,8 @@ from training.model.text import train_tokenizer
 from training.simulator.behaviour import DEMO
 from training.simulator.recordings import simulate
 
+pytestmark = pytest.mark.slow
+
 SMALL = Temporal(dim=16, feedforward=32)
 WINDOW = Window(poses=100, features=20)
 SIZES = Model(

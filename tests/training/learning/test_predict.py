@@ -16,6 +16,8 @@ from training.data.sampling import SPACING
 from training.learning.predict import confidences, hear, latest, votes
 from training.learning.runs import resume
 
+pytestmark = pytest.mark.slow
+
 
 def recipe(sampler="window", count=4, poses=100, seed=0):
     return Recipe(

@@ -18,6 +18,8 @@ from training.learning.checkpoint import load
 from training.learning.log import read
 from training.learning.progress import STATE
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def materials(tiny_recipe):

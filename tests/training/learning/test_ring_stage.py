@@ -24,6 +24,8 @@ from training.learning.ring_stage import DELAY, course_loss
 from training.model.ring import FAR, RingFused
 from training.studies.panel import Panel
 
+pytestmark = pytest.mark.slow
+
 COURSE = Stage(steps=8, batch=4, warmup=2, seconds=(2.0, 4.0))
 
 

@@ -12,6 +12,8 @@ from training.simulator.behaviour import DEMO
 from training.simulator.portraits import performance_of, with_portraits
 from training.simulator.recordings import simulate
 
+pytestmark = pytest.mark.slow
+
 
 def test_portraits_show_what_the_points_do():
     recording = simulate(DEMO, 1, 8.0, 21)

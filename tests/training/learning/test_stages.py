@@ -19,6 +19,8 @@ from training.learning.stages import finetune, pretrain
 from training.model.batch import Batch
 from training.model.text import train_tokenizer
 
+pytestmark = pytest.mark.slow
+
 SMALL = Temporal(dim=16, feedforward=32, dropout=0.0)
 STAGE = Stage(steps=40, batch=8, rate=5e-3, warmup=5, seconds=(3.0, 6.0), moments=1.0)
 RECIPE = Recipe(

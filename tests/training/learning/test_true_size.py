@@ -19,7 +19,10 @@ from export.lowering.to_onnx import export
 from training import config
 from training.model.fused import Fused
 
-pytestmark = pytest.mark.timeout(1800)  # half a minute of work; a busy machine is no failure
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1800),  # half a minute of work; a busy machine is no failure
+]
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from training.model import image_encoder as encoder  # noqa: E402
 from training.simulator.crops import PATCHES, SIZE, TARGETS, Crops, crops_of  # noqa: E402
 from training.simulator.warp import Performer  # noqa: E402
 
-pytestmark = pytest.mark.training
+pytestmark = [pytest.mark.slow, pytest.mark.training]
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,8 @@ from stream.skeleton import BONES, GROUPS, INDEX
 from training.config import Model, Temporal
 from training.model.spatial import Mlp, build_spatial
 
+pytestmark = pytest.mark.slow
+
 KINDS = ("mlp", "gcn", "gat", "gin")
 GRAPHS = KINDS[1:]
 SIZES = Model(hidden=64, keypoints=Temporal(dim=16))

@@ -23,6 +23,8 @@ from training.model.text import train_tokenizer
 from training.simulator.behaviour import DEMO, LOSS, STANDARD, WIN, schedule
 from training.simulator.descriptions import UNITS, describe, evidence_told
 
+pytestmark = pytest.mark.slow
+
 UNIT = re.compile(r"(\w+) (.+) \((\w+)\)")
 
 

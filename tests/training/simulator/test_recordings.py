@@ -16,6 +16,8 @@ from training.simulator.performance import FIELDS, NOISE, amplitudes, noise_std,
 from training.simulator.person import TEMPLATE
 from training.simulator.recordings import simulate, tracker_noise
 
+pytestmark = pytest.mark.slow
+
 SPEC = WindowSpec(poses=300, features=60)
 
 

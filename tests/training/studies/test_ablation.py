@@ -15,6 +15,8 @@ from training.studies import ablation
 from training.studies.ablation import JOINT, PRETRAINED, TABLES
 from training.studies.cells import Ground
 
+pytestmark = pytest.mark.slow
+
 WEAK = "pre-trained, weak supervision"
 
 

@@ -11,6 +11,8 @@ from training.learning.log import Log, read
 from training.studies import cells
 from training.studies.cells import Ground, run_cell
 
+pytestmark = pytest.mark.slow
+
 
 class Killed(Exception):
     pass

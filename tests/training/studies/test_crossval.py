@@ -12,6 +12,8 @@ from training.learning import runs
 from training.studies import cells
 from training.studies.crossval import crossval
 
+pytestmark = pytest.mark.slow
+
 POOLS = ("labelled", "validation", "held_out", "pseudo")
 
 

@@ -14,6 +14,8 @@ from training.studies import noise_study
 from training.studies.cells import Ground
 from training.studies.noise_study import ACCURACIES, LABELS, RESULTS, Cell, break_even, study
 
+pytestmark = pytest.mark.slow
+
 FEW = (
     Cell(0.5),
     Cell(1.0),

@@ -39,6 +39,8 @@ from training.simulator import as_corpus
 from training.simulator.behaviour import DEMO, bayes_ceiling
 from training.studies.panel import Panel, ceiling, made_up_people, members, stored_people, whole, with_window
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def first(quick_run):

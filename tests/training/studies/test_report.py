@@ -19,6 +19,8 @@ from training.learning import runs
 from training.studies import panel as judging
 from training.studies import report
 
+pytestmark = pytest.mark.slow
+
 PNG = b"\x89PNG"
 
 

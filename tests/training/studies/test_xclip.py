@@ -21,6 +21,8 @@ from training.studies.ablation import FEATURES, TABLES
 from training.studies.cells import Ground
 from training.studies.xclip import ClipBatches, clips, run_xclip, shown
 
+pytestmark = pytest.mark.slow
+
 COUNT, SIZE = 4, 32
 LAYER = {"num_hidden_layers": 1, "num_attention_heads": 2, "hidden_size": 16, "intermediate_size": 32}
 

@@ -20,6 +20,8 @@ from stream.verify import bundle_parity, gate, golden
 from stream.verify.bundle_parity import Report
 from stream.verify.gate import Subject
 
+pytestmark = pytest.mark.slow
+
 MACHINE = Machine(tensorrt="10", cuda="13", driver="580", gpu="a GPU", sm="9.0", onnxruntime="1")
 
 

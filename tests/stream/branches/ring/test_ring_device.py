@@ -16,6 +16,8 @@ from stream.inference import buffers, nvidia
 from stream.inference.buffers import Place
 from stream.inference.engine import PlacedEngine
 
+pytestmark = pytest.mark.slow
+
 
 class Gpu:
     """Tensors are copies of the host's; what moves between them is counted in bytes."""

@@ -12,6 +12,8 @@ from stream.bundle.load import Bundle
 from stream.errors import BundleError
 from stream.verify import bundle_parity, gate, golden
 
+pytestmark = pytest.mark.slow
+
 GoldenOf = Callable[..., Bundle]
 
 

@@ -15,6 +15,8 @@ from stream.branches.ring_memory import FADED, MASKED, Remembered
 from stream.bundle.manifest import RingSpec, Steps
 from stream.records import Floats, Mask
 
+pytestmark = pytest.mark.slow
+
 Small = Any  # see conftest
 EQUAL = 1e-5  # relative
 

@@ -27,6 +27,8 @@ from stream.runtime.analyzer import Analyzer
 from stream.skeleton import COUNT
 from stream.window.window import Window
 
+pytestmark = pytest.mark.slow
+
 BOX = (80.0, 80.0, 200.0, 210.0)
 PICTURES = np.random.default_rng(0).integers(0, 255, (8, 240, 320, 3), dtype=np.uint8)
 

@@ -14,6 +14,8 @@ from stream.bundle.manifest import Graph
 from stream.errors import UsageError
 from stream.verify import bundle_parity, gate
 
+pytestmark = pytest.mark.slow
+
 
 def graphs(bundle: Bundle, name: str) -> list[Graph]:
     """Steps of a branch of the ring, then its readout."""

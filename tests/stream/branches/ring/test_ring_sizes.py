@@ -16,6 +16,8 @@ from stream.records import Floats, Portrait, Pose
 from stream.skeleton import COUNT
 from stream.window.window import Window as Poses
 
+pytestmark = pytest.mark.slow
+
 BOX = (100.0, 100.0, 300.0, 320.0)
 
 

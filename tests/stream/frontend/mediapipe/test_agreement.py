@@ -13,6 +13,8 @@ from stream.frontend.mediapipe.holistic import Holistic, Landmarks
 from stream.frontend.mediapipe.person_detector import PoseDetector
 from stream.records import Frame
 
+pytestmark = pytest.mark.slow
+
 PEOPLE = ("astronaut", "astronaut_close", "bus", "bus_left", "bus_middle", "zidane_left", "zidane_right")
 GROUPS = ("body", "face", "left_hand", "right_hand")
 

@@ -198,18 +198,38 @@ def test_a_damaged_bundle_is_named(clip: Path, tmp_path: Path) -> None:
     fails(watch(str(clip), "--bundle", str(bundle)), "fusion.onnx", "sha256")
 
 
-def test_wrong_options_get_one_sentence(clip: Path) -> None:
+def test_wrong_options_get_one_sentence(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fails(watch(str(clip), "--provider", "npu"), "expected one of cpu, cuda, tensorrt, found 'npu'")
     fails(watch(str(clip), "--pace", "slow"), "expected live or fast")
     fails(watch(str(clip), "--wire", "xml"), "expected json or msgpack")
     fails(watch("pattern", "--describe", "oracle"), "expected one of gemini, found 'oracle'")
     fails(watch(str(clip), "--notes", "-"), "--pace live")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))  # without anybody's own keys
     fails(undertone("watch", str(clip), "--publish", "tcp://0.0.0.0:5999"), "--insecure")
     fails(undertone("listen", "tcp://127.0.0.1:9", "--timeout", "0.3"), "0.3 s")
     fails(undertone("listen", "--topic", "confidance"), "did you mean confidence?")
     fails(undertone("watch", str(clip), "demo"), "expected one source, found 2")
     fails(undertone("watch", str(clip), "--overlay", "x.avi"), ".mp4")
     fails(undertone("models", "pull", "nope"), "found 'nope'")
+
+
+def test_a_source_may_come_from_a_file_or_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a password need not be among the arguments, which everybody on the machine can read."""
+    secret = tmp_path / "source.txt"
+    secret.write_text("rtsp://user:S3cret@127.0.0.1:9/S3cret\n")
+    done = watch("--source-file", str(secret), "--source-name", "Court 1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Court 1 refused the connection" in done.stderr
+    assert "S3cret" not in done.stderr
+    monkeypatch.setenv("UNDERTONE_SOURCE", secret.read_text().strip())
+    done = watch()
+    assert "rtsp://127.0.0.1:9 (" in done.stderr
+    assert "S3cret" not in done.stderr
+    fails(watch("--source-file", str(tmp_path / "none")), "expected a text file with the source")
+    monkeypatch.delenv("UNDERTONE_SOURCE")
+    fails(watch(), "expected a source, found none")
 
 
 def test_a_taken_port_is_named(clip: Path) -> None:

@@ -217,14 +217,13 @@ class Capture:
 
     def _listen(self, link: Link) -> None:
         for message in link.messages():
-            if "segment" in message:
-                self._segments.append(message["segment"])
-            elif "info" in message:
-                self.info = StreamInfo(**message["info"])
-            elif "error" in message:
-                fault = SourceTimeout if message["timeout"] else SourceError
-                self._last_word = fault(message["error"], code=message["code"])
-            elif "end" in message:
+            if message.segment is not None:
+                self._segments.append(message.segment)
+            elif message.info is not None:
+                self.info = message.info
+            elif message.fault is not None:
+                self._last_word = message.fault
+            elif message.ended:
                 self._last_word = "end"
         if link.closed and self._last_word is None:
             how = link.how_it_ended()

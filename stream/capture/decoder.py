@@ -18,7 +18,7 @@ from av.stream import Discard, Disposition
 from stream.capture.open_options import MAX_PIXELS, profile
 from stream.capture.orientation import Orientation, display_size, of_matrix
 from stream.capture.picture import Picture, StreamInfo
-from stream.capture.redact import redact
+from stream.capture.redact import hide_addresses
 from stream.capture.shared_frames import Control
 from stream.errors import SourceError, SourceTimeout
 from stream.records import Image
@@ -281,8 +281,8 @@ class Decoder:
         reason = getattr(error, "strerror", None) or type(error).__name__
         if any(word in str(reason).lower() for word in ("tls", "ssl", "certificate")):
             return SourceError(
-                f"{name}: the encrypted connection failed ({redact(str(reason))}); check its certificate",
+                f"{name}: the encrypted connection failed; check its certificate and this machine's clock",
                 code="tls",
             )
-        reason = redact(str(reason).replace(self._url, name))
+        reason = hide_addresses(str(reason).replace(self._url, "it"))
         return SourceError(f"cannot {verb} {name} ({reason}); check the address and that it holds video")

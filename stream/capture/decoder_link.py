@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import stream
-from stream.capture.shared_frames import Control, Segment
+from stream.capture.child_messages import Message, read_message
+from stream.capture.shared_frames import Control
 
 LEAVE_S = 1.0  # for the child to leave before it is killed
 _MOST_MESSAGE = 1 << 16
@@ -22,6 +23,20 @@ _BOOT = (
     "import sys; sys.path[:] = sys.argv[4:]; "
     "from stream.capture.decoder_process import main; main(*map(int, sys.argv[1:4]))"
 )
+
+
+# All that a decoder needs of the environment: no key, token or password of ours is among it.
+_PASSED_ON = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE"})
+
+
+def _environment() -> dict[str, str]:
+    """What the child gets: proxies and library paths, nothing that it could tell anybody."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _PASSED_ON or name.startswith("PYTHON") or name.lower().endswith("_proxy")
+    }
+    return {**kept, "OPENBLAS_NUM_THREADS": "1"}  # no idle thread pool: it only copies
 
 
 class Link:
@@ -45,7 +60,7 @@ class Link:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # no idle thread pool: it only copies
+                env=_environment(),
                 process_group=0,  # Ctrl-C is the parent's business
             )
         finally:
@@ -67,8 +82,11 @@ class Link:
         """Whether the child has closed its side and everything it said was read."""
         return self._ended
 
-    def messages(self) -> Iterator[dict[str, Any]]:
-        """What the child said since the last call, without waiting; a ``segment`` comes mapped."""
+    def messages(self) -> Iterator[Message]:
+        """What the child said since the last call, without waiting; a segment comes mapped.
+
+        Raises SourceError for anything that is no message.
+        """
         while not self._ended:
             try:
                 data, fds, _, _ = socket.recv_fds(self._socket, _MOST_MESSAGE, 1)
@@ -79,12 +97,11 @@ class Link:
             if not data:
                 self._ended = True
                 return
-            message = json.loads(data)
-            if fds:
-                shape = message["segment"]
-                message["segment"] = (shape["first"], Segment(fds[0], shape["slots"], shape["slot_bytes"]))
-                os.close(fds[0])
-            yield message
+            try:
+                yield read_message(data, fds)
+            finally:
+                for fd in fds:
+                    os.close(fd)
 
     def say_taken(self) -> None:
         """Tells a waiting child that a slot is free."""

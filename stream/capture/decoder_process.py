@@ -16,10 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from stream.capture.media_clock import MediaClock
-from stream.capture.pacing import Clock, Pacer
+from stream.capture.media_clock import Clock, MediaClock, Pacer
 from stream.capture.picture import Picture, StreamInfo
-from stream.capture.redact import redact
+from stream.capture.redact import hide_addresses
 from stream.capture.shared_frames import Control, Meta, Segment
 from stream.errors import SourceError, SourceTimeout
 from stream.records import Image
@@ -151,7 +150,7 @@ def main(link_fd: int, control_fd: int, wake_fd: int) -> None:
         except SourceError as error:
             publisher.send(error=str(error), timeout=isinstance(error, SourceTimeout), code=error.code)
         except Exception as error:  # the rim of the process: whatever broke is said, not printed
-            reason = redact(str(error).replace(request["url"], request["name"]))
+            reason = hide_addresses(str(error).replace(request["url"], "it"))
             sentence = f"{request['name']}: the decoder failed ({reason}); report it with the source"
             publisher.send(error=sentence, timeout=False, code="broke_off")
     os._exit(0)

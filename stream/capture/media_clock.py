@@ -1,4 +1,4 @@
-"""The media clock of a source: when each picture was, in seconds that only run forward.
+"""The media clock of a source: when each picture was, in seconds that only run forward, and when it is due.
 
 What is stamped a little earlier than the picture before it is a late picture and keeps its time; a step back
 of more than `BACK_S`, a leap of more than `JUMP_S` or another picture size begins a new epoch. A live source
@@ -7,10 +7,16 @@ and the new clock goes on where the old one stood.
 """
 
 import math
+from dataclasses import dataclass
+from typing import Literal
 
 BACK_S = 1.0  # a step back beyond this is another clock
 LONGEST_STEP_S = 0.5  # between two pictures of a stream without a gap
 JUMP_S = 2.0  # a leap ahead beyond this is a discontinuity
+LATE_S = 0.5  # a paced picture later than this is not worth showing …
+SHOW_S = 0.5  # … unless nothing has been shown for this long
+
+Clock = Literal["arrival", "media", "network"]
 
 
 class MediaClock:
@@ -50,3 +56,45 @@ class MediaClock:
         self._newest = time if newest is None else max(newest, time)
         self._arrived, self._size = arrived, size
         return time, self.epoch
+
+
+@dataclass(slots=True)
+class Pacer:
+    """Due times of pictures whose media clock is to run as fast as the monotonic one.
+
+    Clock "media": a file; a picture that is late was made late by us and keeps its due time, so that lag
+    shows. Clock "network": a playlist that arrives in bursts; one that is late was late in arriving, and
+    the schedule starts again from it.
+    """
+
+    clock: Clock
+    rate: float
+    _anchor: tuple[float, float] | None = None  # media and monotonic time of one picture
+    _epoch: int = 0
+    _due: float = 0.0
+    _shown: float = 0.0
+
+    def due(self, pts: float, epoch: int, arrived: float) -> float:
+        """Monotonic time at which the picture is due; ``arrived`` is when the demuxer gave it."""
+        if self.clock == "arrival":
+            return arrived
+        if self._anchor is None:
+            self._anchor = (pts, arrived)
+        elif epoch != self._epoch:
+            self._anchor = (
+                pts,
+                max(self._due + 1.0 / self.rate, arrived if self.clock == "network" else 0.0),
+            )
+        self._epoch = epoch
+        due = self._anchor[1] + pts - self._anchor[0]
+        if self.clock == "network" and arrived - due > LATE_S:
+            self._anchor, due = (pts, arrived), arrived
+        self._due = due
+        return due
+
+    def late(self, due: float, now: float) -> bool:
+        """Whether to skip a picture so as to catch up."""
+        if self.clock == "media" and now - due > LATE_S and now - self._shown < SHOW_S:
+            return True
+        self._shown = now
+        return False

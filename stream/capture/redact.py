@@ -1,8 +1,10 @@
 """Credentials out of any text that people or machines may read."""
 
+import hashlib
 import re
 
 HIDDEN = "***"
+_HOST = re.compile(r"(\[[0-9a-f:.%]+\]|[a-z0-9._-]+)(:\d{1,5})?", re.I)
 
 # A query name that contains one of these has its value hidden.
 _SECRET = re.compile(
@@ -19,6 +21,27 @@ _NAME = r"([?&;#]|%3f|%26)([^=&;#?\s\"'<>%]{1,64})(=|%3d)"
 _QUERY_IN_TEXT = re.compile(_NAME + r"((?:(?!%26)[^&\s\"'<>])+)", re.I)
 _QUERY_IN_URL = re.compile(_NAME + r"((?:(?!%26)[^&])+)", re.I | re.S)
 _PLAIN_HOST = re.compile(r"\[[0-9a-f:.%]*\]|[^:@\[\]]*", re.I)
+
+
+def shown(url: str) -> str:
+    """What people may read of an address: scheme, host, port, and six digits that tell two of them apart.
+
+    Nothing of user, path or query: no list of secret-looking names is ever complete, and stream keys are
+    paths. Where it is not certain which part is the host, that is left out too.
+    """
+    scheme, _, rest = url.partition("://")
+    digest = hashlib.sha256(url.encode(errors="surrogatepass")).hexdigest()[:6]
+    authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
+    host = authority.rpartition("@")[2]
+    # A password with an unescaped slash looks like host and port; an "@" that comes later gives it away.
+    doubtful = "@" in rest[len(authority) :] and (":" in authority or "@" in authority)
+    known = _HOST.fullmatch(host) if not doubtful else None
+    return f"{scheme.lower()}://{host.lower() if known else '…'} ({digest})"
+
+
+def hide_addresses(text: str) -> str:
+    """``text`` with every address in it reduced to what `shown` gives."""
+    return redact(_URL.sub(lambda match: shown(match[0]), text))
 
 
 def redact(text: str) -> str:

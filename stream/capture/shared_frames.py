@@ -6,6 +6,8 @@ sequence number is odd while it is written and ``2·(k+1)`` once it holds the k-
 finds the same even number before and after its copy has a whole picture.
 """
 
+import fcntl
+import math
 import mmap
 import os
 import struct
@@ -20,6 +22,7 @@ BUDGET = 48 << 20  # bytes of one segment; a picture above half of it gets a seg
 MOST_SLOTS = 6
 MOST_BYTES = 256 << 20  # bytes of one picture; a damaged header may announce anything
 
+SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 _PAGE = 4096
 _META = struct.Struct("<QddQII")  # index, pts, captured, epoch, height, width
 _META_AT = 8  # after the sequence number
@@ -63,7 +66,7 @@ class Segment:
 
     def __init__(self, fd: int, slots: int, slot_bytes: int) -> None:
         self.fd, self.slots, self.slot_bytes = fd, slots, slot_bytes
-        self._memory = mmap.mmap(fd, slots * (_PAGE + slot_bytes))
+        self._memory = mmap.mmap(fd, segment_bytes(slots, slot_bytes))
         self._bytes = np.frombuffer(self._memory, np.uint8)
         self._sequences = np.frombuffer(self._memory, np.uint64)
 
@@ -76,7 +79,7 @@ class Segment:
             )
         slot_bytes = -(-picture_bytes // _PAGE) * _PAGE
         slots = max(1, min(MOST_SLOTS, BUDGET // slot_bytes))
-        return cls(_reserve("undertone-ring", slots * (_PAGE + slot_bytes)), slots, slot_bytes)
+        return cls(_reserve("undertone-frames", segment_bytes(slots, slot_bytes)), slots, slot_bytes)
 
     def begin(self, k: int, height: int, width: int) -> Image:
         """The place of picture ``k``, uint8 [height, width, 3], to be filled before ``commit``."""
@@ -94,7 +97,9 @@ class Segment:
         if int(self._sequences[word]) != whole:
             return None
         *fields, height, width = _META.unpack_from(self._memory, self._start(k) + _META_AT)
-        if height * width * 3 > self.slot_bytes:  # the numbers themselves are being written over
+        if not 0 < height * width * 3 <= self.slot_bytes:  # the numbers themselves are being written over
+            return None
+        if not all(map(math.isfinite, fields[1:3])):
             return None
         image = self._view(k, height, width).copy()
         if int(self._sequences[word]) != whole:
@@ -112,10 +117,30 @@ class Segment:
         return self._bytes[start : start + height * width * 3].reshape(height, width, 3)
 
 
+def segment_bytes(slots: int, slot_bytes: int) -> int:
+    """Size of a segment's memory."""
+    return slots * (_PAGE + slot_bytes)
+
+
+def check(fd: int, size: int) -> None:
+    """Raises SourceError unless the memory has that size and can never have another.
+
+    A decoder that is broken, or not ours any more, could otherwise shrink it under its reader: a bus error.
+    """
+    try:
+        sealed = fcntl.fcntl(fd, fcntl.F_GET_SEALS)
+        found = os.fstat(fd).st_size
+    except OSError:
+        sealed, found = 0, -1
+    if sealed & SEALS != SEALS or found != size:
+        raise SourceError("the decoder gave memory that is not sealed or of another size; start it again")
+
+
 def _reserve(name: str, size: int) -> int:
-    fd = os.memfd_create(name)
+    fd = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
         os.posix_fallocate(fd, 0, size)  # now, in one sentence, rather than later as a bus error
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, SEALS)
     except OSError as error:
         os.close(fd)
         raise SourceError(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote
 
-from stream.capture.redact import redact, redact_url
+from stream.capture.redact import redact, redact_url, shown
 from stream.errors import SourceError
 
 Kind = Literal["file", "picture", "http", "rtsp", "rtmp", "device", "demo", "pattern"]
@@ -39,8 +39,11 @@ class Source:
         return f"Source({self.kind}, {self.name!r})"
 
     @classmethod
-    def parse(cls, text: str) -> "Source":
+    def parse(cls, text: str, *, name: str | None = None, show_url: bool = False) -> "Source":
         """Reads what was typed as SOURCE.
+
+        ``name`` is what people read instead of an address; without one that is scheme, host, port and a
+        short hash, or with ``show_url`` the whole address but for its credentials.
 
         Raises SourceError with one sentence for a missing file, a directory, an empty file, an unknown
         scheme, an address without a host, or a missing device.
@@ -58,12 +61,11 @@ class Source:
             scheme = scheme.lower()
             if scheme == "file":
                 return _from_path(unquote(rest.removeprefix("localhost")))
-            return _from_address(text, scheme, rest)
+            return _from_address(text, scheme, rest, name or (redact_url if show_url else shown)(text))
         return _from_path(text)
 
 
-def _from_address(text: str, scheme: str, rest: str) -> Source:
-    name = redact_url(text)
+def _from_address(text: str, scheme: str, rest: str, name: str) -> Source:
     kind = SCHEMES.get(scheme)
     if kind is None:
         raise SourceError(

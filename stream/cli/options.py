@@ -21,6 +21,9 @@ class PlaybackOptions:
     timeout_s: float = 10.0
     give_up_s: float | None = None  # seconds without a frame; None: never
     stream: int | None = None  # place among the video streams; None: the default one, else the largest
+    source_file: Path | None = None  # its first line is the source
+    source_name: str | None = None  # shown instead of the address
+    show_url: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class PublishOptions:
 class WatchOptions:
     """The options of ``undertone watch``."""
 
-    sources: list[str]
+    sources: list[str] | None = None
     playback: PlaybackOptions = field(default_factory=PlaybackOptions)
     model: ModelOptions = field(default_factory=ModelOptions)
     output: OutputOptions = field(default_factory=OutputOptions)

@@ -54,6 +54,12 @@ HELP: dict[type, tuple[str | None, dict[str, dict[str, Any]]]] = {
                 "min": 0,
                 "help": "Place among its video streams. Default: the default one, else the largest.",
             },
+            "source_file": {
+                "help": "Read the source from the first line of this file: it may hold a password. The "
+                "environment variable UNDERTONE_SOURCE does the same."
+            },
+            "source_name": {"help": "Show this name instead of the address, in messages too."},
+            "show_url": {"help": "Show the whole address (credentials removed) instead of host and hash."},
         },
     ),
     ModelOptions: (

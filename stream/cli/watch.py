@@ -1,5 +1,6 @@
 """``undertone watch``: checks the options, puts the chain together, runs it."""
 
+import os
 import signal
 from contextlib import ExitStack
 from pathlib import Path
@@ -8,6 +9,7 @@ from stream.branches import modes
 from stream.branches.image import ImageEncoder, encoder_from
 from stream.bundle.load import Bundle, check_extractor, demo_bundle
 from stream.capture.capture import Capture
+from stream.capture.redact import hide_addresses
 from stream.capture.source import Source
 from stream.cli.model_sets import ensure
 from stream.cli.options import OutputOptions, PublishOptions, WatchOptions
@@ -28,10 +30,12 @@ from stream.runtime.pace import hop_of, pace_of
 from stream.runtime.session import Session
 from stream.verify import gate
 
+SOURCE_VARIABLE = "UNDERTONE_SOURCE"
+
 
 def run(options: WatchOptions) -> None:
     """Watch until the source ends, ``for_s`` is over or a signal comes. Raises UndertoneError."""
-    source = _source(options.sources)
+    source = _source(options)
     pace, wire = pace_of(source, options.playback.pace), _wire(options.publish.wire)
     overlay, keys = _overlay(options.output), _keys(options.publish)
     model = options.model
@@ -150,13 +154,39 @@ def _stop_on_signals(session: Session, view: LineView) -> None:
         signal.signal(each, stop)
 
 
-def _source(texts: list[str]) -> Source:
-    if len(texts) != 1:
+def _source(options: WatchOptions) -> Source:
+    playback, texts = options.playback, list(options.sources or ())
+    if playback.source_file is not None:
+        texts.append(_first_line(playback.source_file))
+    elif not texts and os.environ.get(SOURCE_VARIABLE):
+        texts.append(os.environ[SOURCE_VARIABLE])
+    if not texts:
         raise UsageError(
-            f"expected one source, found {len(texts)} ({', '.join(map(repr, texts))}); "
+            f"expected a source, found none; give one, or --source-file, or set {SOURCE_VARIABLE}."
+        )
+    if len(texts) != 1:
+        shown = ", ".join(repr(hide_addresses(text)) for text in texts)
+        raise UsageError(
+            f"expected one source, found {len(texts)} ({shown}); "
             "start `undertone watch` once for each, each with a --publish of its own."
         )
-    return Source.parse(resolve(texts[0]))
+    return Source.parse(resolve(texts[0]), name=playback.source_name, show_url=playback.show_url)
+
+
+def _first_line(path: Path) -> str:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "no text"
+        raise UsageError(
+            f"--source-file {path}: expected a text file with the source in its first line, found {reason}; "
+            "correct the path."
+        ) from error
+    if not lines or not lines[0].strip():
+        raise UsageError(
+            f"--source-file {path}: expected the source in its first line, found none; write it there."
+        )
+    return lines[0].strip()
 
 
 def _encoder(bundle: Bundle, options: WatchOptions) -> ImageEncoder | None:

@@ -165,3 +165,15 @@ def test_a_decoder_that_cannot_start_is_one_sentence(clip: Path, monkeypatch: py
         Capture(Source.parse(str(clip)), pace="fast") as capture,
     ):
         capture.open()
+
+
+def test_the_decoder_s_environment_holds_no_secret(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It handles what strangers send."""
+    monkeypatch.setenv("GOOGLE_API_KEY", "S3cret")
+    monkeypatch.setenv("UNDERTONE_SOURCE", "rtsp://u:S3cret@h/")
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:3128")
+    with Capture(Source.parse(str(clip)), pace="fast") as capture:
+        capture.open()
+        environment = Path(f"/proc/{capture.child_pid}/environ").read_bytes()
+    assert b"S3cret" not in environment
+    assert b"https_proxy=http://127.0.0.1:3128" in environment, "what it needs to reach its source stays"

@@ -19,7 +19,7 @@ from stream.errors import SourceError
     ],
 )
 def test_kinds(text: str, kind: str, name: str) -> None:
-    source = Source.parse(text)
+    source = Source.parse(text, show_url=True)
     assert (source.kind, source.name.lower(), source.live) == (kind, name, True)
 
 
@@ -33,6 +33,34 @@ def test_pictures_are_known_by_their_first_bytes(tmp_path: Path) -> None:
     picture = tmp_path / "picture.mp4"
     picture.write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 20)
     assert Source.parse(str(picture)).kind == "picture"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("rtsp://u:S3cret@host:554/S3cret", "rtsp://host:554 ("),
+        ("rtmp://host/app/S3cret", "rtmp://host ("),
+        ("http://host/user=a_password=S3cret", "http://host ("),
+        ("http://host/x?a=1;token=S3cret", "http://host ("),
+        ("http://host/x?tok%65n=S3cret", "http://host ("),
+        ("http://[::1]:80/S3cret", "http://[::1]:80 ("),
+        ("rtsp://u:S3cret/rest@host/x", "rtsp://… ("),
+        ("rtsp://u:55/S3cret@host/x", "rtsp://… ("),
+        ("rtsp://u:S3cret@with@host/x", "rtsp://host ("),
+    ],
+)
+def test_nothing_of_user_path_or_query_is_shown(text: str, shown: str) -> None:
+    name = Source.parse(text).name
+    assert name.startswith(shown)
+    assert "S3cret" not in name
+    assert name != Source.parse(text + "2").name, "two streams of one host can be told apart"
+    assert Source.parse(text, name="Court 1").name == "Court 1"
+
+
+def test_an_address_without_a_host_shows_nothing_either() -> None:
+    with pytest.raises(SourceError) as refused:
+        Source.parse("http:////u:S3cret@h")
+    assert "S3cret" not in str(refused.value)
 
 
 def test_neither_repr_nor_name_tells_a_password() -> None:

@@ -39,7 +39,7 @@ def detector(
 
       undertone-export frontends detector weights/mine.pt --precision fp16
     """
-    needed("training", *TRAINING)
+    needed(*TRAINING)
     from export.frontends.detector import export_detector
 
     _say(out, export_detector(source, out, size=_size(size), precision=_precision(precision)))
@@ -63,7 +63,7 @@ def image(
 
       undertone-export frontends image weights/dinov2-base --precision fp16
     """
-    needed("training", *TRAINING)
+    needed(*TRAINING)
     from export.frontends.image import export_image
 
     card = export_image(source, out, size=size, token=_token(token), precision=_precision(precision))
@@ -86,7 +86,7 @@ def bert(
 
     Example: undertone-export frontends bert bert-base-uncased --length 128
     """
-    needed("training", *TRAINING)
+    needed(*TRAINING)
     from export.frontends.text import export_text
 
     card = export_text(source, out, length=length, token=_token(token), precision=_precision(precision))
@@ -102,7 +102,7 @@ def wholebody(
 
     Example: undertone-export frontends wholebody dw-ll_ucoco_384.onnx
     """
-    needed("training", *TRAINING)
+    needed(*TRAINING)
     from export.frontends.wholebody import export_wholebody
 
     _say(out, export_wholebody(source, out))

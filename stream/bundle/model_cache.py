@@ -166,6 +166,24 @@ def locate(name: str) -> Path:
     return folder
 
 
+def checked(path: Path) -> bytes:
+    """The bytes of a model file; of one in the cache, those that the set names, or ModelError.
+
+    A network is loaded from these bytes, so what runs is what was checked. Raises OSError.
+    """
+    raw = path.read_bytes()
+    known = SETS.get(path.parent.name)
+    if known is None or path.parent != cache_dir() / known.name:
+        return raw  # somebody's own file
+    for file in known.files:
+        if file.name == path.name and (found := hashlib.sha256(raw).hexdigest()) != file.sha256:
+            raise ModelError(
+                f"{path}: expected SHA-256 {file.sha256[:12]}…, found {found[:12]}…; "
+                f"run `undertone models pull {known.name}`."
+            )
+    return raw
+
+
 def verify(name: str) -> list[str]:
     """What is wrong with a pulled set, one sentence a file; empty if every hash agrees."""
     wanted = _known(name)

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stream.errors import ModelError, UsageError
-from stream.files import sha256_of
+from stream.files import sha256_of, users_folder
 
 Progress = Callable[[str, float], None]  # what is being done, done share 0..1
 
@@ -129,10 +129,14 @@ SETS = {HOLISTIC.name: HOLISTIC}
 
 
 def cache_dir() -> Path:
-    """Where model sets are kept: ``$UNDERTONE_CACHE``, else the XDG cache of the user."""
-    if own := os.environ.get("UNDERTONE_CACHE"):
-        return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "undertone"
+    """Where model sets are kept: ``$UNDERTONE_CACHE``, else the XDG cache of the user.
+
+    Raises UsageError for a user without a home folder.
+    """
+    own = os.environ.get("UNDERTONE_CACHE")
+    shared = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    place = users_folder(own or shared, "set UNDERTONE_CACHE to a folder")
+    return place if own else place / "undertone"
 
 
 def listing() -> list[Listed]:

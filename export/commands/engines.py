@@ -35,7 +35,7 @@ def build(
     compiled: Compile = compile_engine,
     proven: Prove = gate.prove,
 ) -> Iterator[str]:
-    """Build what is not there yet and run the gate; a line for each.
+    """Build the missing engines and run the gate; yields a line for each.
 
     ``out`` is a cache folder in place of the user's. Raises ModelError for a graph that TensorRT's parser
     does not take, BundleError or ModelError for what has no golden answers, ProviderError without a GPU or
@@ -94,7 +94,7 @@ def _check_provable(subject: Subject) -> None:
 
 
 def _one(graph: Path, timings: Path, compiled: Compile, place: Path) -> None:
-    """An engine and nothing beside it; what was timed on the way is for this user alone, too."""
+    """Build one engine; the timing cache is for this user alone, too."""
     for path in timings.iterdir():
         tensorrt_cache.check_own(path)
     compiled(graph, place, timings, open_batches(graph))

@@ -152,7 +152,7 @@ def draft(*tools: str, **known: Any) -> Card:
 
 
 def answer(work: Path, place: Path, card: Card, inputs: Arrays, said: Sequence[Sequence[Array]]) -> None:
-    """Stage the golden answers of a model: what was said, a tuple of outputs for each input."""
+    """Stage the golden answers of a model: a tuple of outputs for each input."""
     model_parity.save(work / golden_file(place), inputs, model_parity.answered(card, said))
 
 

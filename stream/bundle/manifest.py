@@ -269,8 +269,8 @@ class Manifest(Record, frozen=True, kw_only=True):
         named = {name for mode in self.modes.values() for name in mode.branches}
         if ("image" in named) != (self.image is not None) or ("text" in named) != (self.text is not None):
             raise ValueError("an image or text branch needs its input section, and the section its branch")
-        told = graphs_of(self)
-        twice = sorted(name for name, n in Counter(graph.file for graph in told).items() if n > 1)
+        graphs = graphs_of(self)
+        twice = sorted(name for name, n in Counter(graph.file for graph in graphs).items() if n > 1)
         if twice:  # or what the second one says of its precision would pass the gate unseen
             raise ValueError(f"modes that share {twice[0]} must say the same of it")
 

@@ -1,7 +1,7 @@
 """Model files in the user's cache: pulled, verified, located.
 
 The embedded keypoints run MediaPipe's own networks (Apache-2.0). Their files travel inside one wheel,
-``mediapipe==0.10.21``, whose dependencies nobody should have to install: the wheel is downloaded with pip
+``mediapipe==0.10.21``, whose dependencies are not wanted here: the wheel is downloaded with pip
 (``--no-deps``; interpreter tag and platform are pinned, so any interpreter will do), the few files we need
 are taken out and checked, and the folder appears in the cache in one rename. A pull that is killed leaves
 at most a hidden folder, which a later pull clears.

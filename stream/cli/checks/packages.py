@@ -7,7 +7,7 @@ from stream.cli.checks.extras import install
 from stream.cli.checks.finding import Finding
 from stream.inference.nvidia import packages
 
-# Modules that several distributions bring; more than one breaks the other's files in silence.
+# Modules that several distributions bring; several of them overwrite each other's files without an error.
 SHARED = {"cv2": "opencv-python", "onnxruntime": "onnxruntime-gpu"}
 EXTRAS = {
     "gemini": ("google-genai", "descriptions by Gemini while it runs"),

@@ -12,11 +12,12 @@ from stream.cli import entry
 
 app = typer.Typer(
     name="undertone-export",
-    help="Turn trained networks into bundles and prove them equal.",
     no_args_is_help=True,
-    rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    epilog="Completion in the shell: undertone-export --install-completion, then a new shell.",
 )
+
+WRITE, PROVE = "Write", "Prove and build"
 
 TargetArgument = Annotated[
     Path, typer.Argument(help="A bundle, or front-end models: an ONNX file with its card, or their folder.")
@@ -24,7 +25,7 @@ TargetArgument = Annotated[
 BundleArgument = Annotated[Path, typer.Argument(help="Directory of a bundle.")]
 ThreadsOption = Annotated[int, typer.Option(min=1, help="Threads of each network.")]
 
-app.add_typer(frontends, name="frontends")
+app.add_typer(frontends, name="frontends", rich_help_panel=WRITE)
 
 
 @app.callback()
@@ -32,7 +33,7 @@ def root(version: Annotated[bool, entry.version_option("undertone-export")] = Fa
     """Turn trained networks into bundles and prove them equal."""
 
 
-@app.command()
+@app.command(rich_help_panel=WRITE)
 def untrained(
     out: Annotated[Path, typer.Argument(help="Directory of the bundle to write.")],
     poses: Annotated[int, typer.Option(min=1, help="Pose slots, one a tick.")] = 4000,
@@ -42,9 +43,11 @@ def untrained(
     image: Annotated[bool, typer.Option(help="Include the image branch.")] = True,
     text: Annotated[bool, typer.Option(help="Include the text branch.")] = True,
 ) -> None:
-    """Write a bundle of random weights, to build and test the live chain on.
+    """Write a bundle of random weights, for tests of the live chain.
 
-    Example: undertone-export untrained runs/untrained --poses 500 --features 100
+    Example:
+
+      undertone-export untrained runs/untrained --poses 500 --features 100
     """
     from export.bundles.untrained import write_untrained
 
@@ -53,7 +56,7 @@ def untrained(
     typer.echo(f"{folder}: untrained bundle written and verified")
 
 
-@app.command()
+@app.command(rich_help_panel=PROVE)
 def check(
     target: TargetArgument,
     provider: Annotated[str, typer.Option(help="cpu, cuda or tensorrt.")] = "cpu",
@@ -63,11 +66,10 @@ def check(
     ] = None,
     threads: ThreadsOption = 2,
 ) -> None:
-    """Prove a bundle or front-end models on this machine: hashes, shapes, numbers, and the golden answers on
-    the provider.
+    """Prove a bundle or front-end models on this machine: hashes, shapes, golden answers.
 
-    The report is kept in the user's cache, where `undertone watch --provider` looks for it. What fails ends
-    with exit code 1.
+    The report goes to the user's cache, where `undertone watch --provider` looks for it. The exit code is 1
+    where anything fails.
 
     Examples:
 
@@ -84,7 +86,7 @@ def check(
         typer.echo(line)
 
 
-@app.command()
+@app.command(rich_help_panel=WRITE)
 def golden(
     bundle: BundleArgument,
     source: Annotated[
@@ -96,11 +98,13 @@ def golden(
     ] = None,
     threads: ThreadsOption = 2,
 ) -> None:
-    """Give a bundle that has none golden tensors: clips, and what its own float32 graphs say of them here.
+    """Add golden tensors to a bundle: clips, with the outputs of its own float32 graphs on this machine.
 
-    `undertone-training deliver` writes better ones, answered by the networks that the graphs came from.
+    `undertone-training deliver` writes better ones: outputs of the networks that the graphs came from.
 
-    Example: undertone-export golden bundles/old --source press.mp4
+    Example:
+
+      undertone-export golden bundles/old --source press.mp4
     """
     from export.bundles.golden import add
 
@@ -109,7 +113,7 @@ def golden(
     typer.echo(f"{found.folder}: {size / 1e6:.1f} MB with golden tensors")
 
 
-@app.command()
+@app.command(rich_help_panel=WRITE)
 def quantize(
     bundle: BundleArgument,
     out: Annotated[Path, typer.Option(help="Directory of the bundle to write.")],
@@ -126,9 +130,9 @@ def quantize(
     ] = "demo",
     threads: ThreadsOption = 2,
 ) -> None:
-    """Write a bundle with branches of lower precision: only those that still give the golden answers.
+    """Write a bundle in lower precision, as far as it still gives the golden answers.
 
-    A branch that does not stays float32, and the output says how far off it was.
+    A branch that fails stays float32, and the output says how far off it was.
 
     Examples:
 
@@ -142,7 +146,7 @@ def quantize(
         typer.echo(line)
 
 
-@app.command()
+@app.command(rich_help_panel=PROVE)
 def engines(
     target: TargetArgument,
     out: Annotated[
@@ -153,10 +157,10 @@ def engines(
         ),
     ] = None,
 ) -> None:
-    """Build TensorRT engines on this machine, for `--provider tensorrt`, and prove them on it.
+    """Build TensorRT engines for `--provider tensorrt` on this machine, and prove them on it.
 
-    An engine belongs to this GPU, driver, CUDA and TensorRT, and to this user: it lies in the user's cache,
-    is never part of a bundle, and is refused where anything of that differs.
+    An engine works with one GPU, driver, CUDA and TensorRT version, so it is kept in the user's cache, is
+    never part of a bundle, and is refused where any of these differs.
 
     Examples:
 

@@ -7,6 +7,16 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from stream.errors import UsageError
+
+
+def users_folder(place: str, advice: str) -> Path:
+    """``place`` with its ``~``. Raises UsageError for a user without a home, as a bare uid in a container."""
+    try:
+        return Path(place).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"expected a home folder for {place}, this user has none; {advice}.") from error
+
 
 def sha256_of(path: Path) -> str:
     """Hex SHA-256 of a file."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from stream.bundle.load import Bundle, load
+from stream.bundle.load import Bundle, load, manifest_of
 from stream.bundle.manifest import MANIFEST, FileEntry, Manifest
 from stream.errors import BundleError
 from stream.files import sha256_of
@@ -18,14 +18,12 @@ def write(folder: str | Path, fill: Callable[[Path], Manifest]) -> Bundle:
 
     ``fill`` writes the graphs and the tokenizer into the directory it is given and returns the manifest;
     its ``files`` are computed here. The place is taken only after the live side's own check has passed, so
-    a reader sees the old bundle or the new one. Raises BundleError, and leaves no trace then.
+    a reader sees the old bundle or the new one. Raises BundleError or OSError; then nothing new is left
+    behind, and the old bundle is back in its place. A folder is replaced only if its manifest can be read
+    and names every file in it.
     """
     folder = Path(folder)
-    if folder.exists() and not _replaceable(folder):
-        raise BundleError(
-            f"{folder}: expected a bundle, an empty directory or nothing there, found something else; "
-            "choose another place."
-        )
+    _check_replaceable(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
@@ -33,9 +31,7 @@ def write(folder: str | Path, fill: Callable[[Path], Manifest]) -> Bundle:
         fresh.mkdir()
         save(fresh, fill(fresh))
         load(fresh)
-        if folder.exists():
-            folder.rename(work / "old")
-        fresh.rename(folder)
+        _put(fresh, folder, work / "old")
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return load(folder)
@@ -67,5 +63,33 @@ def save(folder: Path, manifest: Manifest) -> None:
     (folder / MANIFEST).write_bytes(msgspec.json.format(raw, indent=2) + b"\n")
 
 
-def _replaceable(folder: Path) -> bool:
-    return folder.is_dir() and ((folder / MANIFEST).is_file() or not any(folder.iterdir()))
+def _put(fresh: Path, folder: Path, old: Path) -> None:
+    """Rename ``fresh`` to ``folder``; what was there goes to ``old``, and comes back where that fails."""
+    if not folder.exists():
+        fresh.rename(folder)
+        return
+    folder.rename(old)
+    try:
+        fresh.rename(folder)
+    except BaseException:
+        old.rename(folder)
+        raise
+
+
+def _check_replaceable(folder: Path) -> None:
+    """Raises BundleError for a place that holds anything but one bundle."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    try:
+        named = {MANIFEST, *manifest_of(folder)[0].files}
+    except BundleError as error:
+        raise BundleError(
+            f"{folder}: expected a bundle, an empty directory or nothing there, found something else; "
+            "choose another place."
+        ) from error
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    if others := sorted(there - named):
+        raise BundleError(
+            f"{folder}: expected the files of one bundle, found {others[0]} beside them; move it away or "
+            "choose another place."
+        )

@@ -19,9 +19,9 @@ from stream.verify.model_parity import Model
 
 
 def subjects(target: Path) -> list[Subject]:
-    """What is to be proven: a bundle, a front-end model by its ONNX file, or a folder's models with cards.
+    """The subjects of a check: a bundle, a front-end model by its ONNX file, or a folder's models with cards.
 
-    Raises UsageError for none of these, BundleError or ModelError for what is damaged.
+    Raises UsageError for none of these, BundleError or ModelError for a damaged one.
     """
     if target.is_file():
         return [model_parity.opened(target)]
@@ -39,15 +39,15 @@ def subjects(target: Path) -> list[Subject]:
 def check(
     found: Sequence[Subject], provider: str, out: Path | None = None, *, threads: int = 2
 ) -> Iterator[str]:
-    """Inspect the graphs, run the gate, keep its reports (and write them to ``out``); tell it in lines.
+    """Inspect the graphs, run the gate, keep its reports (and write them to ``out``); yields lines of text.
 
-    Raises BundleError for a damaged bundle or, but on the CPU in float32, one without golden tensors;
-    ModelError for such a model; ProviderError for a provider that does not load or gave other answers.
+    Raises BundleError for a damaged bundle or, except on the CPU in float32, one without golden tensors;
+    ModelError for such a model; ProviderError for a provider that does not load or gives other answers.
     """
     provider_name(provider)
     reports: list[tuple[Report, Path]] = []
     for subject in found:
-        yield from _looked(subject)
+        yield from _inspected(subject)
         if _unprovable(subject) and gate.is_reference(subject, provider):
             yield "golden tensors: none, so this bundle cannot be proven on another provider"
             continue
@@ -61,7 +61,7 @@ def check(
             raise ProviderError(gate.refusal(report, path))
 
 
-def _looked(subject: Subject) -> Iterator[str]:
+def _inspected(subject: Subject) -> Iterator[str]:
     if isinstance(subject, Model):
         yield f"{subject.path.name}: as its card says"
         for found in unsupported(subject.path):
@@ -75,8 +75,8 @@ def _unprovable(subject: Subject) -> bool:
 
 
 def _write(out: Path, reports: Sequence[Report]) -> None:
-    told = "\n".join(map(gate.markdown, reports)).encode()
-    raw = told if out.suffix == ".md" else msgspec.json.encode(reports if len(reports) > 1 else reports[0])
+    text = "\n".join(map(gate.markdown, reports)).encode()
+    raw = text if out.suffix == ".md" else msgspec.json.encode(reports if len(reports) > 1 else reports[0])
     try:
         out.write_bytes(raw)
     except OSError as error:

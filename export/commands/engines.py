@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-import onnx
-
+from export.lowering.onnx_file import read
 from export.lowering.operators import unsupported
 from stream.bundle.manifest import graphs_of
 from stream.errors import BundleError, ModelError, ProviderError
@@ -36,7 +35,7 @@ def build(
     compiled: Compile = compile_engine,
     proven: Prove = gate.prove,
 ) -> Iterator[str]:
-    """Build what is not there yet and run the gate; a line for each.
+    """Build the missing engines and run the gate; yields a line for each.
 
     ``out`` is a cache folder in place of the user's. Raises ModelError for a graph that TensorRT's parser
     does not take, BundleError or ModelError for what has no golden answers, ProviderError without a GPU or
@@ -95,13 +94,13 @@ def _check_provable(subject: Subject) -> None:
 
 
 def _one(graph: Path, timings: Path, compiled: Compile, place: Path) -> None:
-    """An engine and nothing beside it; what was timed on the way is for this user alone, too."""
+    """Build one engine; the timing cache is for this user alone, too."""
     for path in timings.iterdir():
         tensorrt_cache.check_own(path)
     compiled(graph, place, timings, open_batches(graph))
     for path in timings.iterdir():
         path.chmod(0o600)
-    nodes = [(node.domain, node.op_type) for node in onnx.load(place).graph.node]
+    nodes = [(node.domain, node.operator) for node in read(place).graph.nodes]
     if nodes != [("com.microsoft", "EPContext")]:
         raise ProviderError(
             f"{graph}: expected TensorRT to make one engine of the whole graph, found {len(nodes)} parts; "
@@ -111,6 +110,5 @@ def _one(graph: Path, timings: Path, compiled: Compile, place: Path) -> None:
 
 def open_batches(graph: Path) -> list[str]:
     """Names of first dimensions that a published file leaves open; an engine is built for one picture."""
-    inputs = onnx.load(graph, load_external_data=False).graph.input
-    dims = [value.type.tensor_type.shape.dim[0] for value in inputs if value.type.tensor_type.shape.dim]
-    return sorted({dim.dim_param for dim in dims if dim.HasField("dim_param")})
+    batches = [value.shape[0] for value in read(graph).graph.inputs if value.shape]
+    return sorted({batch for batch in batches if isinstance(batch, str)})

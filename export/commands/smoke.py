@@ -1,4 +1,4 @@
-"""Runs every graph of a bundle on full, partly filled and empty inputs; says what TensorRT would not take."""
+"""Runs every graph of a bundle on full, partly filled and empty inputs; names what TensorRT does not take."""
 
 from collections.abc import Iterator
 

@@ -10,9 +10,8 @@ from stream.bundle.model_card import Card, card_file
 from stream.errors import UsageError
 
 frontends = typer.Typer(
-    help="The front end's networks in ONNX, each with a model card: what it is, from whom, what to feed it.",
+    help="Export the front end's networks to ONNX, each with a model card and golden answers.",
     no_args_is_help=True,
-    rich_markup_mode=None,
 )
 
 OutOption = Annotated[Path, typer.Option(help="Directory to write the model and its card to.")]
@@ -30,8 +29,8 @@ def detector(
 ) -> None:
     """Person detector for `undertone watch --detector yolo` (extra `yolo`, AGPL-3.0).
 
-    A released name is downloaded. A checkpoint is a pickle: it is read restrictedly, and yet give only one
-    whose publisher you trust.
+    A released name is downloaded. A checkpoint is a pickle: it goes through a restricted reader, but still
+    use only checkpoints from a publisher you trust.
 
     Examples:
 
@@ -39,7 +38,7 @@ def detector(
 
       undertone-export frontends detector weights/mine.pt --precision fp16
     """
-    needed("training", *TRAINING)
+    needed(*TRAINING)
     from export.frontends.detector import export_detector
 
     _say(out, export_detector(source, out, size=_size(size), precision=_precision(precision)))
@@ -55,7 +54,7 @@ def image(
     token: Annotated[str, typer.Option(help="cls, or mean of the patches.")] = "cls",
     precision: PrecisionOption = "fp32",
 ) -> None:
-    """Image encoder for `undertone watch --image`.
+    """DINOv2 image encoder for `undertone watch --image`.
 
     Examples:
 
@@ -63,7 +62,7 @@ def image(
 
       undertone-export frontends image weights/dinov2-base --precision fp16
     """
-    needed("training", *TRAINING)
+    needed(*TRAINING)
     from export.frontends.image import export_image
 
     card = export_image(source, out, size=size, token=_token(token), precision=_precision(precision))
@@ -82,11 +81,13 @@ def bert(
     token: Annotated[str, typer.Option(help="mean of the valid pieces, or cls.")] = "mean",
     precision: PrecisionOption = "fp32",
 ) -> None:
-    """Text encoder and its tokenizer, as they are before training. A bundle brings its own.
+    """BERT text encoder and its tokenizer, before training. A bundle brings its own.
 
-    Example: undertone-export frontends bert bert-base-uncased --length 128
+    Example:
+
+      undertone-export frontends bert bert-base-uncased --length 128
     """
-    needed("training", *TRAINING)
+    needed(*TRAINING)
     from export.frontends.text import export_text
 
     card = export_text(source, out, length=length, token=_token(token), precision=_precision(precision))
@@ -98,11 +99,13 @@ def wholebody(
     source: Annotated[str, typer.Argument(help="RTMW or DWPose file in ONNX.")],
     out: OutOption = Path("models"),
 ) -> None:
-    """Whole-body keypoints for `undertone watch --keypoints wholebody`: the file as it is, with a card.
+    """Whole-body keypoints for `undertone watch --keypoints wholebody`: an unchanged file, with a card.
 
-    Example: undertone-export frontends wholebody dw-ll_ucoco_384.onnx
+    Example:
+
+      undertone-export frontends wholebody dw-ll_ucoco_384.onnx
     """
-    needed("training", *TRAINING)
+    needed(*TRAINING)
     from export.frontends.wholebody import export_wholebody
 
     _say(out, export_wholebody(source, out))

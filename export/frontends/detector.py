@@ -45,7 +45,7 @@ def export_detector(
             f"--size: expected a width and height that are multiples of {STRIDE}, found "
             f"{size[0]}x{size[1]}; choose e.g. 640x384 for a wide picture."
         )
-    needed("yolo", "ultralytics")
+    needed("ultralytics")
     model, weights, licence = load(source)
     person = _person(source, model, named=weights is not None)
     width, height = size

@@ -1,17 +1,15 @@
-"""What an export needs beyond the runtime, said in one sentence when it is not there."""
+"""The libraries that an export needs beyond the runtime, checked before any work begins."""
 
 import importlib.util
 
+from stream.cli.checks.extras import sentence
 from stream.errors import UsageError
 
 TRAINING = ("torch", "transformers", "onnx")
 
 
-def needed(extra: str, *libraries: str) -> None:
-    """Raises UsageError when a library that comes with an extra is not installed."""
+def needed(*libraries: str) -> None:
+    """Raises UsageError for a library that is not installed; the sentence names its extra."""
     for library in libraries:
         if importlib.util.find_spec(library) is None:
-            raise UsageError(
-                f"expected {library}, found it not installed; install it with pip install "
-                f"'undertone[{extra}]'."
-            )
+            raise UsageError(sentence(library) or f"expected {library}, found it not installed; install it.")

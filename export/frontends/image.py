@@ -4,6 +4,7 @@ Paper: DINOv2-Base at 518×518, the CLS token after the final LayerNorm. The por
 directly; the library's own preprocessing (256, then the middle 224) would cut the hands off.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,11 +15,9 @@ from transformers import Dinov2Model
 
 from export.bundles.untrained import MEAN, STD, freeze_positions
 from export.frontends.pictures import pictures
-from export.frontends.published import READING, about, dinov2, unreadable
-from export.frontends.write_model import Precision, draft, write
-from export.lowering.to_onnx import OPSET
+from export.frontends.published import card_of, dinov2, opened
+from export.frontends.write_model import Precision, write
 from export.modules.branches import Portrait
-from stream.bundle.manifest import Graph
 from stream.bundle.model_card import Card, Preprocessing
 from stream.errors import UsageError
 
@@ -46,17 +45,13 @@ def export_image(
 
     Raises UsageError for a size that its patches do not fill, ModelError when nothing reads.
     """
-    try:
-        model, weights = dinov2(source, attention="eager")
-    except READING as error:
-        raise unreadable(source, "DINOv2", error) from error
+    model, weights = opened(partial(dinov2, attention="eager"), source, "DINOv2")
     patch = model.config.patch_size
     if size <= 0 or size % patch:
         raise UsageError(
             f"--size: expected a multiple of the patches' {patch} pixels, found {size}; choose e.g. "
             f"{37 * patch}."
         )
-    name, said = Path(source).name, about(source, weights)
     before = Preprocessing(
         resize="stretch",
         width=size,
@@ -68,26 +63,12 @@ def export_image(
     rng = np.random.default_rng(0)
     shape = (1, 3, size, size)
     module = MeanPortrait(placed(model, size)) if token == "mean" else Portrait(placed(model, size))
-
-    def card(graph: Graph) -> Card:
-        return draft(
-            "transformers",
-            "torch",
-            kind="image",
-            graph=graph,
-            preprocessing=before,
-            token=token,
-            opset=OPSET,
-            precision=precision,
-            **said,
-        )
-
     return write(
         module,
         {"portrait": torch.from_numpy(rng.normal(0, 1, shape).astype(np.float32))},
         "feature",
-        out / f"{name}-{size}-{token}-{precision}.onnx",
-        card,
+        out / f"{Path(source).name}-{size}-{token}-{precision}.onnx",
+        card_of(source, weights, precision, kind="image", preprocessing=before, token=token),
         precision=precision,
         cases=[{"portrait": rng.normal(0, 1, shape).astype(np.float32)} for _ in range(2)],
         golden={"pictures": pictures(before)},

@@ -1,17 +1,21 @@
-"""DINOv2 and BERT as somebody else trained them, by hub name or from a folder: safetensors only, no code.
+"""DINOv2 and BERT with published weights, by hub name or from a folder: safetensors only, no code.
 
-A name at the hub is asked for over the network where it was not before.
+A hub name is downloaded the first time.
 """
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from safetensors import SafetensorError
 from transformers import AutoConfig, BertConfig, BertModel, Dinov2Config, Dinov2Model
 from transformers.utils import cached_file
 
-from stream.bundle.manifest import Extractor
+from export.frontends.write_model import Precision, draft
+from export.lowering.to_onnx import OPSET
+from stream.bundle.manifest import Extractor, Graph
+from stream.bundle.model_card import Card
 from stream.errors import ModelError
 from stream.files import sha256_of
 
@@ -21,6 +25,28 @@ KNOWN = {  # who publishes what under which licence
     "bert-base-": "Apache-2.0 (google-research/bert)",
     "google-bert/bert-base-": "Apache-2.0 (google-research/bert)",
 }
+
+T = TypeVar("T")
+
+
+def opened(read: Callable[[str], T], source: str, kind: str) -> T:
+    """What ``read`` makes of a source; ModelError, in one sentence, where it cannot be read."""
+    try:
+        return read(source)
+    except READING as error:
+        raise unreadable(source, kind, error) from error
+
+
+def card_of(source: str, weights: Path, precision: Precision, **known: Any) -> Callable[[Graph], Card]:
+    """The card of a published network, once its graph is there; ``known`` are the card's other fields."""
+    origin = about(source, weights)
+
+    def card(graph: Graph) -> Card:
+        return draft(
+            "transformers", "torch", graph=graph, opset=OPSET, precision=precision, **origin, **known
+        )
+
+    return card
 
 
 def dinov2(source: str, *, attention: str = "sdpa") -> tuple[Dinov2Model, Path]:
@@ -77,7 +103,7 @@ def file_of(source: str, name: str) -> Path:
 
 
 def about(source: str, weights: Path) -> dict[str, Any]:
-    """What a card says of a source: its name, whose vectors these are, the licence as far as we know it."""
+    """A card's fields about a source: its name, the extractor, the licence as far as it is known."""
     name = Path(source).name
     known = [licence for start, licence in KNOWN.items() if source.startswith(start)]
     return {

@@ -7,10 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from export.frontends.published import READING, about, bert, unreadable
-from export.frontends.write_model import Precision, draft, write
+from export.frontends.published import bert, card_of, opened
+from export.frontends.write_model import Precision, write
 from export.lowering.module_parity import random_cases
-from export.lowering.to_onnx import OPSET
 from export.modules.branches import Text
 from stream.bundle.manifest import Graph
 from stream.bundle.manifest import Tensor as Spec
@@ -43,33 +42,16 @@ def export_text(
 
     Raises UsageError for a length beyond its positions, ModelError when nothing reads.
     """
-    try:
-        model, weights, tokenizer = bert(source)
-    except READING as error:
-        raise unreadable(source, "BERT", error) from error
+    model, weights, tokenizer = opened(bert, source, "BERT")
     config = model.config
     if not 0 < length <= config.max_position_embeddings:
         raise UsageError(
             f"--length: expected 1 to {config.max_position_embeddings} word pieces, which BERT has positions "
             f"for, found {length}; choose one of these."
         )
-    name, said = Path(source).name, about(source, weights)
-    place = out / f"{name}-{length}-{token}-{precision}.onnx"
+    place = out / f"{Path(source).name}-{length}-{token}-{precision}.onnx"
     pieces = f"{place.stem}.tokenizer.json"
     module = (FirstText if token == "cls" else MeanText)(model, config.hidden_size)
-
-    def card(graph: Graph) -> Card:
-        return draft(
-            "transformers",
-            "torch",
-            kind="text",
-            graph=graph,
-            token=token,
-            tokenizer=pieces,
-            opset=OPSET,
-            precision=precision,
-            **said,
-        )
 
     inputs = {"ids": torch.zeros(1, length, dtype=torch.int64), "ids_mask": torch.ones(1, length).bool()}
     specs = (
@@ -88,7 +70,7 @@ def export_text(
         inputs,
         "vector",
         place,
-        card,
+        card_of(source, weights, precision, kind="text", token=token, tokenizer=pieces),
         precision=precision,
         cases=cases[:1],
         golden=golden,

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from export.lowering.float16 import halved
 from export.lowering.module_parity import Case, session
 from export.lowering.to_onnx import LARGEST, export
+from stream import __version__
 from stream.bundle import external_data
 from stream.bundle.manifest import Graph
 from stream.bundle.model_card import Answered, Card, Parity, card_file
@@ -145,12 +146,13 @@ class Staging:
 
 def draft(*tools: str, **known: Any) -> Card:
     """A card of what is known before the file is there; ``tools`` are the packages that make it."""
-    versions = {name: version(name) for name in ("undertone", *tools, "onnx", "onnxruntime-gpu")}
+    versions = {"undertone": __version__}  # the key of every card; the distribution has a longer name
+    versions |= {name: version(name) for name in (*tools, "onnx", "onnxruntime-gpu")}
     return Card(file="", sha256="", size=0, tools=versions, created="", **known)
 
 
 def answer(work: Path, place: Path, card: Card, inputs: Arrays, said: Sequence[Sequence[Array]]) -> None:
-    """Stage the golden answers of a model: what was said, a tuple of outputs for each input."""
+    """Stage the golden answers of a model: a tuple of outputs for each input."""
     model_parity.save(work / golden_file(place), inputs, model_parity.answered(card, said))
 
 

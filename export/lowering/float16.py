@@ -85,7 +85,7 @@ def _tail(model: ModelProto) -> set[str]:
 
 def _straighten(model: ModelProto) -> None:
     """Lead float32 to float32 directly: between two kept nodes, and from an input or to an output, the
-    converter casts to float16 and back, which would round what was to be kept."""
+    converter casts to float16 and back, which would round the values to be kept."""
     made, graph, kinds = _made(model), model.graph, _kinds(model)
     outputs = {value.name for value in graph.output}
     for node in graph.node:
@@ -107,7 +107,7 @@ def _straighten(model: ModelProto) -> None:
 
 
 def _kinds(model: ModelProto) -> dict[str, int]:
-    """Element type of every tensor, found anew: what is noted is from before."""
+    """Element type of every tensor, inferred again: the recorded types predate the conversion."""
     bare = ModelProto.FromString(model.SerializeToString())
     del bare.graph.value_info[:]
     graph = onnx.shape_inference.infer_shapes(bare).graph

@@ -1,20 +1,17 @@
-"""What TensorRT's ONNX parser takes, so that an operator it does not know is found without a GPU.
+"""What TensorRT's ONNX parser takes: finds an operator that it does not know, without a GPU.
 
-Facts from NVIDIA's support matrix (onnx/onnx-tensorrt, docs/operators.md, as of TensorRT 10.15; the matrix of
-10.16 was not to be had here, the pinned release is taken to support at least as much): operator names, the
-types of their data, opsets 9 to 24, and those restrictions that an exported network could run into. A graph
-that passes here is one that may be tried; whether an engine can be built of it shows on a GPU.
+Facts from NVIDIA's support matrix (onnx/onnx-tensorrt, docs/operators.md, as of TensorRT 10.15; the pinned
+10.16 is taken to support at least as much): operator names, the types of their data, opsets 9 to 24, and
+those restrictions that an exported network could run into. Whether an engine can be built of a graph that
+passes here shows on a GPU.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-import onnx
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
-
-from stream.errors import ModelError
+from export.lowering.element_types import element_types
+from export.lowering.onnx_file import Graph, Model, Node, Tensor, read
 
 OPSETS = range(9, 25)
 _FLOATS = frozenset({"FLOAT", "FLOAT16", "BFLOAT16"})
@@ -60,112 +57,103 @@ def unsupported(path: Path) -> list[str]:
 
     Raises ModelError for a file that is no ONNX graph.
     """
-    try:
-        model = onnx.load(path, load_external_data=False)
-        del model.graph.value_info[:]  # what a converter left there may be of before it
-        inferred = onnx.shape_inference.infer_shapes(model)
-    except Exception as error:  # protobuf, checker and inference errors have no common base
-        raise ModelError(
-            f"{path}: expected an ONNX graph, found something else ({str(error).splitlines()[0]}); "
-            "export it again."
-        ) from error
-    found = Counter(_complaints(inferred))
+    found = Counter(_complaints(read(path)))
     return [f"{what} ({count} times)" if count > 1 else what for what, count in sorted(found.items())]
 
 
-def _complaints(model: ModelProto) -> Iterator[str]:
-    for used in model.opset_import:
-        if used.domain in ("", "ai.onnx") and used.version not in OPSETS:
-            yield f"opset {used.version}: TensorRT's parser knows {OPSETS.start} to {OPSETS.stop - 1}"
-    for tensor in model.graph.input:
-        batch, *sizes = tensor.type.tensor_type.shape.dim or [None]
-        named = batch is None or batch.HasField("dim_value") or batch.dim_param  # one, when it is built
-        if not (named and all(d.HasField("dim_value") for d in sizes)):
-            yield f"input {tensor.name}: an open shape, where engines here are built for one"
+def _complaints(model: Model) -> Iterator[str]:
+    for domain, version in model.opsets.items():
+        if domain in ("", "ai.onnx") and version not in OPSETS:
+            yield f"opset {version}: TensorRT's parser knows {OPSETS.start} to {OPSETS.stop - 1}"
+    for value in model.graph.inputs:
+        batch, *sizes = value.shape or [1]  # a named batch is one when the engine is built
+        if batch is None or not all(isinstance(size, int) for size in sizes):
+            yield f"input {value.name}: an open shape, where engines here are built for one"
     yield from _graph(model.graph, {})
 
 
-def _graph(graph: GraphProto, outer: dict[str, str]) -> Iterator[str]:
-    types = outer | {v.name: _name(v.type.tensor_type.elem_type) for v in (*graph.input, *graph.value_info)}
-    types |= {v.name: _name(v.type.tensor_type.elem_type) for v in graph.output}
-    types |= {w.name: _name(w.data_type) for w in graph.initializer}
-    constants: dict[str, Any] = {w.name: w for w in graph.initializer}
-    for node in graph.node:
-        if node.op_type == "Constant":
-            values = [a.t for a in node.attribute if a.name == "value"]
-            constants |= dict(zip(node.output, values, strict=False))
+def _graph(graph: Graph, outer: dict[str, str]) -> Iterator[str]:
+    types = element_types(graph, outer)
+    constants = dict(graph.constants)
+    for node in graph.nodes:
+        value = node.attributes.get("value")
+        if node.operator == "Constant" and isinstance(value, Tensor):
+            constants |= dict.fromkeys(node.outputs[:1], value)
         yield from _node(node, types, constants)
-        for attribute in node.attribute:
-            if attribute.type == onnx.AttributeProto.GRAPH:
-                yield from _graph(attribute.g, types)
+        for attribute in node.attributes.values():
+            if isinstance(attribute, Graph):
+                yield from _graph(attribute, types)
 
 
-def _node(node: NodeProto, types: dict[str, str], constants: dict[str, Any]) -> Iterator[str]:
+def _node(node: Node, types: Mapping[str, str], constants: Mapping[str, Tensor]) -> Iterator[str]:
+    name = node.operator
     if node.domain not in ("", "ai.onnx"):
-        yield f"{node.domain}.{node.op_type}: not an operator of ONNX itself"
+        yield f"{node.domain}.{name}: not an operator of ONNX itself"
         return
-    allowed = SUPPORTED.get(node.op_type)
+    allowed = SUPPORTED.get(name)
     if allowed is None:
-        yield f"{node.op_type}: not an operator of TensorRT's parser"
+        yield f"{name}: not an operator of TensorRT's parser"
         return
-    data = node.input[1:2] if node.op_type == "Where" else node.input[:1]
-    for name in data:
-        if types.get(name) and types[name] not in allowed:
-            yield f"{node.op_type} of {types[name].lower()}: not a type that TensorRT has it for"
-    for name in (*node.input, *node.output):
-        if types.get(name) and types[name] not in _PASSING | allowed:
-            yield f"{node.op_type} with {types[name].lower()}: not a type between TensorRT's layers"
-    if node.op_type in _RESTRICTED:
-        attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-        if not _RESTRICTED[node.op_type](node, attributes, constants):
-            yield f"{node.op_type}: used in a way that TensorRT does not have ({_WAYS[node.op_type]})"
+    data = node.inputs[1:2] if name == "Where" else node.inputs[:1]
+    for value in data:
+        if types.get(value) and types[value] not in allowed:
+            yield f"{name} of {types[value].lower()}: not a type that TensorRT has it for"
+    for value in (*node.inputs, *node.outputs):
+        if types.get(value) and types[value] not in _PASSING | allowed:
+            yield f"{name} with {types[value].lower()}: not a type between TensorRT's layers"
+    if name in _RESTRICTED and not _RESTRICTED[name](node, constants):
+        yield f"{name}: used in a way that TensorRT does not have ({_WAYS[name]})"
 
 
 # -- restrictions: whether a node keeps to what the matrix says beside types --------------------------
 
-Check = Callable[[NodeProto, dict[str, Any], dict[str, Any]], bool]
+Check = Callable[[Node, Mapping[str, Tensor]], bool]
 
 
-def _flat_pool(node: NodeProto, attributes: dict[str, Any], constants: dict[str, Any]) -> bool:
-    spread = set(attributes.get("dilations", ())) - {1}
-    return len(attributes["kernel_shape"]) in (2, 3) and not spread and len(node.output) == 1
+def _flat_pool(node: Node, constants: Mapping[str, Tensor]) -> bool:
+    spread = set(_integers(node, "dilations")) - {1}
+    return len(_integers(node, "kernel_shape")) in (2, 3) and not spread and len(node.outputs) == 1
 
 
-def _one_output(node: NodeProto, attributes: dict[str, Any], constants: dict[str, Any]) -> bool:
-    return not any(node.output[1:])
+def _one_output(node: Node, constants: Mapping[str, Tensor]) -> bool:
+    return not any(node.outputs[1:])
 
 
 def _known(position: int) -> Check:
     """An input that must be a constant, where there is one."""
 
-    def check(node: NodeProto, attributes: dict[str, Any], constants: dict[str, Any]) -> bool:
-        name = node.input[position] if len(node.input) > position else ""
+    def check(node: Node, constants: Mapping[str, Tensor]) -> bool:
+        name = node.inputs[position] if len(node.inputs) > position else ""
         return not name or name in constants
 
     return check
 
 
-def _no_zero_point(node: NodeProto, attributes: dict[str, Any], constants: dict[str, Any]) -> bool:
-    if len(node.input) < 3 or not node.input[2]:
+def _no_zero_point(node: Node, constants: Mapping[str, Tensor]) -> bool:
+    if len(node.inputs) < 3 or not node.inputs[2]:
         return True
-    point = constants.get(node.input[2])
-    return point is not None and not numpy_helper.to_array(point).any()
+    point = constants.get(node.inputs[2])
+    return point is not None and point.zero
 
 
-def _few(node: NodeProto, attributes: dict[str, Any], constants: dict[str, Any]) -> bool:
-    count = constants.get(node.input[1])
-    few = count is None or int(numpy_helper.to_array(count).max()) < _TOPK
-    return few and attributes.get("sorted", 1) == 1
+def _few(node: Node, constants: Mapping[str, Tensor]) -> bool:
+    count = constants.get(node.inputs[1]) if len(node.inputs) > 1 else None
+    few = count is None or max(count.integers or (0,)) < _TOPK
+    return few and node.attributes.get("sorted", 1) == 1
 
 
-def _plain_resize(node: NodeProto, attributes: dict[str, Any], constants: dict[str, Any]) -> bool:
-    return attributes.get("mode", b"nearest") in (b"nearest", b"linear") and not attributes.get(
-        "antialias", 0
-    )
+def _plain_resize(node: Node, constants: Mapping[str, Tensor]) -> bool:
+    mode = node.attributes.get("mode", b"nearest")
+    return mode in (b"nearest", b"linear") and not node.attributes.get("antialias", 0)
 
 
-def _overwrites(node: NodeProto, attributes: dict[str, Any], constants: dict[str, Any]) -> bool:
-    return bool(attributes.get("reduction", b"none") == b"none")
+def _overwrites(node: Node, constants: Mapping[str, Tensor]) -> bool:
+    return node.attributes.get("reduction", b"none") == b"none"
+
+
+def _integers(node: Node, name: str) -> tuple[int, ...]:
+    value = node.attributes.get(name, ())
+    return value if isinstance(value, tuple) else ()
 
 
 _REDUCTIONS = [name for name in SUPPORTED if name.startswith("Reduce")]
@@ -200,7 +188,3 @@ _WAYS = {
     "ScatterND": "without a reduction",
     **dict.fromkeys([*_REDUCTIONS, "CumSum", "Squeeze", "Unsqueeze"], "the axes must be constants"),
 }
-
-
-def _name(data_type: int) -> str:
-    return TensorProto.DataType.Name(data_type) if data_type else ""

@@ -1,6 +1,6 @@
 """A float32 graph in another precision, baked into the file: float16 for GPUs, int8 for CPUs.
 
-fp16: weights and sums; what float16 spoils stays in float32 (see `half`), and so do a branch's way in, where
+fp16: weights and sums; what float16 spoils stays in float32 (see `float16`), so do a branch's way in, where
 coordinates between 0 and 1 have their means taken off, and its pooling, a sum over thousands of rows.
 int8, dynamic: the weights of every product with a constant, 8 bits a channel; activations are scaled as they
 come, so nothing has to be calibrated. Attention's own products stay float32.

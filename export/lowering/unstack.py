@@ -1,6 +1,6 @@
 """Products of S streams with weights of their own, taken apart: one with S matrices becomes S of one each.
 
-ONNX Runtime packs constant weights of two dimensions once, those of three anew at every run, and has int8 by
+ONNX Runtime packs constant weights of two dimensions once, those of three again at every run, and has int8 by
 channel for two only. So the streams that torch reads side by side are read one by one in a file: the same
 sums in less time (three streams, width 256: 12 % less for one new row, 23 % for five, on one core).
 """

@@ -1,14 +1,13 @@
-"""Which files an ONNX graph would have read beside itself, found without opening any of them.
+"""Which other files an ONNX graph makes its reader open; none of them is opened here.
 
-A graph may keep weights in other files and name them by any path. ONNX Runtime is not handed a graph whose
-names leave its own directory. Only the lengths of protocol buffer fields are followed, so a graph of
-gigabytes costs what its few thousand records cost (onnx.proto: ModelProto, GraphProto, TensorProto …).
+A graph may keep weights in other files and name them by any path. ONNX Runtime never gets a graph whose names
+leave its own directory (onnx.proto: ModelProto, GraphProto, TensorProto …).
 """
 
-import mmap
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from stream.bundle.protobuf import Broken, Walker, opened
 from stream.errors import BundleError
 
 # Message → its fields that may lead to a tensor, by number.
@@ -25,19 +24,15 @@ _EXTERNAL, _KEY, _VALUE = 13, 1, 2  # of TensorProto, of StringStringEntryProto
 _DEPTH = 64  # graphs within graphs
 
 
-class _Broken(Exception):
-    """Not a protocol buffer, or one that ends too early."""
-
-
 def external_files(path: Path) -> set[str]:
-    """The locations that the graph in ``path`` names, as it names them.
+    """The locations that the graph in ``path`` names, spelled its way.
 
     Raises BundleError for a file that is cut short or no ONNX graph.
     """
     try:
-        with path.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as raw:
-            return set(_locations(raw, 0, len(raw), _MODEL, 0))
-    except (OSError, ValueError, _Broken) as error:  # an empty file cannot be mapped: ValueError
+        with opened(path) as walker:
+            return set(_locations(walker, slice(0, len(walker.raw)), _MODEL, 0))
+    except (OSError, ValueError, Broken) as error:  # an empty file cannot be mapped: ValueError
         raise BundleError(
             f"{path}: expected a whole ONNX graph, found one that is cut short or damaged ({error}); "
             "copy or export it again."
@@ -68,57 +63,24 @@ def _linked(target: Path, within: Path) -> bool:
     return any(p.is_symlink() for p in (target, *target.parents) if p != within and within in p.parents)
 
 
-def _locations(raw: mmap.mmap, at: int, end: int, inside: dict[int, str], depth: int) -> Iterator[str]:
+def _locations(walker: Walker, part: slice, inside: dict[int, str], depth: int) -> Iterator[str]:
     if depth > _DEPTH:
-        raise _Broken("nested too deeply")
-    for number, start, stop in _fields(raw, at, end):
+        raise Broken("nested too deeply")
+    for number, value in walker.fields(part.start, part.stop):
         kind = inside.get(number)
+        if kind is None or not isinstance(value, slice):
+            continue
         if kind == "tensor":
-            yield from _named(raw, start, stop)
-        elif kind is not None:
-            yield from _locations(raw, start, stop, _INSIDE[kind], depth + 1)
+            yield from _named(walker, value)
+        else:
+            yield from _locations(walker, value, _INSIDE[kind], depth + 1)
 
 
-def _named(raw: mmap.mmap, at: int, end: int) -> Iterator[str]:
+def _named(walker: Walker, tensor: slice) -> Iterator[str]:
     """The location of one tensor, if its data is elsewhere."""
-    for number, start, stop in _fields(raw, at, end):
-        if number == _EXTERNAL:
-            entry = {n: raw[a:b] for n, a, b in _fields(raw, start, stop)}
+    for number, value in walker.fields(tensor.start, tensor.stop):
+        if number == _EXTERNAL and isinstance(value, slice):
+            fields = walker.fields(value.start, value.stop)
+            entry = {n: walker.raw[part] for n, part in fields if isinstance(part, slice)}
             if entry.get(_KEY) == b"location":
                 yield entry.get(_VALUE, b"").decode("utf-8", "replace")
-
-
-def _fields(raw: mmap.mmap, at: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Number, start and end of every length-delimited field; others are stepped over."""
-    while at < end:
-        tag, at = _varint(raw, at, end)
-        kind = tag & 7
-        if kind == 0:
-            _, at = _varint(raw, at, end)
-        elif kind == 1:
-            at += 8
-        elif kind == 5:
-            at += 4
-        elif kind == 2:
-            length, at = _varint(raw, at, end)
-            yield tag >> 3, at, at + length if at + length <= end else _over(at + length, end)
-            at += length
-        else:
-            raise _Broken(f"field of kind {kind}")
-    if at != end:
-        _over(at, end)
-
-
-def _over(at: int, end: int) -> int:
-    raise _Broken(f"{at - end} bytes are missing")
-
-
-def _varint(raw: mmap.mmap, at: int, end: int) -> tuple[int, int]:
-    value = shift = 0
-    while at < end and shift < 64:
-        byte = raw[at]
-        value |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 128:
-            return value, at
-    raise _Broken("a number without an end")

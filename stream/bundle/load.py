@@ -11,6 +11,8 @@ from stream.bundle.manifest import MANIFEST, SCHEMA, Extractor, FileEntry, Manif
 from stream.errors import BundleError
 from stream.files import sha256_of
 
+LARGEST_MANIFEST = 8_000_000  # bytes; the demo's has 60 thousand
+
 
 class _Version(msgspec.Struct):
     schema: int
@@ -48,7 +50,7 @@ def parse(raw: bytes, where: str = MANIFEST) -> Manifest:
                 f"use an undertone that reads schema {version} or export the bundle again."
             )
         return msgspec.json.decode(raw, type=Manifest)
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise BundleError(
             f"{where}: expected a bundle manifest, found a malformed one ({error}); export it again."
         ) from error
@@ -62,21 +64,32 @@ def demo_bundle() -> Path:
 def load(folder: str | Path) -> Bundle:
     """Read and verify a bundle: schema, every file's presence, size and sha256. Raises BundleError."""
     folder = Path(folder)
-    manifest_path = folder / MANIFEST
-    try:
-        raw = manifest_path.read_bytes()
-    except OSError as error:
-        raise BundleError(
-            f"{folder}: expected a bundle directory with {MANIFEST}, found none ({error.strerror}); "
-            "give the directory that an export wrote."
-        ) from error
-    manifest = parse(raw, str(manifest_path))
+    manifest, raw = manifest_of(folder)
     for name in sorted(manifest.files.keys() | _referenced(manifest)):
         _verify(folder, name, manifest.files.get(name))
     for name in sorted({graph.file for graph in graphs_of(manifest)}):
         for weights in sorted(external_data.check(folder / name, folder) - manifest.files.keys()):
             _verify(folder, weights, None)
     return Bundle(folder=folder, manifest=manifest, sha256=hashlib.sha256(raw).hexdigest())
+
+
+def manifest_of(folder: Path) -> tuple[Manifest, bytes]:
+    """The manifest of a bundle and its bytes; no other file is looked at. Raises BundleError."""
+    path = folder / MANIFEST
+    try:
+        with path.open("rb") as opened:
+            raw = opened.read(LARGEST_MANIFEST + 1)
+    except OSError as error:
+        raise BundleError(
+            f"{folder}: expected a bundle directory with {MANIFEST}, found none ({error.strerror}); "
+            "give the directory that an export wrote."
+        ) from error
+    if len(raw) > LARGEST_MANIFEST:
+        raise BundleError(
+            f"{path}: expected at most {LARGEST_MANIFEST // 1_000_000} MB of manifest, found more; "
+            "do not use this bundle."
+        )
+    return parse(raw, str(path)), raw
 
 
 def check_extractor(bundle: Bundle, found: Extractor) -> None:

@@ -17,6 +17,8 @@ from stream.skeleton import GROUPS
 SCHEMA = 1
 MANIFEST = "manifest.json"
 BRANCHES = ("keypoints", "image", "text")
+# Limits of a window, so that a manifest cannot ask for all the memory there is.
+FASTEST, LONGEST, MOST_OFFSETS = 1000, 200_000, 16
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,6 +39,11 @@ class Window(Record, frozen=True, kw_only=True):
             raise ValueError("rate, poses, features and stride must be positive")
         if not self.offsets or min(self.offsets) <= 0:
             raise ValueError("offsets must be positive tick counts")
+        longest = max(self.poses, self.features, self.stride, *self.offsets)
+        if self.rate > FASTEST or longest > LONGEST or len(self.offsets) > MOST_OFFSETS:
+            raise ValueError(
+                f"a window has at most {FASTEST} ticks a second, {LONGEST} slots and {MOST_OFFSETS} offsets"
+            )
 
     @property
     def values(self) -> int:
@@ -262,8 +269,8 @@ class Manifest(Record, frozen=True, kw_only=True):
         named = {name for mode in self.modes.values() for name in mode.branches}
         if ("image" in named) != (self.image is not None) or ("text" in named) != (self.text is not None):
             raise ValueError("an image or text branch needs its input section, and the section its branch")
-        told = graphs_of(self)
-        twice = sorted(name for name, n in Counter(graph.file for graph in told).items() if n > 1)
+        graphs = graphs_of(self)
+        twice = sorted(name for name, n in Counter(graph.file for graph in graphs).items() if n > 1)
         if twice:  # or what the second one says of its precision would pass the gate unseen
             raise ValueError(f"modes that share {twice[0]} must say the same of it")
 

@@ -1,7 +1,7 @@
 """Model files in the user's cache: pulled, verified, located.
 
 The embedded keypoints run MediaPipe's own networks (Apache-2.0). Their files travel inside one wheel,
-``mediapipe==0.10.21``, whose dependencies nobody should have to install: the wheel is downloaded with pip
+``mediapipe==0.10.21``, whose dependencies are not wanted here: the wheel is downloaded with pip
 (``--no-deps``; interpreter tag and platform are pinned, so any interpreter will do), the few files we need
 are taken out and checked, and the folder appears in the cache in one rename. A pull that is killed leaves
 at most a hidden folder, which a later pull clears.
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stream.errors import ModelError, UsageError
-from stream.files import sha256_of
+from stream.files import sha256_of, users_folder
 
 Progress = Callable[[str, float], None]  # what is being done, done share 0..1
 
@@ -129,10 +129,14 @@ SETS = {HOLISTIC.name: HOLISTIC}
 
 
 def cache_dir() -> Path:
-    """Where model sets are kept: ``$UNDERTONE_CACHE``, else the XDG cache of the user."""
-    if own := os.environ.get("UNDERTONE_CACHE"):
-        return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "undertone"
+    """Where model sets are kept: ``$UNDERTONE_CACHE``, else the XDG cache of the user.
+
+    Raises UsageError for a user without a home folder.
+    """
+    own = os.environ.get("UNDERTONE_CACHE")
+    shared = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    place = users_folder(own or shared, "set UNDERTONE_CACHE to a folder")
+    return place if own else place / "undertone"
 
 
 def listing() -> list[Listed]:
@@ -164,6 +168,24 @@ def locate(name: str) -> Path:
             state = "is missing" if found is None else f"has {found} of {file.size} bytes"
             raise ModelError(f"{folder / file.name} {state}; run `undertone models pull {name}`")
     return folder
+
+
+def checked(path: Path) -> bytes:
+    """The bytes of a model file; of one in the cache, those that the set names, or ModelError.
+
+    A network is loaded from these bytes, so what runs is what was checked. Raises OSError.
+    """
+    raw = path.read_bytes()
+    known = SETS.get(path.parent.name)
+    if known is None or path.parent != cache_dir() / known.name:
+        return raw  # somebody's own file
+    for file in known.files:
+        if file.name == path.name and (found := hashlib.sha256(raw).hexdigest()) != file.sha256:
+            raise ModelError(
+                f"{path}: expected SHA-256 {file.sha256[:12]}…, found {found[:12]}…; "
+                f"run `undertone models pull {known.name}`."
+            )
+    return raw
 
 
 def verify(name: str) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import typer
 
 from stream import __version__
+from stream.cli.checks import extras
 from stream.errors import UndertoneError
 
 
@@ -75,6 +76,10 @@ def run(command: str, app: Callable[[], object]) -> None:
         sys.exit(0)
     except UndertoneError as error:
         _fail(command, str(error))
+    except ModuleNotFoundError as error:
+        if (advice := extras.sentence(error.name or "")) is None:
+            raise
+        _fail(command, advice)
     except OSError as error:  # a file where a folder should be, a full disk, no permission
         where, why = error.filename or "a file", error.strerror or error
         _fail(command, f"{where}: expected to read or write it, found: {why}; correct the path or make room.")

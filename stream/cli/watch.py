@@ -206,9 +206,10 @@ def _keys(options: PublishOptions) -> Keys | None:
     """Those of the folder that was named; beyond this machine the user's own, if there are any."""
     if options.keys is not None:
         return load(options.keys)
+    if options.insecure or not reaches_others(options.publish):
+        return None
     own = default_folder()
-    wanted = reaches_others(options.publish) and not options.insecure and (own / "key").exists()
-    return load(own) if wanted else None
+    return load(own) if (own / "key").exists() else None
 
 
 def _overlay(options: OutputOptions) -> Path | None:

@@ -75,7 +75,7 @@ class Binding:
 
 
 class Place:
-    """One tensor that never moves: ``array`` on the host, and on a device what was sent of it."""
+    """One tensor at a fixed address: ``array`` on the host, and its copy on a device."""
 
     def __init__(self, array: NDArray[Any], device: str = "cpu") -> None:
         self.array, self.device = array, device

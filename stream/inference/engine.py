@@ -1,6 +1,6 @@
-"""One graph on the provider that was asked for, or an error. Only this and ``binding.py`` import onnxruntime.
+"""One graph on the requested provider, or an error. Only this and ``buffers.py`` import onnxruntime.
 
-ONNX Runtime falls back to the CPU in silence, so a session here is checked three times: the provider must
+ONNX Runtime falls back to the CPU without a word, so a session here is checked three times: the provider must
 be known, the session must report it first, and fallback is disabled for anything but the CPU.
 """
 
@@ -34,7 +34,7 @@ _OPTIONS: Mapping[str, Mapping[str, str]] = {
     "cuda": CUDA_OPTIONS,
     "tensorrt": {"trt_engine_cache_enable": "0"},  # nothing but the engine in the file itself
 }
-# What goes wrong is raised and told in one sentence; the library's own log would only repeat it.
+# Errors are raised, in one sentence; the library's own log would only repeat them.
 ort.set_default_logger_severity(4)
 
 # y = Relu(x), float32 [4], opset 18.
@@ -157,7 +157,7 @@ def machine() -> tensorrt_cache.Machine:
 
 
 def compile_engine(path: Path, out: Path, timing: Path, one: Sequence[str] = ()) -> None:
-    """Build the TensorRT engine of an ONNX file into ``out``, with what was timed before from ``timing``.
+    """Build the TensorRT engine of an ONNX file into ``out``, reusing the timing cache ``timing``.
 
     Open dimensions that ``one`` names are 1 in it. Raises ProviderError when TensorRT does not take the whole
     graph.

@@ -23,7 +23,7 @@ def about_machine() -> dict[str, str]:
 
 
 def fingerprint(about: dict[str, str]) -> str:
-    """Hex SHA-256 of it: another one, and what was proven here has to be proven again."""
+    """Hex SHA-256 of a machine's description; a gate report holds for one fingerprint only."""
     return hashlib.sha256("\n".join(f"{k}: {v}" for k, v in sorted(about.items())).encode()).hexdigest()
 
 

@@ -109,7 +109,7 @@ def tensorrt(load: Load = _load, installed: Callable[[], Mapping[str, str]] | No
     elif majors != {"10"}:
         state = f"{listed}; install the extra `tensorrt` in its place"
     else:
-        state = f"{listed}, which does not load ({error}); install the extra `tensorrt` anew"
+        state = f"{listed}, which does not load ({error}); reinstall the extra `tensorrt`"
     raise ProviderError(
         f"provider tensorrt: expected TensorRT 10 ({TENSORRT}, which ONNX Runtime needs), found {state}, "
         "or use another provider."
@@ -152,7 +152,7 @@ def copy(to: int, to_pitch: int, source: int, size: int, count: int, load: Load 
 
 
 def settle(load: Load = _load) -> None:
-    """Wait until the GPU has done what was asked of it. Raises ProviderError when it did not."""
+    """Wait for all pending work on the GPU. Raises ProviderError when it failed."""
     _done(load(RUNTIME).cudaDeviceSynchronize())
 
 

@@ -5,7 +5,7 @@ lies in the user's cache, in a folder for its owner alone, under a key of everyt
 TensorRT, CUDA, driver, GPU and options. What does not fit in every point is refused, never repaired.
 
 The engine's file is an ONNX file of a single node that holds the engine itself (ONNX Runtime's EP context):
-one hash covers it, and nothing builds an engine in silence when a stream starts.
+one hash covers it, and no engine is built while a stream starts.
 """
 
 import hashlib
@@ -108,7 +108,7 @@ def find(graph: Path, machine: Machine) -> Path:
 def put(graph: Path, machine: Machine, build: Callable[[Path], None]) -> Path:
     """Have the engine of ``graph`` built and kept; returns its file.
 
-    ``build`` writes it to the path it is given, in a folder that nobody else can read. The folder takes its
+    ``build`` writes it to the path it is given, in a folder that no other user reads. The folder takes its
     place in one rename: of two builds at once the first wins, and the other is thrown away. One that is there
     already and good is kept. Raises ProviderError when the cache may not be trusted.
     """

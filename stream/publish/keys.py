@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stream.errors import PublishError, UsageError
+from stream.files import users_folder
 
 NAME = re.compile(r"[\w.@-]{1,64}")
 _KEY = re.compile(r"[0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%$#]{40}")  # Z85 of 32 bytes (ZeroMQ RFC 32)
@@ -46,7 +47,8 @@ class Keys:
 
 def default_folder() -> Path:
     """Where keys lie unless a command names another folder."""
-    return Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "undertone" / "keys"
+    shared = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
+    return users_folder(shared, "name a folder with --keys") / "undertone" / "keys"
 
 
 def load(folder: Path) -> Keys:

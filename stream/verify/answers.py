@@ -34,10 +34,10 @@ def ask(bundle: Bundle, temporal: Temporal, encode: Encode | None, inputs: Input
     logits = fused(temporal, found, len(valid_s))
     wins = np.full_like(logits, np.nan)
     for i, row in enumerate(logits):
-        for told, z in enumerate(row):
-            present = _at(found, i, bool(told))
+        for with_text, z in enumerate(row):
+            present = _at(found, i, bool(with_text))
             if present:
-                wins[i, told] = calibrated(
+                wins[i, with_text] = calibrated(
                     temporal.mode.calibration, float(z), present, valid_s[i], manifest.prior
                 )
     features = [encode(portrait) for portrait in inputs.portraits] if encode else []
@@ -45,20 +45,20 @@ def ask(bundle: Bundle, temporal: Temporal, encode: Encode | None, inputs: Input
 
 
 def fused(temporal: Temporal, vectors: dict[str, Floats], moments: int) -> Floats:
-    """Logits of win, float32 [m, 2]: without the text and with it; NaN where nothing was there to read."""
+    """Logits of win, float32 [m, 2]: without the text and with it; NaN where every branch is absent."""
     logits = np.full((moments, 2), np.nan, np.float32)
     for i in range(moments):
-        for told in (False, True):
-            present = _at(vectors, i, told)
+        for with_text in (False, True):
+            present = _at(vectors, i, with_text)
             if present:
-                logits[i, int(told)] = temporal.fuse(present)
+                logits[i, int(with_text)] = temporal.fuse(present)
     return logits
 
 
-def _at(vectors: dict[str, Floats], moment: int, told: bool) -> dict[str, Floats]:
-    """The vectors [1, E] of the branches that had something to read at a moment."""
+def _at(vectors: dict[str, Floats], moment: int, with_text: bool) -> dict[str, Floats]:
+    """The vectors [1, E] of the branches that are present at a moment."""
     rows = {name: v[moment][None] for name, v in vectors.items() if name != "text"}
     present = {name: row for name, row in rows.items() if np.isfinite(row).all()}
-    if told and "text" in vectors:
+    if with_text and "text" in vectors:
         present["text"] = vectors["text"][moment % len(vectors["text"])][None]
     return present

@@ -124,13 +124,13 @@ def check(bundle: Bundle, provider: str = "cpu", *, threads: int = 2) -> Report:
     for name, own in (("full", named_graphs(bundle)), ("ring", ring_graphs(bundle))):
         if name not in modes:
             continue
-        told = _told(bundle, clips, name, provider)
+        references = _references(bundle, clips, name, provider)
         temporal = (RingMode if name == "ring" else FullMode)(bundle, provider=provider, threads=threads)
         if len(modes) == 1:
             own = named_graphs(bundle) | own  # the image encoder is asked once, with the first mode
-        more, off = _compared(bundle, temporal, None if graphs else encode, own, told)
+        more, off = _compared(bundle, temporal, None if graphs else encode, own, references)
         graphs, drift = graphs + more, max(drift, off)
-        answered += sum(int(np.isfinite(said.wins).sum()) for _, said in told)
+        answered += sum(int(np.isfinite(answers.wins).sum()) for _, answers in references)
     every = named_graphs(bundle) | ring_graphs(bundle)
     # What a reduced branch costs is judged where it ends up.
     allowed = max(tolerance_of(bundle, graph.precision).confidence for graph in every.values())
@@ -151,17 +151,18 @@ def check(bundle: Bundle, provider: str = "cpu", *, threads: int = 2) -> Report:
     )
 
 
-def _told(
+def _references(
     bundle: Bundle, clips: Sequence[GoldenClip], mode: str, provider: str
 ) -> list[tuple[GoldenClip, Answers]]:
     """The golden answers of a mode. Raises BundleError where a clip has none."""
-    told = [(c, said) for c in clips if (said := c.ring if mode == "ring" else c.answers) is not None]
-    if len(told) < len(clips):
+    answers = ((clip, clip.ring if mode == "ring" else clip.answers) for clip in clips)
+    references = [(clip, one) for clip, one in answers if one is not None]
+    if len(references) < len(clips):
         raise BundleError(
             f"{bundle.folder}: expected golden tensors of its ring mode to prove {provider} with, found "
             "some of full mode only; write them again with `undertone-export golden`."
         )
-    return told
+    return references
 
 
 def _compared(
@@ -192,11 +193,11 @@ def _pairs(
 ) -> tuple[list[Floats], list[Floats]]:
     """Expected and found answers of a graph, a vector each. Of the fusion: a clip's logits are one."""
     expected, got = [], []
-    for told, said, logits in zip(clips, found, alone, strict=True):
+    for reference, answers, logits in zip(clips, found, alone, strict=True):
         rows: tuple[Floats, Floats] = {
-            "fusion": (told.logits.reshape(1, -1), logits.reshape(1, -1)),
-            "image_encoder": (told.features, said.features),
-        }.get(name, (told.vectors.get(name, _NONE), said.vectors.get(name, _NONE)))
+            "fusion": (reference.logits.reshape(1, -1), logits.reshape(1, -1)),
+            "image_encoder": (reference.features, answers.features),
+        }.get(name, (reference.vectors.get(name, _NONE), answers.vectors.get(name, _NONE)))
         expected += list(rows[0])
         got += list(rows[1])
     return expected, got

@@ -1,9 +1,9 @@
-"""The parity gate: no provider and no reduced precision is used before it gave the golden answers here.
+"""The parity gate: a provider or reduced precision must first reproduce the golden answers on this machine.
 
-Engines can be wrong in silence: for one vision Transformer a cosine of 0.02 has been reported. So what the
-networks of a bundle, or a model in front of it, said in float32 where they were made is compared with what
-they say on this machine. The report lies in the user's cache, by bundle or model, provider and machine;
-`watch` reads it, or makes it, before it starts.
+Engines can be wrong without an error: for one vision Transformer a cosine of 0.02 has been reported. So the
+float32 outputs that a bundle or front-end model carries are compared with its outputs on this machine. The
+report is kept in the user's cache, by bundle or model, provider and machine; `watch` reads it, or runs the
+gate, before it starts.
 
 The CPU in float32 is the reference and needs no report.
 """
@@ -65,10 +65,10 @@ def read(subject: Subject, provider: str) -> Report | None:
 
 
 def require(subject: Subject, provider: str, say: Callable[[str], None], *, threads: int = 2) -> None:
-    """Let a bundle or model and a provider pass that gave the golden answers on this machine.
+    """Check that a bundle or model passed the gate with a provider on this machine.
 
-    Without a report the gate runs now, which ``say`` is told. Raises ProviderError for one that failed,
-    BundleError or ModelError where there is nothing to prove it with.
+    Without a report the gate runs now, after a notice through ``say``. Raises ProviderError where it failed,
+    BundleError or ModelError where there are no golden answers.
     """
     if is_reference(subject, provider):
         return

@@ -1,6 +1,6 @@
 """``python -m stream.cli.checks.child NAME``: one look at one thing, in a process that may crash or hang.
 
-Prints what was found and ends with 0, or prints why not and ends with 1.
+Prints the result and exits with 0, or prints the reason and exits with 1.
 """
 
 import sys

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping
 from importlib.metadata import packages_distributions
 
+from stream.cli.checks.extras import install
 from stream.cli.checks.finding import Finding
 from stream.inference.nvidia import packages
 
-# Modules that several distributions bring; more than one breaks the other's files in silence.
+# Modules that several distributions bring; several of them overwrite each other's files without an error.
 SHARED = {"cv2": "opencv-python", "onnxruntime": "onnxruntime-gpu"}
 EXTRAS = {
     "gemini": ("google-genai", "descriptions by Gemini while it runs"),
@@ -65,7 +66,7 @@ def extras(installed: Mapping[str, str] | None = None) -> list[Finding]:
             state="absent",
             what=f"extra {name}",
             found=f"not installed ({purpose})",
-            do=f"pip install -e '.[{name}]' if you want it",
+            do=f"{install(name)} if you want it",
         )
         for name, (package, purpose) in EXTRAS.items()
     ]

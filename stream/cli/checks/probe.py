@@ -1,4 +1,4 @@
-"""A look at something in a process of its own: what crashes or hangs there is a line in the report."""
+"""A check in a process of its own: a crash or a hang there becomes a line in the report."""
 
 import signal
 import subprocess
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 TIMEOUT_S = 60.0  # TensorRT takes its time to load
 
-FAULTS = ("crashed", "no answer")  # how what did not even fail is told
+FAULTS = ("crashed", "no answer")  # of a check that ended without a result
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Whether it works, and what was said."""
+    """Whether it works, and the child's output."""
 
     works: bool
     found: str

@@ -12,6 +12,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
+from stream.bundle.model_cache import checked
 from stream.errors import ModelError
 from stream.records import Floats, Image
 
@@ -48,7 +49,7 @@ class Network:
         if not path.is_file():
             raise ModelError(f"{path} is missing; run `undertone models pull holistic`")
         try:
-            content = trimmed(path.read_bytes(), [shape is not None for shape in outputs])
+            content = trimmed(checked(path), [shape is not None for shape in outputs])
             with _silent_stderr():
                 self._interpreter: Any = Interpreter(model_content=content, num_threads=threads)
                 self._interpreter.allocate_tensors()

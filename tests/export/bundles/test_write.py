@@ -71,3 +71,52 @@ def test_a_wrong_shape_is_found_by_check(copy):
     save(copy, parse(longer))
     with pytest.raises(BundleError, match=r"keypoints\.onnx.*61"):
         list(inspect(load(copy)))
+
+
+def again(bundle):
+    """What writes the same bundle again."""
+    manifest = load(bundle).manifest
+
+    def fill(folder):
+        for name in manifest.files:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(bundle / name, folder / name)
+        return msgspec.structs.replace(manifest, files={})
+
+    return fill
+
+
+@pytest.mark.parametrize("manifest", ["{}", '{"schema": 1}', '{"name": "a web app"}', "no JSON"])
+def test_a_folder_with_another_manifest_stays(bundle, tmp_path, manifest):
+    """`manifest.json` is a common name: of web apps, extensions, other tools."""
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "manifest.json").write_text(manifest)
+    (tmp_path / "app" / "work").write_text("years of it")
+    with pytest.raises(BundleError, match="something else"):
+        write(tmp_path / "app", again(bundle))
+    assert (tmp_path / "app" / "work").read_text() == "years of it"
+    assert (tmp_path / "app" / "manifest.json").read_text() == manifest
+
+
+def test_a_file_beside_a_bundle_stays(bundle, copy):
+    (copy / "notes.txt").write_text("mine")
+    with pytest.raises(BundleError, match=r"found notes\.txt beside them"):
+        write(copy, again(bundle))
+    assert (copy / "notes.txt").read_text() == "mine"
+
+
+def test_the_old_bundle_comes_back_when_the_last_rename_fails(bundle, copy, monkeypatch):
+    from pathlib import Path
+
+    rename = Path.rename
+
+    def fail(path, target):
+        if path.name == "new":
+            raise OSError(28, "No space left on device")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(OSError, match="No space left"):
+        write(copy, again(bundle))
+    assert load(copy).manifest == load(bundle).manifest
+    assert [p.name for p in copy.parent.iterdir()] == ["copy"]

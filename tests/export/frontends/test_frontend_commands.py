@@ -44,7 +44,7 @@ def test_without_the_training_extra(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["undertone-export", "frontends", "image", "--out", str(tmp_path)])
     with pytest.raises(SystemExit):
         main()
-    assert "undertone[training]" in capsys.readouterr().err
+    assert "undertone-live[training]" in capsys.readouterr().err
 
 
 def test_a_place_that_cannot_be_written(rtmw, tmp_path, monkeypatch, capsys):

@@ -180,3 +180,16 @@ def test_the_pulled_networks_are_the_expected_ones(holistic_files: Path) -> None
     assert {path.name for path in holistic_files.iterdir()} == {
         file.name for file in model_cache.HOLISTIC.files
     }
+
+
+def test_changed_weights_of_the_same_size_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sizes are what `locate` looks at; the bytes are checked when they are loaded."""
+    from stream.frontend.mediapipe.litert import Network
+
+    monkeypatch.setenv("UNDERTONE_CACHE", str(tmp_path))
+    file = model_cache.HOLISTIC.files[0]
+    folder = tmp_path / "holistic"
+    folder.mkdir()
+    (folder / file.name).write_bytes(b"\0" * file.size)
+    with pytest.raises(ModelError, match=r"expected SHA-256 9ba9dd3d42ef…, found .*models pull holistic"):
+        Network(folder / file.name, size=224, outputs=(None,), threads=1)

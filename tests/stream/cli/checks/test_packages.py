@@ -49,4 +49,4 @@ def test_extras_are_here_or_named() -> None:
     absent = found["extra gemini"]
     assert (absent.state, absent.needed) == ("absent", False)
     assert absent.do is not None
-    assert "'.[gemini]'" in absent.do
+    assert "'undertone-live[gemini]'" in absent.do

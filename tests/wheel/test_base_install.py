@@ -15,7 +15,8 @@ from stream.bundle.load import demo_bundle
 from stream.cli.app import app as stream_app
 from training.__main__ import app as training_app
 
-ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow  # a process for each command
+
 APPS = {"undertone": stream_app, "undertone-export": export_app, "undertone-training": training_app}
 
 

@@ -198,7 +198,7 @@ def test_a_size_that_its_strides_do_not_fill(size, tmp_path):
 
 def test_without_the_extra(tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    one_sentence(lambda: export_detector("yolo11x.yaml", tmp_path), r"undertone\[yolo\]", UsageError)
+    one_sentence(lambda: export_detector("yolo11x.yaml", tmp_path), r"undertone-live\[yolo\]", UsageError)
 
 
 def test_nothing_is_sent_installed_or_looked_up(ultralytics):

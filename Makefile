@@ -7,7 +7,7 @@ export PIP_CONSTRAINT := constraints.txt
 
 COVERAGE := 88 # per cent of stream's lines that its own tests run, no less
 .DEFAULT_GOAL := install
-.PHONY: install demo picture demo-bundle models test test-quick test-base tools check clean bench bench-quick studies labelling \
+.PHONY: install demo picture demo-bundle models test test-quick test-base faults tools check clean bench bench-quick studies labelling \
   peer-mediapipe peer-continual
 
 install: $(VENV)/.runtime  ## the runtime, without torch
@@ -35,6 +35,11 @@ test-quick: $(VENV)/.all models  ## the tests of seconds: no servers, no trainin
 
 tools:  ## servers and tools that the tests need: Debian's, installed where this user may
 	tests/tools.sh
+
+faults: $(VENV)/.all models tools  ## what happens when a source fails, measured into tests/RESULTS-faults.md
+	rm -f build/faults.jsonl && mkdir -p build
+	UNDERTONE_FAULTS=$(CURDIR)/build/faults.jsonl $(VENV)/bin/pytest -n auto tests/faults
+	$(VENV)/bin/python tests/faults/table.py build/faults.jsonl
 
 test-base: $(BASE)/.base tools  ## the live side's tests in an environment without torch
 	$(BASE)/bin/undertone models pull holistic

@@ -50,8 +50,7 @@ def members(seed: int, out: Path) -> dict[str, Checkpoint]:
 
 
 def judged(seed: int, out: Path) -> dict[str, list[Prediction]]:
-    """What both modes said, and what somebody would have said who saw every true event; asked for anew where
-    the ring has been taught anew."""
+    """Answers of both modes and of a reader who saw every true event; not asked again."""
     files = {name: out / f"ring-{name}.jsonl" for name in ("full", "ring", "best")}
     taught = out / checkpoint.RING / checkpoint.WEIGHTS
     if not all(path.exists() and newer(path, taught) for path in files.values()):

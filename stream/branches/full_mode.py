@@ -1,4 +1,4 @@
-"""Full mode: the paper's bidirectional Transformers over the whole window, computed anew at each call."""
+"""Full mode: the paper's bidirectional Transformers over the whole window, recomputed at each call."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, Protocol
@@ -60,7 +60,7 @@ class FullMode:
         self.warm_up()
 
     def follow(self, window: Window, tick: int) -> None:
-        """Nothing is taken before it is read: an update reads the whole window anew."""
+        """Nothing is taken before it is read: an update reads the whole window again."""
 
     def begun(self) -> int:
         """Every tick of the window is read."""

@@ -198,7 +198,7 @@ class RingHost:
     def read(self) -> tuple[Floats, Mask]:
         """Mean of the newest rows of each stream, float32 [S, D], and whether there is any, bool [S].
 
-        It is summed anew, in float64, so nothing drifts.
+        It is summed again each time, in float64, so nothing drifts.
         """
         self.flush()
         count = self._counts.sum(axis=1)

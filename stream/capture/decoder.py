@@ -257,7 +257,7 @@ class Decoder:
         return None if stamp is None or frame.time_base is None else float(stamp * frame.time_base)
 
     def _explain(self, error: Exception, verb: str, timeout_s: float, since: float) -> SourceError:
-        """One redacted sentence for what libav raised on a call begun at ``since``."""
+        """One redacted sentence for what libav raised on a call that started at ``since``."""
         name = self._name
         # Some protocols turn a timeout into another error; the time it took gives it away.
         waited = not self._finite and time.monotonic() - since > 0.9 * min(self._timeouts)

@@ -4,7 +4,7 @@ MediaPipe finds a fresh region for each part in every frame and keeps the last f
 (``roi_tracking_calculator.cc``). Finding costs a network call, so here it is done when it may change
 something: as soon as the rough region that the pose gives for the part moves more than following allows, and
 every `CHECK_EVERY` frames in any case. A part that is not there is looked for every `SEARCH_EVERY` frames. A
-first frame always looks anew, so a single picture goes through MediaPipe's own chain.
+first frame always searches from scratch, so a single picture goes through MediaPipe's own chain.
 """
 
 import math
@@ -55,7 +55,7 @@ class Tracking:
 
 
 class Follower:
-    """Decides, once a frame, whether a part is looked for, and whether anew or where it was."""
+    """Decides, once a frame, whether a part is searched for, from scratch or where it was."""
 
     def __init__(self, tracking: Tracking, region_of: Callable[[Floats], Region], phase: int = 0) -> None:
         self._tracking = tracking
@@ -64,7 +64,7 @@ class Follower:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the part: the next frame looks anew."""
+        """Forget the part: the next frame searches from scratch."""
         self._points: Floats | None = None
         self._rough: Region | None = None
         self._frames = self._missing = 0

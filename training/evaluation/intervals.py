@@ -118,9 +118,9 @@ def over_seeds_and_subjects(
     """Mean figure over training seeds, drawing seeds and people with replacement (hierarchical bootstrap).
 
     ``against``: another variant, seed by seed on the same videos; the interval is then of the difference.
-    Seeds tested on the same videos share each draw of people, for drawing anew per seed would average the
-    people's part away; seeds with videos of their own draw their own. Two or three seeds say little of how
-    seeds vary, however often they are drawn. Raises UsageError if the variants do not match.
+    Seeds tested on the same videos share each draw of people, because drawing again per seed would average
+    the people's part away; seeds with videos of their own draw their own. Two or three seeds say little of
+    how seeds vary, however often they are drawn. Raises UsageError if the variants do not match.
     """
     if not seeds or (against is not None and len(against) != len(seeds)):
         found = "none" if not seeds else f"{len(seeds)} and {len(against or ())}"

@@ -30,8 +30,8 @@ class Budget(Meter):
 
     With a ledger the limits are of every run in its folder, whatever came of their requests.
 
-    A video is begun, and leaves this machine, only where the request and the tokens that it will take are
-    still there; what its answer adds may go past the tokens by as much. Videos that were begun are finished.
+    A video is started, and leaves this machine, only where the request and the tokens that it will take are
+    still there; what its answer adds may go past the tokens by as much. A started video is finished.
     """
 
     def __init__(
@@ -50,8 +50,8 @@ class Budget(Meter):
         self._space_s = 60 / per_minute if per_minute else 0.0
         self._clock, self._next_at, self._reserved = clock, clock(), 0
         self._lock, self._stop = threading.Lock(), threading.Event()
-        self._full = False  # no further video is begun
-        self._unasked, self._mine = 0, threading.local()  # videos that were begun and not yet asked about
+        self._full = False  # no further video is started
+        self._unasked, self._mine = 0, threading.local()  # videos that were started and not yet asked about
 
     def go_on_from(self, ledger: Ledger) -> None:
         """Count what earlier runs have spent, and note there what this one spends."""

@@ -142,7 +142,7 @@ def _spread(
 def _ask(
     plan: Plan, provider: Provider, cache: Cache, budget: Budget, work: Path | None, video: Video
 ) -> Failure | None:
-    """Ask about one video and keep what was said, or why nothing was, with what all asking has cost."""
+    """Ask about one video and keep the answer, or the reason for none, with the cost of every request."""
     before = video.kept.spent if video.kept else NOTHING
     with budget.reserved(video.tokens(plan.prompt, plan.sampling)):
         try:

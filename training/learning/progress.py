@@ -91,7 +91,7 @@ class Progress:
 
 
 def fingerprint(recipe: Recipe) -> str:
-    """SHA-256 of all in a recipe that changes what is learnt; a calibration may be fitted anew."""
+    """SHA-256 of all in a recipe that changes what is learnt; a calibration may be fitted again."""
     same = msgspec.structs.replace(recipe.compute, threads=0, workers=0, save_every=0)
     text, model = recipe.model.text, recipe.model
     if text.source:  # whose sizes are its own: the recipe learns them when it is opened

@@ -160,7 +160,7 @@ def _calibrated(
 
 
 def _without_ring(recipe: Recipe) -> Recipe:
-    """What both stages depend on: the ring mode may be taught anew, and otherwise, after them."""
+    """What both stages depend on: the ring mode may be trained again, or differently, after them."""
     return structs.replace(recipe, ring=Ring())
 
 

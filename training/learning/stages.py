@@ -81,7 +81,7 @@ def moment_loss(branch: str, said: Tensor, mask: Tensor, batch: Batch) -> Tensor
 
 @torch.no_grad()
 def _start_head(trainer: Trainer, model: Fused, branch: str, learnt: list[list[Prepared]]) -> None:
-    """Let the head of stage 1 say of a window, up to a fitted gain, the mean of what is said of its rows."""
+    """Set the head of stage 1 to the mean of its rows' outputs, up to a fitted gain."""
     model.eval()
     windows = windows_of(trainer, f"head {branch}", learnt, trainer.recipe.pretrain, (branch,))
     said, target = [], []

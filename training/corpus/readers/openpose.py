@@ -132,7 +132,7 @@ def follow(people: list[Floats]) -> tuple[Floats, np.ndarray]:
     """The interviewee among the people of every frame: float32 [F, 137, 3] and segments, int64 [F].
 
     Begins with the largest and most central person and goes on with whoever overlaps that place most. When
-    nobody has for two seconds, the choice is made anew, and a new segment begins.
+    nobody has for two seconds, the choice is made again, and a new segment begins.
     """
     boxes = [[_box(person) for person in found] for found in people]
     width = max((box[2] for found in boxes for box in found), default=0.0)

@@ -1,6 +1,7 @@
 """Label files: which video shows whom, after a win or a loss."""
 
 import csv
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +26,12 @@ class Label:
 def read(path: str | Path) -> dict[str, Label]:
     """Labels by video id, from a CSV file with a header: id, subject, label and perhaps text.
 
-    The Oulu names video_id, subject_id and win_or_lose do as well. UsageError for a missing file or column,
-    an unknown result, and a video of two subjects or results.
+    The Oulu names video_id, subject_id and win_or_lose do as well. Cells may be parted by commas, semicolons
+    or tabs; a spreadsheet's 9.0 is the number 9. UsageError for a missing file or column, an unknown result,
+    a video of two subjects or results, and one whose number is written in two ways (54 and 0054).
     """
     found: dict[str, Label] = {}
+    written: dict[str, tuple[str, int]] = {}  # number → how it is written first, and where
     for number, row in rows(path):
         named = {key: _first(row, names) for key, names in _COLUMNS.items()}
         missing = [names[0] for key, names in _COLUMNS.items() if named[key] is None]
@@ -37,6 +40,7 @@ def read(path: str | Path) -> dict[str, Label]:
                 f"{path}: expected columns id, subject, label, found no {' and no '.join(missing)}; add it."
             )
         id, subject, word = (str(named[key]) for key in _COLUMNS)
+        id, subject = _whole(id), _whole(subject)
         if word.lower() not in _WORDS:
             raise UsageError(
                 f"{path}, line {number}: expected win or loss (or nothing) as label, found {word!r}; "
@@ -44,6 +48,12 @@ def read(path: str | Path) -> dict[str, Label]:
             )
         if not id or not subject:
             raise UsageError(f"{path}, line {number}: expected an id and a subject, found none; add it.")
+        first, line = written.setdefault(id.lstrip("0") if id.isdecimal() else id, (id, number))
+        if first != id:
+            raise UsageError(
+                f"{path}, line {number}: expected one way to write video {first} of line {line}, found {id}; "
+                "write both alike."
+            )
         label = Label(subject, _WORDS[word.lower()], row.get("text") or None)
         if found.setdefault(id, label) != label:
             raise UsageError(
@@ -59,13 +69,28 @@ def rows(path: str | Path) -> Iterable[tuple[int, dict[str, str]]]:
     """Line number and cells by column name; cells are stripped. UsageError when it cannot be read."""
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream, skipinitialspace=True)
+            separator = _separator(stream.readline())
+            stream.seek(0)
+            reader = csv.DictReader(stream, skipinitialspace=True, delimiter=separator)
             for row in reader:
-                yield reader.line_num, {k.strip(): (v or "").strip() for k, v in row.items() if k is not None}
+                yield (
+                    reader.line_num,
+                    {k.strip().lower(): (v or "").strip() for k, v in row.items() if k is not None},
+                )
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(
             f"{path}: expected a CSV file of labels, found none ({_line(error)}); give one."
         ) from error
+
+
+def _separator(header: str) -> str:
+    """What parts the cells of a file with this first line: the likeliest of comma, semicolon and tab."""
+    return max(",;\t", key=header.count)
+
+
+def _whole(cell: str) -> str:
+    """A number as a spreadsheet may have saved it: 9.0 is 9."""
+    return re.sub(r"\A(\d+)\.0+\Z", r"\1", cell)
 
 
 def check_known(labels: Iterable[str], videos: Iterable[str], source: str | Path) -> None:

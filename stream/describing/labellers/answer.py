@@ -1,4 +1,7 @@
-"""A labeller's answer, checked strictly: extra keys, numbers out of range and NaN are refused.
+"""A labeller's answer: what is needed is checked strictly, what is around it is passed over.
+
+Models write "70" or "70 %" for a number, add fields nobody asked for, and wrap their JSON in prose or
+Markdown: that is read. A missing field, a number out of range or NaN is refused.
 
 A model that is constrained to a schema writes the fields in their order, the paper's order of thought:
 observations, evidence without verdict, reflection, confidences (hidden-emotion paper, CoT + Reflection).
@@ -7,18 +10,33 @@ observations, evidence without verdict, reflection, confidences (hidden-emotion 
 import re
 from typing import Annotated, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from stream.errors import DescriptionMalformed
 
-Confidence = Annotated[float, Field(ge=0, le=100)]
+_WRITTEN = re.compile(r"\A\s*(\d{1,3}(?:\.\d+)?)\s*%?\s*\Z")
+
+
+def _number(value: object) -> object:
+    """A confidence that was written as text, with or without a per cent sign."""
+    written = _WRITTEN.match(value) if isinstance(value, str) else None
+    return float(written[1]) if written else value
+
+
+Confidence = Annotated[float, BeforeValidator(_number), Field(ge=0, le=100)]
 Seconds = Annotated[float, Field(ge=0)]
 
 FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*)\n\s*```\s*\Z", re.DOTALL)  # Markdown around a pasted answer
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="ignore",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        json_schema_extra={"additionalProperties": False},  # what is asked for stays exact
+    )
 
 
 class ActionUnit(_Strict):
@@ -81,11 +99,18 @@ SCHEMAS: dict[str, Schema] = {"Answer": Answer, "Verdict": Verdict}
 Kind = TypeVar("Kind", bound=_Strict)
 
 
+def _json_in(raw: str) -> str:
+    """The JSON object of a text: as it is, out of a Markdown fence, or from the first brace to the last."""
+    if fenced := FENCE.match(raw):
+        return fenced[1]
+    first, last = raw.find("{"), raw.rfind("}")
+    return raw[first : last + 1] if 0 <= first < last else raw
+
+
 def parse(raw: str, schema: type[Kind]) -> Kind:
     """A model's text as a record. DescriptionMalformed, with the text, when it is none."""
-    fenced = FENCE.match(raw)
     try:
-        return schema.model_validate_json(fenced[1] if fenced else raw)
+        return schema.model_validate_json(_json_in(raw))
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         at = ".".join(map(str, first["loc"])) or "the text"

@@ -29,6 +29,10 @@ def test_both_kinds_are_read(tmp_path):
         ("id,subject,label\n,x,win\n", "line 2: expected an id and a subject"),
         ("id,subject,label\na,x,win\na,x,loss\n", "line 3: expected one subject and result for video a"),
         ("id,subject,label\na,x,win\na,y,win\n", "line 3: expected one subject .* found y"),
+        (
+            "id,subject,label\n54,x,win\n0054,y,loss\n",
+            "line 3: .* video 54 of line 2, found 0054",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path, text, message):
@@ -49,3 +53,10 @@ def test_unknown_videos_are_listed():
         check_known(["a", "d", "c"], ["a", "b"], "labels.csv")
     check_known(["a"], ["a", "b"], "labels.csv")
     assert of({"a": Label("x", 1)}, "b") == (Label("unknown-b", None), "not in the label file")
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_separators_capitals_and_spreadsheet_numbers(tmp_path, separator):
+    lines = [("ID", "Subject", "LABEL"), ("54.0", "9.0", "win"), ("0055", "9", "Loss")]
+    path = written(tmp_path, "\n".join(separator.join(line) for line in lines) + "\n")
+    assert read(path) == {"54": Label("9", 1), "0055": Label("9", 0)}

@@ -68,12 +68,13 @@ def test_the_larger_confidence_is_the_label(win, loss, chance, label):
         ("I cannot see the video.", "the text"),
         (text()[:-20], "the text"),
         ("[]", "the text"),
-        (text(winner="A"), "winner"),
         (text(confidence_win=101), "confidence_win"),
         (text(confidence_loss=-1), "confidence_loss"),
         (text(confidence_win=float("nan")), "confidence_win"),
         (text(confidence_win=float("inf")), "confidence_win"),
-        (text(confidence_win="60"), "confidence_win"),
+        (text(confidence_win="sixty"), "confidence_win"),
+        (text(confidence_win="160"), "confidence_win"),
+        (text(confidence_win="60 or 70"), "confidence_win"),
         (text(confidence_win=None), "confidence_win"),
         (text(evidence_win="one"), "evidence_win"),
         (text(evidence_win=[1]), "evidence_win.0"),
@@ -94,3 +95,21 @@ def test_what_is_not_of_the_schema(raw, at):
     assert e.value.raw == raw
     assert "\n" not in str(e.value)
     assert str(e.value).endswith("; ask again, or correct the answer.")
+
+
+@pytest.mark.parametrize("written", ["70", "70%", " 70 % ", "70.0", 70, 70.0])
+def test_a_number_may_be_written_as_text(written):
+    assert parse(text(confidence_win=written), Answer).confidence_win == 70.0
+
+
+def test_fields_that_nobody_asked_for_are_passed_over():
+    assert parse(text(winner="A", action_units=[UNIT | {"side": "left"}]), Answer) == parse(text(), Answer)
+
+
+@pytest.mark.parametrize(
+    "around", ["Here is my answer:\n{}\nI hope it helps.", "Sure! ```json\n{}\n``` Done.", "{}\n\n"]
+)
+def test_prose_around_the_answer_is_passed_over(around):
+    assert parse(around.replace("{}", text(action_units=[UNIT])), Answer) == parse(
+        text(action_units=[UNIT]), Answer
+    )

@@ -216,10 +216,10 @@ def test_a_malformed_answer_is_asked_for_once_more_with_another_seed(gemini_serv
 
 
 def test_a_second_malformed_answer_is_an_error_that_keeps_it(gemini_server, describe):
-    gemini_server.answer = lambda asked: json.dumps(GOOD | {"winner": "the other"})
+    gemini_server.answer = lambda asked: json.dumps(GOOD | {"confidence_win": "the other"})
     with pytest.raises(DescriptionMalformed) as caught:
         describe()
-    assert json.loads(caught.value.raw)["winner"] == "the other"
+    assert json.loads(caught.value.raw)["confidence_win"] == "the other"
     assert len(gemini_server.of("generate")) == 2
     assert gemini_server.files == {}
 

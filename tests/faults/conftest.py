@@ -63,7 +63,7 @@ def record(request: pytest.FixtureRequest) -> Callable[..., None]:
     return write
 
 
-def settled(watch: Watch, within: float = 30.0) -> None:
+def settled(watch: Watch, within: float = 60.0) -> None:
     """Wait for the first ``ok`` and a second of it."""
     watch.wait_for("ok", within, since=0.0)
     time.sleep(1.0)

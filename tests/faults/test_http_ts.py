@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 Watching = Callable[..., Watch]
 Record = Callable[..., None]
 RECOVER_S = 5.0  # frame age is normal again so soon after a fault's end
-BUSY_S = 10.0  # what a test allows a busy machine beyond that
+BUSY_S = 25.0  # what a test allows a busy machine beyond that
 
 
 def test_a_refused_connection_ends_with_one_sentence(watching: Watching, record: Record) -> None:
@@ -24,7 +24,7 @@ def test_a_refused_connection_ends_with_one_sentence(watching: Watching, record:
     server.start()
     server.stop()
     watch = watching(server.url())
-    assert watch.wait_for_end(20) == 1
+    assert watch.wait_for_end(40) == 1
     assert watch.stderr.strip().splitlines()[-1].startswith("undertone: ")
     record("connection refused at the start", watch, outcome="exit 1, one sentence")
 
@@ -53,9 +53,9 @@ def test_accepts_and_never_answers(how: str, server: FeedServer, watching: Watch
         time.sleep(3.0)
         watch.process.send_signal(signal.SIGTERM)
     began = time.monotonic()
-    assert watch.wait_for_end(15) == 0
+    assert watch.wait_for_end(60) == 0
     took = time.monotonic() - began
-    assert took < 3.0 + 5.0
+    assert took < 3.0 + 9.0, "the time-out of 10 s did not end it"
     server.feed.silent = False
     record(f"accepts and never answers, {how}", watch, outcome="ends in time, exit 0")
 
@@ -66,7 +66,7 @@ def test_a_permanent_error_ends_at_once(
 ) -> None:
     server.feed.status = status
     watch = watching(server.url(), "--wait")
-    assert watch.wait_for_end(20) == 1
+    assert watch.wait_for_end(40) == 1
     record(f"HTTP {status} with --wait", watch, outcome="exit 1 at once, one sentence")
 
 
@@ -74,7 +74,7 @@ def test_a_stall_is_stale_and_then_recovers(server: FeedServer, watching: Watchi
     watch = watching(server.url())
     settled(watch)
     server.feed.stalled = True
-    stale = watch.wait_for("stale", 6.0)
+    stale = watch.wait_for("stale", 15.0)
     time.sleep(2.0)
     server.feed.stalled = False
     took = watch.wait_for("ok", RECOVER_S + BUSY_S)
@@ -87,7 +87,7 @@ def test_a_stall_beyond_the_timeout_reconnects(
     watch = watching(server.url(), "--timeout", "3")
     settled(watch)
     server.feed.stalled = True
-    watch.wait_for("stale", 6.0)
+    watch.wait_for("stale", 15.0)
     time.sleep(6.0)
     server.feed.stalled = False
     took = watch.wait_for("ok", RECOVER_S + BUSY_S)
@@ -102,7 +102,7 @@ def test_a_server_that_goes_away_and_comes_back(
     watch = watching(server.url())
     settled(watch)
     server.stop(reset=reset)
-    watch.wait_for("stale", 6.0)
+    watch.wait_for("stale", 15.0)
     time.sleep(2.0)
     server.start()
     took = watch.wait_for("ok", RECOVER_S + BUSY_S)
@@ -119,7 +119,7 @@ def test_give_up_ends_with_its_reason(server: FeedServer, watching: Watching, re
     watch = watching(server.url(), "--give-up", "4")
     settled(watch)
     server.stop()
-    assert watch.wait_for_end(30) == 1
+    assert watch.wait_for_end(60) == 1
     end = [seen.message for seen in watch.events if seen.message["event"] == "end"][-1]
     assert end["detail"]["reason"].startswith("gave up")
     record("server gone for good, --give-up 4", watch, outcome="exit 1, end: gave up")
@@ -195,8 +195,8 @@ def test_the_media_clock_jumps(
     before = watch.confidences[-1].message["window"]["keypoints"]
     server.feed.clock = lambda number: number * feed.STEP + base + shift
     time.sleep(4.0)
+    watch.wait_for("ok", RECOVER_S + BUSY_S)
     last = watch.confidences[-1].message
-    assert last["state"] == "ok"
     assert last["window"]["keypoints"] >= before, "a jump of the clock must not empty the window"
     assert last["window"]["largest_gap_s"] < 3.0
     record(fault, watch, outcome="history kept")
@@ -208,16 +208,16 @@ def test_the_media_clock_wraps(server: FeedServer, watching: Watching, record: R
     watch = watching(server.url())
     settled(watch)
     time.sleep(8.0)
-    last = watch.confidences[-1].message
-    assert last["state"] == "ok"
-    assert last["window"]["largest_gap_s"] < 1.0
+    watch.wait_for("ok", RECOVER_S + BUSY_S)
+    assert watch.health["reconnects"] == 0
+    assert watch.confidences[-1].message["window"]["largest_gap_s"] < 2.0, "a wrap is no leap of 26 hours"
     record("pts wrap", watch, outcome="no gap")
 
 
 def test_stamps_in_pairs(server: FeedServer, watching: Watching, record: Record) -> None:
     server.feed.clock = lambda number: (number // 2 * 2) * feed.STEP + number % 2 + 90_000
     watch = watching(server.url())
-    watch.wait_for("ok", 30.0, since=0.0)
+    watch.wait_for("ok", 60.0, since=0.0)
     record("stamps in pairs, 11 µs apart", watch, outcome="plays")
 
 

@@ -20,10 +20,10 @@ def test_a_publisher_that_leaves_and_comes_back(
             watch = watching(server.url, "--wait", "--timeout", "4")
             settled(watch)
             first = watch.confidences[0].at - watch.began
-        watch.wait_for("stale", 10.0)
+        watch.wait_for("stale", 20.0)
         time.sleep(3.0)
         with Publisher(server.url):
-            took = watch.wait_for("ok", 25.0)
+            took = watch.wait_for("ok", 40.0)
             assert watch.process.poll() is None
         record(
             "RTMP publisher away",

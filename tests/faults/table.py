@@ -17,7 +17,8 @@ HEAD = """# What happens when a source fails
 
 Written by `make faults` (real servers on loopback; the demo bundle with a warm-up of one second). Recovery is
 from the end of the fault to the next `ok`. States are the whole run's, repetitions left out. In every row
-`seq` rose strictly, no `ok` was older than 2.5 s, and nothing was a traceback.
+`seq` rose strictly, no `ok` was older than 2.5 s, and nothing was a traceback. After an outage a run that has
+seen only a few seconds is `degraded` until a person fills half of its window again.
 """
 
 

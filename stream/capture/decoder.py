@@ -78,6 +78,7 @@ class Decoder:
         context.options = {"max_pixels": str(MAX_PIXELS)}
         self._by_decoding_time = self._container.format.name == "avi"
         self._await_key_frame = False
+        self._orientation: Orientation | None = None  # of the newest key frame
         rate = self._stream.average_rate or self._stream.guessed_rate
         duration = self._container.duration
         self.info = StreamInfo(
@@ -237,7 +238,10 @@ class Decoder:
                 yield arrived, None
 
     def _picture(self, frame: av.video.frame.VideoFrame, arrived: float) -> Picture:
-        orientation = _orientation(frame)
+        if frame.key_frame or self._orientation is None:
+            # Of key frames alone: side data keeps its picture alive until the next garbage collection.
+            self._orientation = _orientation(frame)
+        orientation = self._orientation
         width, height = display_size(frame.width, frame.height, self._stream.sample_aspect_ratio)
         size = (width, height) if orientation.turned else (height, width)
 

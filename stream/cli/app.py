@@ -206,17 +206,19 @@ def keys_show(folder: FolderOption = None) -> None:
     run_show(folder)
 
 
-@keys_app.command("allow")
+@keys_app.command("allow", context_settings={"ignore_unknown_options": True})  # a key may begin with a hyphen
 def keys_allow(
     name: Annotated[str, typer.Argument(help="Who it is: letters, digits and . @ - _.")],
-    key: Annotated[str, typer.Argument(help="Their public key: what `undertone keys show` prints there.")],
+    key: Annotated[
+        str, typer.Argument(help="Their public key, in quotes: what `undertone keys show` prints there.")
+    ],
     folder: FolderOption = None,
 ) -> None:
     """Let a subscriber in; takes effect at once. Remove the line from the file `allowed` to revoke it.
 
     Example:
 
-      undertone keys allow studio KEY
+      undertone keys allow studio 'KEY'
     """
     from stream.cli.keys import run_allow
 

@@ -11,13 +11,18 @@ from stream.publish.keys import Keys
 
 
 def generate() -> tuple[str, str]:
-    """A new pair, public and secret. Raises PublishError where this libzmq cannot encrypt."""
+    """A new pair, public and secret. Raises PublishError where this libzmq cannot encrypt.
+
+    Both begin with a letter or a digit: one in 85 would begin with a hyphen, and read as an option.
+    """
     if not zmq.has("curve"):
         raise PublishError(
             "expected a libzmq that encrypts, found one built without CURVE; install pyzmq's own wheel."
         )
-    public, secret = zmq.curve_keypair()
-    return public.decode(), secret.decode()
+    while True:
+        public, secret = (key.decode() for key in zmq.curve_keypair())
+        if public[0].isalnum() and secret[0].isalnum():
+            return public, secret
 
 
 class Doorkeeper:

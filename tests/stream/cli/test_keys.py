@@ -13,7 +13,7 @@ from stream.cli import watch
 from stream.cli.app import app
 from stream.cli.options import PublishOptions
 from stream.errors import PublishError
-from stream.publish import keys
+from stream.publish import curve, keys
 from stream.publish.publisher import Publisher
 
 ROOT = Path(__file__).parents[3]
@@ -37,6 +37,19 @@ def test_new_show_allow(home: Path) -> None:
     assert typed("allow", "studio", public) == f"allowed: studio {public}"
     assert typed("show").splitlines() == [public, f"allowed: studio {public}"]
     assert (home / "key").is_file()
+
+
+@pytest.mark.parametrize("start", ["-<", "--", "-h", "=", "-"])
+def test_a_key_may_begin_with_any_character(home: Path, start: str) -> None:
+    key = start + "a" * (40 - len(start))
+    assert typed("allow", "studio", key) == f"allowed: studio {key}"
+    assert keys.Keys(home, "", "").allowed() == {key: "studio"}
+
+
+def test_a_new_key_reads_as_no_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = iter([(b"-" + b"a" * 39, b"b" * 40), (b"a" * 40, b"<" + b"b" * 39), (b"a" * 40, b"b" * 40)])
+    monkeypatch.setattr("stream.publish.curve.zmq.curve_keypair", lambda: next(drawn))
+    assert curve.generate() == ("a" * 40, "b" * 40)
 
 
 def test_beyond_this_machine_the_users_own_keys_are_taken(home: Path) -> None:

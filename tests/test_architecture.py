@@ -34,9 +34,8 @@ OWNERS = {
     "ai_edge_litert": {"stream/frontend/mediapipe/litert.py"},
     "tokenizers": {"stream/branches/text.py"},
     "av": {
-        "stream/capture/decoder.py",
+        "stream/capture/decoding/",
         "stream/cli/checks/nvdec.py",
-        "stream/capture/picture.py",
         "stream/describing/picture_only.py",
         "stream/overlay/mp4.py",
     },

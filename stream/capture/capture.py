@@ -6,16 +6,13 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from stream.capture.decoder_link import Link
+from stream.capture.frame_reader import FrameReader, Pace
 from stream.capture.picture import StreamInfo
-from stream.capture.shared_frames import Segment
+from stream.capture.progress import Progress
 from stream.capture.source import Source
 from stream.errors import SourceError, SourceTimeout
 from stream.records import Frame
 
-Pace = Literal["live", "fast"]
-
-BACKLOG = 2  # frames that may wait behind the one taken, so that a hiccup of the reader costs none
-STALL_S = 2.0  # a wait for a picture beyond this counts as a stall
 MARGIN_S = 0.5  # the child's own timeout, which knows more, comes first
 _POLL_S = 0.5
 
@@ -46,18 +43,24 @@ class Capture:
         self.source, self.pace = source, pace
         self.info: StreamInfo | None = None
         self.ended = False  # every frame was given out and no more will come
-        self._open_timeout_s, self._read_timeout_s, self._clock = open_timeout_s, read_timeout_s, clock
-        self._start_at_s, self._stream = start_at_s, stream
+        self._request: dict[str, Any] = {
+            "kind": source.kind,
+            "url": source.url,
+            "name": source.name,
+            "picture_format": source.picture_format,
+            "pace": pace,
+            "start_at_s": start_at_s,
+            "stream": stream,
+            "open_timeout_s": open_timeout_s,
+            "read_timeout_s": read_timeout_s,
+        }
+        self._clock = clock
         self._link: Link | None = None
-        self._segments: list[tuple[int, Segment]] = []  # (first frame, segment), oldest first
+        self._reader = FrameReader(pace)
+        self._progress = Progress(read_timeout_s + MARGIN_S, clock)
         self._first: Frame | None = None  # what open() waited for
         self._last_word: SourceError | Literal["end"] | None = None  # of the child
-        self._next = 0  # number of the next published frame to take
-        self._epoch = 0
-        self._skipped = 0
-        self._stalls = 0
         self._counts = dict.fromkeys(("decoded", "corrupt", "late", "errors"), 0)
-        self._progress = (0, 0.0, False)  # child's count, when it last moved, stall counted
 
     def __enter__(self) -> Self:
         return self
@@ -82,13 +85,13 @@ class Capture:
         link, counts = self._link, self._counts
         if link is not None:
             counts = {word: link.control.get(word) for word in counts}
-        dropped = {"newest_wins": self._skipped, "corrupt": counts["corrupt"], "late": counts["late"]}
+        dropped = {"newest_wins": self._reader.skipped, "corrupt": counts["corrupt"], "late": counts["late"]}
         return {
             "decoded": counts["decoded"],
-            "taken": self._next - self._skipped,
+            "taken": self._reader.taken,
             "dropped": dropped,
             "errors": counts["errors"],
-            "stalls": self._stalls,
+            "stalls": self._progress.stalls,
         }
 
     def open(self, stop: Callable[[], bool] = lambda: False) -> bool:
@@ -98,15 +101,17 @@ class Capture:
         """
         if self._link is not None:
             raise SourceError(f"{self.source.name} is open already; make another Capture")
-        link = self._link = Link(self._request())
+        limit_s: float = self._request["open_timeout_s"]
+        deadline = time.monotonic() + limit_s  # of a clock that the child shares
+        link = self._link = Link({**self._request, "deadline": deadline})
         try:
-            self._first = self._wait(link, self._open_timeout_s + MARGIN_S, watched=False, stop=stop)
+            self._first = self._wait(link, limit_s + MARGIN_S, watched=False, stop=stop)
             if self._first is None and self._last_word == "end":
                 raise SourceError(
                     f"{self.source.name} ended without one whole picture; it is damaged or empty"
                 )
             if self._first is None and not stop():
-                raise self._silent(f"within {self._open_timeout_s:g} s")
+                raise self._silent(f"within {limit_s:g} s")
         except BaseException:
             self.close()
             raise
@@ -123,7 +128,7 @@ class Capture:
             raise SourceError(f"{self.source.name} is not open; call open() first")
         if self._first is not None:
             first, self._first = self._first, None
-            self._moved()
+            self._progress.moved()
             return first
         frame = self._wait(self._link, timeout_s, watched=True)
         self.ended = frame is None and self._last_word == "end"
@@ -148,22 +153,7 @@ class Capture:
         self._link.close()
         self._counts = {word: self._link.control.get(word) for word in self._counts}
         self._link = self._first = None
-        self._segments.clear()
-
-    def _request(self) -> dict[str, Any]:
-        source = self.source
-        return {
-            "kind": source.kind,
-            "url": source.url,
-            "name": source.name,
-            "picture_format": source.picture_format,
-            "pace": self.pace,
-            "start_at_s": self._start_at_s,
-            "stream": self._stream,
-            "open_timeout_s": self._open_timeout_s,
-            "read_timeout_s": self._read_timeout_s,
-            "deadline": time.monotonic() + self._open_timeout_s,  # of a clock that the child shares
-        }
+        self._reader.clear()
 
     def _wait(
         self, link: Link, timeout_s: float, *, watched: bool, stop: Callable[[], bool] = lambda: False
@@ -188,37 +178,18 @@ class Capture:
         while True:
             published = link.control.get("published")
             self._listen(link)  # after the count: a segment is announced before its first frame is counted
-            if self._next >= published:
-                if self._last_word is None or self._next >= link.control.get("published"):
-                    return None
-                continue  # the child published and said its last word between the two looks
-            while len(self._segments) > 1 and self._segments[1][0] <= self._next:
-                self._segments.pop(0)
-            waiting = published - self._next - 1
-            if self.pace == "live" and waiting > min(BACKLOG, max(0, self._segments[-1][1].slots - 2)):
-                self._skip(waiting)
-                continue
-            found = self._segments[0][1].read(self._next)
-            if found is None:  # written over while it was copied
-                self._skip(1)
-                continue
-            self._next += 1
-            if self.pace == "fast":
-                link.control.set("taken", self._next)
-                link.say_taken()
-            self._moved()
-            meta, image = found
-            jumped, self._epoch = meta.epoch != self._epoch, meta.epoch
-            return Frame(meta.index, meta.pts, meta.captured, image, jumped)
-
-    def _skip(self, count: int) -> None:
-        self._next += count
-        self._skipped += count
+            frame = self._reader.take(link, published)
+            if frame is not None:
+                self._progress.moved()
+                return frame
+            if self._last_word is None or not self._reader.left(link):
+                return None
+            # The child published and said its last word between the two looks.
 
     def _listen(self, link: Link) -> None:
         for message in link.messages():
             if message.segment is not None:
-                self._segments.append(message.segment)
+                self._reader.add(message.segment)
             elif message.info is not None:
                 self.info = message.info
             elif message.fault is not None:
@@ -229,22 +200,12 @@ class Capture:
             how = link.how_it_ended()
             self._last_word = SourceError(f"{self.source.name}: the decoder ended by {how}; start it again")
 
-    def _moved(self) -> None:
-        self._progress = (self._progress[0], self._clock(), False)
-
     def _watch(self, link: Link) -> None:
         """Raises SourceTimeout when the decoder has made no progress for the read timeout."""
-        count, (seen, since, counted) = link.control.get("progress"), self._progress
-        idle = self._clock() - since
-        if count != seen:
-            self._progress = (count, self._clock(), False)
-        elif idle > self._read_timeout_s + MARGIN_S:
-            self._last_word = self._silent(f"for {self._read_timeout_s:g} s")
+        if self._progress.too_long(link.control.get("progress")):
+            self._last_word = self._silent(f"for {self._request['read_timeout_s']:g} s")
             self.close()
             raise self._last_word
-        elif idle > STALL_S and not counted:
-            self._stalls += 1
-            self._progress = (seen, since, True)
 
     def _silent(self, how_long: str) -> SourceTimeout:
         return SourceTimeout(

@@ -21,7 +21,7 @@ _MOST_MESSAGE = 1 << 16
 # request, which may hold credentials, goes over the socket: an argument is readable by everyone.
 _BOOT = (
     "import sys; sys.path[:] = sys.argv[4:]; "
-    "from stream.capture.decoder_process import main; main(*map(int, sys.argv[1:4]))"
+    "from stream.capture.decoding.process import main; main(*map(int, sys.argv[1:4]))"
 )
 
 

@@ -4,10 +4,8 @@ Messages are JSON, one per packet of a sequenced-packet socket. In: the request,
 picture taken. Out: ``segment`` (with the file descriptor), ``info``, ``end``, ``error``.
 """
 
-import ctypes
 import json
 import os
-import resource
 import socket
 import threading
 import time
@@ -18,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from stream.capture.media_clock import Clock, MediaClock, Pacer
+from stream.capture.decoding.confinement import confine
+from stream.capture.decoding.media_clock import Clock, MediaClock, Pacer
 from stream.capture.picture import Picture, StreamInfo
 from stream.capture.redact import hide_addresses
 from stream.capture.shared_frames import Control, Meta, Segment
@@ -40,9 +39,6 @@ _CLOCKS: dict[str, Clock] = {
 LONGEST_NAP_S = 0.5
 GRACE_S = 0.5  # for a blocked decoder to notice that the parent has gone
 MOST_MESSAGE = 1 << 16
-MOST_FILES = 256
-MOST_MEMORY = 16 << 30  # bytes of address space, most of it libraries that are only mapped
-_PR_SET_NO_NEW_PRIVS = 38  # prctl(2)
 
 
 class Publisher:
@@ -129,38 +125,18 @@ def run(request: dict[str, Any], publisher: Publisher, control: Control) -> None
 
 def _open(request: dict[str, Any], control: Control) -> tuple[StreamInfo, Iterator[Picture]]:
     if request["kind"] == "pattern":
-        from stream.capture import pattern
+        from stream.capture.decoding import pattern
 
         return pattern.INFO, pattern.pictures(request["start_at_s"])
-    from stream.capture.decoder import Decoder  # here, so that the test picture needs no libav
+    from stream.capture.decoding.decoder import Decoder  # here, so that the test picture needs no libav
 
     decoder = Decoder(request, control)
     return decoder.info, decoder.pictures()
 
 
-def _confine() -> None:
-    """Give up what a decoder never needs, before it reads a byte that a stranger sent.
-
-    No new privileges, no core dumps, few descriptors, and memory enough for pictures of 8K and no more. A
-    system that refuses one of them runs without it.
-    """
-    limits = (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NOFILE, MOST_FILES),
-        (resource.RLIMIT_AS, MOST_MEMORY),
-    )
-    for kind, most in limits:
-        with suppress(OSError, ValueError):
-            _, hard = resource.getrlimit(kind)
-            most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-            resource.setrlimit(kind, (most, most))
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-
-
 def main(link_fd: int, control_fd: int, wake_fd: int) -> None:
     """Entry point of the process; always leaves through ``os._exit`` so that nothing can hold it back."""
-    _confine()
+    confine()
     link = socket.socket(fileno=link_fd)
     control = Control(control_fd)
     data = link.recv(MOST_MESSAGE)

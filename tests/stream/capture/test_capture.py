@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from stream.capture.capture import Capture
-from stream.capture.pattern import read_number as read_pattern
+from stream.capture.decoding.pattern import read_number as read_pattern
 from stream.capture.source import Source
 from stream.errors import SourceError
 from stream.records import Frame

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from stream.capture.capture import BACKLOG, STALL_S, Capture
-from stream.capture.pattern import read_number as read_pattern
+from stream.capture.capture import Capture
+from stream.capture.decoding.pattern import read_number as read_pattern
+from stream.capture.frame_reader import BACKLOG
+from stream.capture.progress import STALL_S
 from stream.capture.source import Source
 from stream.records import Frame
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.capture.media_clock import MediaClock
+from stream.capture.decoding.media_clock import MediaClock
 
 SIZE = (96, 160)
 

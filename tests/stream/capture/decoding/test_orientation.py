@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from stream.capture.orientation import Orientation, display_size, of_matrix
+from stream.capture.decoding.orientation import Orientation, display_size, of_matrix
 
 PICTURE = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
 

@@ -1,6 +1,6 @@
 import pytest
 
-from stream.capture.media_clock import Pacer
+from stream.capture.decoding.media_clock import Pacer
 
 
 def test_a_file_keeps_its_schedule_however_late_it_is() -> None:

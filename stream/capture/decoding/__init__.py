@@ -1,0 +1,1 @@
+"""The decoder process: opens a source, decodes it, and puts its pictures into shared memory."""

@@ -1,0 +1,54 @@
+"""What libav raises, as one sentence for a user and a code for a program."""
+
+import time
+from dataclasses import dataclass
+
+import av.error
+
+from stream.capture.redact import hide_addresses
+from stream.errors import SourceError, SourceTimeout
+
+
+@dataclass(frozen=True, slots=True)
+class Explaining:
+    """Explains errors of one source: its shown name, its address (never shown), whether it is a recording."""
+
+    name: str
+    url: str
+    finite: bool
+
+    def explain(
+        self, error: Exception, verb: str, timeout_s: float, since: float, limit_s: float
+    ) -> SourceError:
+        """The error of a call to ``verb`` ("open", "read") that began at ``since`` (monotonic seconds).
+
+        ``timeout_s`` is what the sentence names, ``limit_s`` what libav was given.
+        """
+        name = self.name
+        # Some protocols turn a timeout into another error; the time it took gives it away.
+        waited = not self.finite and time.monotonic() - since > 0.9 * limit_s
+        if waited or isinstance(error, av.error.ExitError | av.error.TimeoutError):
+            return SourceTimeout(
+                f"{name} sent no picture within {timeout_s:g} s; check that it is running and sending video"
+            )
+        if isinstance(error, ConnectionRefusedError):
+            return SourceError(
+                f"{name} refused the connection; check host and port and that the server runs", code="refused"
+            )
+        if isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError):
+            return SourceError(f"{name} denied access; check user name, password or token", code="auth")
+        if isinstance(error, av.error.HTTPNotFoundError | av.error.FileNotFoundError):
+            return SourceError(f"{name} was not found; check the address", code="not_found")
+        if isinstance(error, av.error.InvalidDataError):
+            return SourceError(
+                f"{name} is not a video that can be read; it is damaged, cut short or no video",
+                code="corrupt",
+            )
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        if any(word in str(reason).lower() for word in ("tls", "ssl", "certificate")):
+            return SourceError(
+                f"{name}: the encrypted connection failed; check its certificate and this machine's clock",
+                code="tls",
+            )
+        reason = hide_addresses(str(reason).replace(self.url, "it"))
+        return SourceError(f"cannot {verb} {name} ({reason}); check the address and that it holds video")

@@ -54,6 +54,8 @@ FLOORS = (
     {"cli"},
 )
 MOST_MODULES = 14  # in a folder: beyond that ``ls`` is no map
+MOST_LINES = 60  # of a function
+MOST_ATTRIBUTES = 12  # of a class, unless the line above it says why
 
 
 def modules(package: str) -> list[Path]:
@@ -154,6 +156,39 @@ def test_every_folder_is_a_map(package: str) -> None:
         names = [p.name for p in folder.glob("*.py") if p.name != "__init__.py"]
         assert len(names) <= MOST_MODULES, f"{folder.relative_to(ROOT)} has {len(names)} modules"
         assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text())), folder
+
+
+def attributes(kind: ast.ClassDef) -> set[str]:
+    """Declared fields, and whatever a method stores on ``self``."""
+    declared = {
+        n.target.id for n in kind.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)
+    }
+    stored = {
+        n.attr
+        for n in ast.walk(kind)
+        if isinstance(n, ast.Attribute)
+        and isinstance(n.ctx, ast.Store)
+        and isinstance(n.value, ast.Name)
+        and n.value.id == "self"
+    }
+    return declared | stored
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_functions_and_classes_are_of_a_size_to_be_read_at_once(package: str) -> None:
+    large = []
+    for path in modules(package):
+        lines = path.read_text().splitlines()
+        for node in ast.walk(ast.parse("\n".join(lines))):
+            where = f"{path.relative_to(ROOT)}: {getattr(node, 'name', '')}"
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                if (length := (node.end_lineno or 0) - node.lineno + 1) > MOST_LINES:
+                    large.append(f"{where}, {length} lines")
+            elif isinstance(node, ast.ClassDef) and len(attributes(node)) > MOST_ATTRIBUTES:
+                first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+                if not lines[first - 2].startswith("# "):
+                    large.append(f"{where}, {len(attributes(node))} attributes")
+    assert not large
 
 
 @pytest.mark.parametrize("package", FORBIDDEN)

@@ -9,14 +9,17 @@ from stream.cli import entry
 from training.cli import evaluate, label, label_made_up
 from training.cli import labels as agreement_commands
 from training.cli.corpus import app as corpus_app
+from training.cli.help_texts import LABELS
 
 app = typer.Typer(
     name="undertone-training",
     no_args_is_help=True,
-    rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    epilog="Completion in the shell: undertone-training --install-completion, then a new shell.",
 )
-app.add_typer(corpus_app, name="corpus")
+CORPORA, TRAIN, MEASURE, WEAK, DELIVER = "Corpora", "Train", "Measure", "Weak labels", "Deliver"
+
+app.add_typer(corpus_app, name="corpus", rich_help_panel=CORPORA)
 
 RecipeArgument = Annotated[
     str, typer.Argument(help="Recipe by name (tiny, small, demo, paper) or a TOML file.")
@@ -53,11 +56,7 @@ SettingOption = Annotated[
 ]
 LabelsOption = Annotated[
     Path | None,
-    typer.Option(
-        "--labels",
-        help="A labeller's folder, its labels.jsonl or audit.csv; corrections count.",
-        show_default=False,
-    ),
+    typer.Option("--labels", help=LABELS, show_default=False),
 ]
 SeedOption = Annotated[
     int | None, typer.Option("--seed", min=0, help="In place of the recipe's.", show_default=False)
@@ -69,7 +68,7 @@ def root(version: Annotated[bool, entry.version_option("undertone-training")] = 
     """Train the fused model on a corpus or on made-up people, evaluate it, deliver it as a bundle."""
 
 
-@app.command()
+@app.command(rich_help_panel=TRAIN)
 def run(
     recipe: RecipeArgument,
     out: OutOption,
@@ -82,7 +81,9 @@ def run(
 ) -> None:
     """Both stages and the calibration. A run that was killed goes on where it stood.
 
-    Example: undertone-training run tiny --out runs/tiny
+    Example:
+
+      undertone-training run tiny --out runs/tiny
     """
     from training.learning import runs
 
@@ -91,7 +92,7 @@ def run(
     _say(checkpoint.about["figures"])
 
 
-@app.command()
+@app.command(rich_help_panel=TRAIN)
 def pretrain(
     recipe: RecipeArgument,
     out: OutOption,
@@ -104,7 +105,9 @@ def pretrain(
 ) -> None:
     """Stage 1: every branch alone.
 
-    Example: undertone-training pretrain tiny --out runs/tiny
+    Example:
+
+      undertone-training pretrain tiny --out runs/tiny
     """
     from training.learning import runs
 
@@ -113,7 +116,7 @@ def pretrain(
     typer.echo(f"{out / runs.PRETRAINED}: stage 1 done")
 
 
-@app.command()
+@app.command(rich_help_panel=TRAIN)
 def finetune(
     folder: Annotated[Path, typer.Argument(help="Directory of a run after stage 1.")],
     corpus: CorpusOption = None,
@@ -124,7 +127,9 @@ def finetune(
 ) -> None:
     """Stage 2 and calibration, from what stage 1 left.
 
-    Example: undertone-training finetune runs/tiny
+    Example:
+
+      undertone-training finetune runs/tiny
     """
     from training.learning import checkpoint, runs
 
@@ -133,7 +138,7 @@ def finetune(
     _say(runs.run_finetune(first, folder, materials).about["figures"])
 
 
-@app.command()
+@app.command(rich_help_panel=TRAIN)
 def ring(
     folder: Annotated[Path, typer.Argument(help="Directory of a run after stage 2.")],
     recipe: Annotated[
@@ -150,7 +155,9 @@ def ring(
 ) -> None:
     """The ring mode beside the full one: causal branches whose update costs the same for any window.
 
-    Example: undertone-training ring runs/small --recipe small-ring
+    Example:
+
+      undertone-training ring runs/small --recipe small-ring
     """
     from training.learning import checkpoint, runs
 
@@ -160,17 +167,13 @@ def ring(
     _say(runs.run_ring(full, folder, materials).about["figures"])
 
 
-app.command()(evaluate.evaluate)
-app.command()(evaluate.crossval)
-app.command()(evaluate.ablate)
-app.command(name="noise-study")(evaluate.noise_study)
-app.command()(evaluate.curves)
-app.command()(label.label)
-app.command()(agreement_commands.labels)
-app.command()(label_made_up.label_made_up)
+for measure in (evaluate.evaluate, evaluate.crossval, evaluate.ablate, evaluate.noise_study, evaluate.curves):
+    app.command(rich_help_panel=MEASURE)(measure)
+for weak in (label.label, agreement_commands.labels, label_made_up.label_made_up):
+    app.command(rich_help_panel=WEAK)(weak)
 
 
-@app.command()
+@app.command(rich_help_panel=DELIVER)
 def deliver(
     folder: Annotated[Path, typer.Argument(help="Directory of a run or of its checkpoint.")],
     out: Annotated[Path, typer.Option("--out", help="Directory of the bundle to write.")],
@@ -181,7 +184,9 @@ def deliver(
 ) -> None:
     """Export every branch to ONNX, hold each graph against its module, and write the bundle.
 
-    Example: undertone-training deliver runs/tiny --out runs/tiny/bundle
+    Example:
+
+      undertone-training deliver runs/tiny --out runs/tiny/bundle
     """
     from training.data import materials
     from training.delivery.deliver import deliver_run
@@ -194,7 +199,7 @@ def deliver(
     typer.echo(deliver_run(checkpoint, out, encoder, command, ring))
 
 
-@app.command()
+@app.command(rich_help_panel=CORPORA)
 def extract(
     videos: Annotated[Path, typer.Argument(help="Folder of videos.")],
     labels: Annotated[Path, typer.Option("--labels", help="CSV: id, subject, label and perhaps text.")],
@@ -232,7 +237,9 @@ def extract(
 ) -> None:
     """A folder of videos into a corpus, by the live side's own front end. One that was stopped continues.
 
-    Example: undertone-training extract videos --labels labels.csv --out corpora/mine
+    Example:
+
+      undertone-training extract videos --labels labels.csv --out corpora/mine
     """
     from stream.runtime.front_end_choice import Choice
     from training.extraction import extracting
@@ -244,7 +251,7 @@ def extract(
     typer.echo(extracting.summary(extracting.run(options)))
 
 
-@app.command()
+@app.command(rich_help_panel=DELIVER)
 def demo(
     out: Annotated[Path, typer.Option("--out", help="The bundle.")] = Path("stream/assets/demo"),
     work: Annotated[Path, typer.Option("--work", help="Films, encoder, checkpoints; reused.")] = Path(
@@ -254,7 +261,9 @@ def demo(
 ) -> None:
     """Rebuild the demo bundle from nothing: portrait encoder, films, both modes, delivery. About two hours.
 
-    Example: undertone-training demo
+    Example:
+
+      undertone-training demo
     """
     from training.delivery.demo import rebuild
 

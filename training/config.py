@@ -47,6 +47,7 @@ class Bert(Section, frozen=True, kw_only=True):
     dropout: Part = 0.1
 
 
+# As many fields as a recipe's section has keys; so below.
 class Model(Section, frozen=True, kw_only=True):
     """The fused network."""
 
@@ -74,6 +75,7 @@ class Video(Section, frozen=True, kw_only=True):
     out: Some = 256  # E, width of its vector
 
 
+# As many fields as the section has keys.
 class Data(Section, frozen=True, kw_only=True):
     """What is learnt from; every recording is another made-up subject."""
 
@@ -105,6 +107,7 @@ class Splitting(Section, frozen=True, kw_only=True):
 Sampler = Literal["window", "history", "paper"]
 
 
+# As many fields as the section has keys.
 class Stage(Section, frozen=True, kw_only=True):
     """One optimisation run."""
 
@@ -210,6 +213,7 @@ class Delivery(Section, frozen=True, kw_only=True):
     licence: str = "Apache-2.0"
 
 
+# As many fields as the file has sections.
 class Recipe(Section, frozen=True, kw_only=True):
     """All of a training run."""
 

@@ -241,6 +241,7 @@ class Provenance(Record, frozen=True, kw_only=True):
     created: str  # ISO date
 
 
+# As many fields as the file has keys.
 class Manifest(Record, frozen=True, kw_only=True):
     """``manifest.json``."""
 

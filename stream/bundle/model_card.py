@@ -47,6 +47,7 @@ class Answered(Record, frozen=True, kw_only=True):
     outputs: str  # what said the answers
 
 
+# As many fields as the file has keys.
 class Card(Record, frozen=True, kw_only=True):
     """``NAME.json`` beside ``NAME.onnx``."""
 

@@ -24,6 +24,9 @@ from stream.describing.options import TextOptions
 from stream.frontend.options import FrontEndOptions
 
 T = TypeVar("T")
+# Record → title in --help (None: with the general options), and what Typer needs beside the field itself.
+# "flag" is the option's name where it is not the field's.
+Help = dict[type, tuple[str | None, dict[str, dict[str, Any]]]]
 
 SOURCE = "File, rtsp(s)://, rtmp(s)://, http(s)://, /dev/videoN, N, webcam, demo (built-in clip) or pattern."
 _TIMEOUT = {"min": 0.1, "help": "Seconds of silence after which a source is given up."}
@@ -32,9 +35,7 @@ _JSON = {"help": "One JSON object per line on stdout."}
 _YES = {"help": "Fetch missing keypoint networks (19 MB) without asking."}
 _MODEL = "Its ONNX file; see `undertone-export frontends`."
 
-# Record → title in --help (None: with the general options), and what Typer needs beside the field itself.
-# "flag" is the option's name where it is not the field's.
-HELP: dict[type, tuple[str | None, dict[str, dict[str, Any]]]] = {
+HELP: Help = {
     WatchOptions: (None, {"sources": {"argument": "SOURCE", "help": SOURCE}}),
     PlaybackOptions: (
         "Source",
@@ -163,14 +164,14 @@ HELP: dict[type, tuple[str | None, dict[str, dict[str, Any]]]] = {
 }
 
 
-def takes(record: type[T]) -> Callable[[Callable[[T], None]], Callable[..., None]]:
-    """Decorator: one parameter for every field of ``record`` and of its groups."""
+def takes(record: type[T], texts: Help = HELP) -> Callable[[Callable[[T], None]], Callable[..., None]]:
+    """Decorator: one parameter for every field of ``record`` and of its groups, with help from ``texts``."""
 
     def flatten(command: Callable[[T], None]) -> Callable[..., None]:
         def flat(**given: Any) -> None:
             command(_built(record, given))
 
-        parameters = list(_parameters(record))
+        parameters = list(_parameters(record, texts))
         flat.__name__, flat.__doc__ = command.__name__, command.__doc__
         flat.__annotations__ = {each.name: each.annotation for each in parameters}
         flat.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -179,13 +180,13 @@ def takes(record: type[T]) -> Callable[[Callable[[T], None]], Callable[..., None
     return flatten
 
 
-def _parameters(record: type) -> Iterator[inspect.Parameter]:
-    panel, about = HELP[record]
+def _parameters(record: type, texts: Help) -> Iterator[inspect.Parameter]:
+    panel, about = texts[record]
     hints = get_type_hints(record)
     for each in fields(record):
         kind = hints[each.name]
         if is_dataclass(kind):
-            yield from _parameters(kind)  # type: ignore[arg-type]
+            yield from _parameters(kind, texts)  # type: ignore[arg-type]
             continue
         if kind == tuple[str, ...]:  # Typer knows lists
             kind, default = list[str], None

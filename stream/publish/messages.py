@@ -110,6 +110,7 @@ class Confidence(
     replay_age_s: Rate | None = None  # since it was first published; present in a replay
 
 
+# As many fields as the schema.
 class Health(
     Struct,
     frozen=True,

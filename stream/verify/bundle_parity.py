@@ -43,6 +43,7 @@ class Difference(Record, frozen=True, kw_only=True):
     passed: bool
 
 
+# As many fields as the report that is written.
 class Report(Record, frozen=True, kw_only=True):
     """What the gate found for one bundle or front-end model and provider on one machine."""
 

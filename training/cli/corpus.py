@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="Import data sets into one form on disk, and look at them. An import that was stopped continues.",
 )
@@ -42,7 +41,9 @@ def simulate(
 ) -> None:
     """Made-up people, half of each class.
 
-    Example: undertone-training corpus simulate small --out runs/small --recordings 40 --seconds 60
+    Example:
+
+      undertone-training corpus simulate small --out runs/small --recordings 40 --seconds 60
     """
     from training.simulator import as_corpus
 
@@ -64,7 +65,9 @@ def imigue(
 ) -> None:
     """The full iMiGUE release: spreadsheets of 411 columns.
 
-    Example: undertone-training corpus imigue data/iMiGUE --out corpora/imigue
+    Example:
+
+      undertone-training corpus imigue data/iMiGUE --out corpora/imigue
     """
     from training.corpus.readers import imigue
 
@@ -83,7 +86,9 @@ def miga(
 ) -> None:
     """The MiGA challenge's iMiGUE: CSV files of 106 columns, without faces.
 
-    Example: undertone-training corpus miga data/miga --labels labels.csv --out corpora/miga
+    Example:
+
+      undertone-training corpus miga data/miga --labels labels.csv --out corpora/miga
     """
     from training.corpus.readers import miga
 
@@ -102,7 +107,9 @@ def openpose(
 ) -> None:
     """OpenPose's own output, a directory a video.
 
-    Example: undertone-training corpus openpose json --labels labels.csv --out corpora/mine
+    Example:
+
+      undertone-training corpus openpose json --labels labels.csv --out corpora/mine
     """
     from training.corpus.readers import openpose
 
@@ -120,7 +127,9 @@ def check(
 ) -> None:
     """Counts, balance, missing ticks, rates, lengths, leaks between splits; exit code 2 for a problem.
 
-    Example: undertone-training corpus check corpora/imigue --out corpora/imigue.png
+    Example:
+
+      undertone-training corpus check corpora/imigue --out corpora/imigue.png
     """
     import msgspec
 

@@ -1,95 +1,97 @@
 """The commands that measure: evaluate, crossval, ablate, noise-study."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stream.cli.parameters import takes
+from training.cli.help_texts import HELP, LABELS
+from training.cli.options import EvaluateOptions, PeopleOptions
+
+if TYPE_CHECKING:
+    from training.data.prepared import Prepared
+    from training.learning.checkpoint import Checkpoint
+    from training.studies.report import Test
+
+    Asked = tuple[Iterator[Prepared], Test, float]
+
 OutOption = Annotated[Path, typer.Option("--out", help="Directory for predictions, tables and pictures.")]
-CorpusOption = Annotated[
-    Path | None,
-    typer.Option("--corpus", help="A corpus on disk; simulated people without.", show_default=False),
-]
 StoreOption = Annotated[Path, typer.Option("--corpus", help="A corpus on disk.")]
 LabelsOption = Annotated[
     Path | None,
-    typer.Option(
-        "--labels",
-        help="A labeller's folder, its labels.jsonl or audit.csv; corrections count.",
-        show_default=False,
-    ),
+    typer.Option("--labels", help=LABELS, show_default=False),
 ]
 TICK = 0.04  # seconds
 SeedsOption = Annotated[str, typer.Option("--seeds", help="Seeds, separated by commas.")]
 
 
-def evaluate(
-    runs: Annotated[list[Path], typer.Argument(help="Directory of a run; several judge as an ensemble.")],
-    out: OutOption,
-    corpus: CorpusOption = None,
-    part: Annotated[str, typer.Option("--part", help="Part of the recipe's split.")] = "test",
-    labels: LabelsOption = None,
-    people: Annotated[
-        int, typer.Option("--people", min=2, help="Simulated people, half of each class.")
-    ] = 1000,
-    seconds: Annotated[
-        float | None, typer.Option("--seconds", min=1, help="Length of simulated recordings.")
-    ] = None,
-    poses: Annotated[
-        int | None,
-        typer.Option("--poses", min=25, help="Another window length, in ticks, for the same weights."),
-    ] = None,
-    branches: Annotated[str, typer.Option("--branches", help="Branches to use.")] = "keypoints,image,text",
-    prior: Annotated[float | None, typer.Option("--prior", help="Share of wins to assume.")] = None,
-    quantile: Annotated[
-        float | None,
-        typer.Option("--quantile", help="Also call this share of the surest wins (transductive)."),
-    ] = None,
-    curve: Annotated[
-        str, typer.Option("--curve", help="Seconds watched of the anytime curve.")
-    ] = "5,10,30,60,160",
-) -> None:
+@takes(EvaluateOptions, HELP)
+def evaluate(options: EvaluateOptions) -> None:
     """Predictions, a table with intervals, reliability and the anytime curve on people nobody trained on.
 
-    Example: undertone-training evaluate runs/small --out runs/small/report
+    Example:
+
+      undertone-training evaluate runs/small --out runs/small/report
     """
-    from training.corpus.store import Store
-    from training.labelling.labels import read
     from training.studies import panel as judging
-    from training.studies.report import Test
     from training.studies.report import evaluate as report
 
-    _share("--prior", prior)
-    _share("--quantile", quantile)
-    chosen, moments = _names(branches), _curve(curve)
-    members = judging.members(runs)
-    members = [judging.with_window(m, poses) for m in members] if poses else members
-    recipe = members[0].recipe
-    panel = judging.Panel(members, chosen, prior)
-    if corpus is not None:
-        store = Store.open(corpus)
-        split, simulated = recipe.splitting.split, store.index.simulated
-        told = read(labels) if labels else None
-        if told is None and "text" in chosen:
-            _own_texts(members)
-        asked = judging.stored_people(store, store.ids(split, part), members[0], told)
-        title = f"{recipe.name} on {store.index.name}, {split}/{part}"
-        title += ", people whom the run learnt from" if part == "train" else ""
-        disjoint = store.index.splits[split].subject_disjoint
-        lasting = max(e.seconds for e in store.index.entries)
+    of, by = options.of, options.by
+    _share("--prior", by.prior)
+    _share("--quantile", by.quantile)
+    chosen, moments = _names(by.branches), _curve(by.curve)
+    members = judging.members(options.runs)
+    members = [judging.with_window(m, by.poses) for m in members] if by.poses else members
+    if of.corpus is None:
+        asked, test, lasting = _simulated(members[0], of)
     else:
-        lasting = seconds or recipe.window.poses / recipe.window.rate
-        asked = judging.made_up_people(members[0], people, lasting)
-        title = f"{recipe.name} on {people} simulated people of {lasting:g} s"
-        simulated = disjoint = True
-    watched = tuple(s for s in moments if s <= lasting)
-    # What a run says of people whom it learnt from, if only under pseudo-labels, is another kind of figure.
-    known = corpus is not None and any(m.about.get("setting") == "transductive" for m in members)
-    wins = members[0].about.get("wins")
-    test = Test(title, disjoint, simulated, wins, watched, quantile, transductive=known)
-    for name, found in report(panel, asked, test, out).items():
+        asked, test, lasting = _stored(members, of, of.corpus, texts="text" in chosen)
+    test = replace(test, seconds=tuple(s for s in moments if s <= lasting), quantile=by.quantile)
+    panel = judging.Panel(members, chosen, by.prior)
+    for name, found in report(panel, asked, test, options.out).items():
         typer.echo(f"{name.replace('_', ' ')} {found.value:.3f} [{found.low:.3f}, {found.high:.3f}]")
-    typer.echo(out / "table.md")
+    typer.echo(options.out / "table.md")
+
+
+def _simulated(member: "Checkpoint", of: PeopleOptions) -> "Asked":
+    """Simulated people, how their report is headed, and their length in seconds."""
+    from training.studies.panel import made_up_people
+    from training.studies.report import Test
+
+    recipe = member.recipe
+    lasting = of.seconds or recipe.window.poses / recipe.window.rate
+    title = f"{recipe.name} on {of.people} simulated people of {lasting:g} s"
+    test = Test(title, subject_disjoint=True, simulated=True, training_prior=member.about.get("wins"))
+    return made_up_people(member, of.people, lasting), test, lasting
+
+
+def _stored(members: "list[Checkpoint]", of: PeopleOptions, corpus: Path, *, texts: bool) -> "Asked":
+    """People of a corpus, likewise. UsageError where ``texts`` would be another labeller's."""
+    from training.corpus.store import Store
+    from training.labelling.labels import read
+    from training.studies.panel import stored_people
+    from training.studies.report import Test
+
+    store, recipe = Store.open(corpus), members[0].recipe
+    split = recipe.splitting.split
+    said = read(of.labels) if of.labels else None
+    if said is None and texts:
+        _own_texts(members)
+    title = f"{recipe.name} on {store.index.name}, {split}/{of.part}"
+    title += ", people whom the run learnt from" if of.part == "train" else ""
+    test = Test(
+        title,
+        subject_disjoint=store.index.splits[split].subject_disjoint,
+        simulated=store.index.simulated,
+        training_prior=members[0].about.get("wins"),
+        # Of people whom a run learnt from, if only under pseudo-labels, its figures are of another kind.
+        transductive=any(m.about.get("setting") == "transductive" for m in members),
+    )
+    asked = stored_people(store, store.ids(split, of.part), members[0], said)
+    return asked, test, max(e.seconds for e in store.index.entries)
 
 
 def crossval(
@@ -106,7 +108,9 @@ def crossval(
 ) -> None:
     """Subject-disjoint K-fold cross-validation; finished folds are read, a killed one goes on.
 
-    Example: undertone-training crossval tiny --corpus corpora/made-up --out runs/crossval
+    Example:
+
+      undertone-training crossval tiny --corpus corpora/made-up --out runs/crossval
     """
     from training import config
     from training.corpus.store import Store
@@ -131,7 +135,9 @@ def ablate(
 ) -> None:
     """One of the paper's three tables on any corpus, over several seeds; may be stopped and started again.
 
-    Example: undertone-training ablate training --corpus corpora/imigue --out runs/ablate --recipe paper
+    Example:
+
+      undertone-training ablate training --corpus corpora/imigue --out runs/ablate --recipe paper
     """
     from training.data.materials import setting_of
     from training.studies.ablation import ablate as study
@@ -151,7 +157,9 @@ def noise_study(
 ) -> None:
     """Accuracy of the final model against the accuracy, number, form and kind of error of pseudo-labels.
 
-    Example: undertone-training noise-study --corpus corpora/made-up --out runs/noise
+    Example:
+
+      undertone-training noise-study --corpus corpora/made-up --out runs/noise
     """
     from training import config
     from training.studies.noise_study import RESULTS, study
@@ -168,7 +176,9 @@ def curves(
 ) -> None:
     """Draw a run's learning curves.
 
-    Example: undertone-training curves runs/tiny
+    Example:
+
+      undertone-training curves runs/tiny
     """
     from stream.errors import UsageError
     from training.evaluation.plots import learning_curves

@@ -2,123 +2,86 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from stream.describing.labellers.provider import GEMINI_MODEL, Sampling
+from stream.cli.parameters import takes
+from stream.describing.labellers.provider import Sampling
 from stream.errors import DescriptionError, UsageError
+from training.cli.help_texts import HELP
+from training.cli.options import LabelOptions
 
 if TYPE_CHECKING:
     from training.labelling.budget import Budget
+    from training.labelling.label import Options
     from training.labelling.results import Result
 
 BUDGET_EXIT, AUDIT = 3, "audit.csv"
 
 
-def label(
-    videos: Annotated[Path, typer.Argument(help="Folder of videos; the id is the name without suffix.")],
-    out: Annotated[Path, typer.Option("--out", help="Directory of answers, labels.jsonl and audit.csv.")],
-    prompt: Annotated[
-        str, typer.Option("--prompt", help="plain, cot_reflection, one of their versions, or an .md file.")
-    ] = "cot_reflection",
-    rules: Annotated[
-        Path | None,
-        typer.Option("--rules", help="Other prior rules, TOML of rule and reason.", show_default=False),
-    ] = None,
-    provider: Annotated[
-        str, typer.Option("--provider", help="gemini, or a file of answers: JSON lines of id and raw.")
-    ] = "gemini",
-    model: Annotated[str, typer.Option("--model", help="Of the provider.")] = GEMINI_MODEL,
-    fps: Annotated[float, typer.Option("--fps", help="Pictures a second that the model sees, to 24.")] = 4.0,
-    resolution: Annotated[str, typer.Option("--resolution", help="low or medium.")] = "low",
-    seed: Annotated[int, typer.Option("--seed", help="Another seed is another answer.")] = 0,
-    text: Annotated[
-        str, typer.Option("--text", help="guarded (no verdict, no names) or paper (as it was said).")
-    ] = "guarded",
-    names: Annotated[
-        Path | None,
-        typer.Option(
-            "--names", help="Names to keep out of the text: one a line, or labels.csv.", show_default=False
-        ),
-    ] = None,
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Requests at once.")] = 4,
-    per_minute: Annotated[
-        float | None,
-        typer.Option("--requests-per-minute", min=0.01, help="Not faster.", show_default=False),
-    ] = None,
-    max_requests: Annotated[
-        int | None,
-        typer.Option("--max-requests", min=0, help="Of all runs together; stop there.", show_default=False),
-    ] = None,
-    max_tokens: Annotated[
-        int | None, typer.Option("--max-tokens", min=0, help="In and out, likewise.", show_default=False)
-    ] = None,
-    price_in: Annotated[
-        float | None,
-        typer.Option(
-            "--price-in", min=0, help="Of a million tokens in; with --price-out.", show_default=False
-        ),
-    ] = None,
-    price_out: Annotated[
-        float | None,
-        typer.Option("--price-out", min=0, help="Of a million tokens out.", show_default=False),
-    ] = None,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Ask again about videos without an answer.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print requests and tokens; send nothing.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before videos are sent.")] = False,
-) -> None:
+@takes(LabelOptions, HELP)
+def label(options: LabelOptions) -> None:
     """Videos to a labeller, without their sound: action units, evidence, reflection, confidences.
 
     A run that was stopped continues. Exit code 0: nothing is left to ask, though some videos may have failed;
     1: no video was answered, or the service could not be asked; 3: a budget stopped it.
 
-    Example: undertone-training label videos --out runs/said --dry-run
+    Example:
+
+      undertone-training label videos --out runs/said --dry-run
     """
-    from stream.describing.rendering import form_of
     from training.labelling import label as whole
-    from training.labelling.budget import Budget, Price
+    from training.labelling.budget import Budget
     from training.labelling.run import alone
 
-    if (price_in is None) != (price_out is None):
-        raise UsageError("expected --price-in and --price-out together, found one of them; give both.")
-    price = None if price_in is None or price_out is None else Price(price_in, price_out)
-    options = whole.Options(
-        videos,
-        out,
-        prompt,
-        rules,
-        provider,
-        Sampling(model, fps, resolution, seed=seed),
-        form_of(text),
-        names,
-        workers,
-        price,
-        retry_failed,
-    )
-    if dry_run:
-        typer.echo(whole.dry(whole.planned(options), options))
+    asked, most, out = _asked(options), options.spending, options.out
+    if options.dry_run:
+        typer.echo(whole.dry(whole.planned(asked), asked))
         return
-    budget = Budget(max_requests=max_requests, max_tokens=max_tokens, per_minute=per_minute)
-    plan = whole.planned(options)
-    if plan.waiting and options.sends:
+    budget = Budget(max_requests=most.max_requests, max_tokens=most.max_tokens, per_minute=most.per_minute)
+    plan = whole.planned(asked)
+    if plan.waiting and asked.sends:
         question = whole.question(plan)
-        if not yes:
+        if not options.yes:
             _ask(question)
     try:
         with alone(out):
-            result = whole.carry_out(plan, options, budget)
+            result = whole.carry_out(plan, asked, budget)
     except OSError as error:  # a full disk, mostly; what was kept before is whole
         raise UsageError(
             f"{out}: expected to write there, found {error.strerror or error}; make room and run the same "
             "command again."
         ) from error
     typer.echo(result.summary)
-    _end(result, budget, videos, out)
+    _end(result, budget, options.videos, out)
+
+
+def _asked(options: LabelOptions) -> "Options":
+    """What is asked, with its price if one is given. UsageError for half a price."""
+    from stream.describing.rendering import form_of
+    from training.labelling.budget import Price
+    from training.labelling.label import Options
+
+    asking, spending = options.asking, options.spending
+    if (spending.price_in is None) != (spending.price_out is None):
+        raise UsageError("expected --price-in and --price-out together, found one of them; give both.")
+    price = None
+    if spending.price_in is not None and spending.price_out is not None:
+        price = Price(spending.price_in, spending.price_out)
+    return Options(
+        videos=options.videos,
+        out=options.out,
+        prompt=asking.prompt,
+        rules=asking.rules,
+        provider=asking.provider,
+        sampling=Sampling(asking.model, asking.fps, asking.resolution, seed=asking.seed),
+        form=form_of(asking.text),
+        names=asking.names,
+        workers=spending.workers,
+        price=price,
+        retry_failed=options.retry_failed,
+    )
 
 
 def _end(result: "Result", budget: "Budget", videos: Path, out: Path) -> None:

@@ -21,7 +21,9 @@ def label_made_up(
 ) -> None:
     """A made-up labeller's answers about made-up people, in the files of a real one.
 
-    Example: undertone-training label-made-up corpora/made-up --out runs/said
+    Example:
+
+      undertone-training label-made-up corpora/made-up --out runs/said
     """
     from stream.describing.rendering import form_of
     from training.corpus.store import Store

@@ -22,7 +22,9 @@ def labels(
 ) -> None:
     """How often a labeller is right, by class, and what its confidences are worth.
 
-    Example: undertone-training labels runs/said --truth labels.csv
+    Example:
+
+      undertone-training labels runs/said --truth labels.csv
     """
     from training.labelling import agreement
     from training.labelling.labels import read

@@ -46,6 +46,7 @@ class Part(Record, frozen=True, kw_only=True):
     shared: tuple[str, ...]
 
 
+# As many fields as the report that is printed.
 class Report(Record, frozen=True, kw_only=True):
     """``undertone-training corpus check --json``."""
 

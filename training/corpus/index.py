@@ -28,6 +28,7 @@ class About(Record, frozen=True, kw_only=True):
     rate: float = 25.0  # ticks a second
 
 
+# As many fields as an entry of the index file.
 class Entry(Record, frozen=True, kw_only=True):
     """One recording of a corpus."""
 

@@ -15,6 +15,7 @@ from stream.skeleton import GROUPS
 from stream.window.offsets import features_of
 
 
+# As many fields as the file: what is known of one video.
 @dataclass(frozen=True, slots=True, eq=False)
 class Recording:
     """One person's video on the 25 Hz grid, T ticks."""

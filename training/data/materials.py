@@ -41,6 +41,7 @@ ENCODER = "image_encoder"
 CACHE = "inputs"  # of a corpus: what windows are cut from, computed once
 
 
+# As many fields as a run is made from; they are handed on together and have no behaviour.
 @dataclass(frozen=True, slots=True, eq=False)
 class Materials:
     """Everything that a run needs beside its recipe."""
@@ -151,41 +152,15 @@ def from_corpus(
     split, said = recipe.splitting, labels or Labels()
     parts = parts or parts_of(store, split.split)
     disjoint = store.index.splits[split.split].subject_disjoint if split.split in store.index.splits else True
-    skipped: list[str] = []
-    entries = [e for e in map(store.entries.__getitem__, parts["train"]) if usable(e, skipped)]
-    asked = [e for e in map(store.entries.__getitem__, parts["test"]) if usable(e, skipped)]
-    if not entries and skipped:
-        raise UsageError(
-            f"{store.folder}: expected videos with a label and of a second at least to learn from, found "
-            f"none ({listed(skipped, 3)}); import others."
-        )
+    entries, asked, skipped = _usable(store, parts)
     divided = divide(entries, recipe)
     _fitting(entries, recipe)
     _known(said, store)
     extra = unlabelled(store.entries, parts, divided, said.wins, transductive=setting == "transductive")
-    joined = {f"{e.id}: no label" for e in extra}
     texts = [t for e in entries if (t := said.described(store.recording(e.id), e.id).text)]
     bert = _bert(recipe) if texts else None
     tokenizer = bert.tokenizer if bert else train_tokenizer(texts, recipe.model.text.vocabulary)
-    cut = _cut(texts, tokenizer, recipe)
-    cache = store.folder / CACHE / "-".join(map(str, recipe.window.offsets))
-
-    def made(ids: Iterable[str]) -> list[Prepared]:
-        sizes = (recipe.model.text.length, recipe.model.image_features)
-        return [
-            prepare(
-                said.described(store.recording(id), id),
-                recipe.window,
-                tokenizer,
-                *sizes,
-                branches=recipe.data.branches,
-                name=id,
-                # By content: a recording that was made again is computed again.
-                cache=cache / f"{id}-{store.entries[id].sha256[:12]}.safetensors",
-            )
-            for id in ids
-        ]
-
+    made = partial(_prepared, recipe, store, said, tokenizer)
     test, hidden, labelled = made(e.id for e in asked), made(divided["hidden"]), made(divided["train"])
     pool = [*(hidden if setting == "inductive" else test), *made(e.id for e in extra)]
     wins = said.wins
@@ -199,6 +174,7 @@ def from_corpus(
         validation=made(divided["validation"]),
         held_out=made(divided["calibration"]),
     )
+    joined = {f"{e.id}: no label" for e in extra}
     return Materials(
         tokenizer,
         pools,
@@ -211,9 +187,46 @@ def from_corpus(
         store.index.name,
         people_of(store, parts, setting),
         said,
-        cut,
+        _cut(texts, tokenizer, recipe),
         bert,
     )
+
+
+def _usable(store: Store, parts: Mapping[str, Collection[str]]) -> tuple[list[Entry], list[Entry], list[str]]:
+    """Videos to learn from, videos to be tested on, and what is left out, with the reason.
+
+    UsageError where nothing is left to learn from.
+    """
+    skipped: list[str] = []
+    entries = [e for e in map(store.entries.__getitem__, parts["train"]) if usable(e, skipped)]
+    asked = [e for e in map(store.entries.__getitem__, parts["test"]) if usable(e, skipped)]
+    if not entries and skipped:
+        raise UsageError(
+            f"{store.folder}: expected videos with a label and of a second at least to learn from, found "
+            f"none ({listed(skipped, 3)}); import others."
+        )
+    return entries, asked, skipped
+
+
+def _prepared(
+    recipe: Recipe, store: Store, said: Labels, tokenizer: Tokenizer, ids: Iterable[str]
+) -> list[Prepared]:
+    """Recordings of a corpus as a run needs them; what is computed is kept beside the corpus."""
+    cache = store.folder / CACHE / "-".join(map(str, recipe.window.offsets))
+    sizes = (recipe.model.text.length, recipe.model.image_features)
+    return [
+        prepare(
+            said.described(store.recording(id), id),
+            recipe.window,
+            tokenizer,
+            *sizes,
+            branches=recipe.data.branches,
+            name=id,
+            # By content: a recording that was made again is computed again.
+            cache=cache / f"{id}-{store.entries[id].sha256[:12]}.safetensors",
+        )
+        for id in ids
+    ]
 
 
 def parts_of(store: Store, split: str) -> dict[str, Collection[str]]:

@@ -1,6 +1,5 @@
 """Checkpoint → bundle: every branch to ONNX, held against its module, with the manifest around it."""
 
-import datetime
 import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -15,7 +14,7 @@ from export.bundles.golden import write as write_golden
 from export.bundles.networks import Networks, Trained, trained, write_graphs
 from export.bundles.untrained import freeze_positions
 from export.bundles.write import write
-from export.lowering.module_parity import Case, Report
+from export.lowering.module_parity import Report
 from export.modules.branches import Portrait
 from export.modules.ring_branches import RingBranch, write_ring
 from stream.branches.full_mode import FullMode
@@ -25,21 +24,17 @@ from stream.bundle.manifest import (
     Extractor,
     Golden,
     Graph,
-    ImageInput,
     Manifest,
     Mode,
-    Provenance,
-    TextInput,
 )
-from stream.errors import ModelError, UsageError
+from stream.errors import ModelError
 from stream.frontend.mediapipe.embedded import EXTRACTOR
 from stream.verify import bundle_parity
-from stream.verify.bundle_parity import USUAL
 from stream.verify.golden import Inputs
-from training.config import Delivery, Recipe
 from training.data.prepared import Prepared
-from training.data.sampling import Cut, assemble
+from training.delivery.cases import real_cases
 from training.delivery.golden import made_up
+from training.delivery.manifest import TOKENIZER, check_knots, full_mode, image_input, manifest_of
 from training.learning.checkpoint import Checkpoint
 from training.learning.ring_stage import RINGS
 from training.model import portrait_encoder
@@ -48,7 +43,6 @@ from training.model.portrait_encoder import PortraitEncoder
 from training.model.ring import FEATURES
 from training.model.spatial import Mlp
 
-TOKENIZER = "tokenizer.json"
 Network = TypeVar("Network", bound=Branches)
 SIMULATOR = "simulator"  # names itself so as the extractor of a made-up corpus
 
@@ -72,7 +66,34 @@ def deliver(
     Branches that learnt nothing (no features, no text) are left out. Raises ModelError when the checkpoint
     is not calibrated or a graph differs from its module.
     """
-    about, recipe, model = checkpoint.about, checkpoint.recipe, _folded(checkpoint.model)
+    _check(checkpoint, ring, portrait)
+    portrait = portrait if "image" in checkpoint.about["branches"] else None
+    networks = _networks(checkpoint, portrait)
+    reports: list[Report] = []
+
+    def fill(folder: Path) -> Manifest:
+        written = write_graphs(networks, folder, real_cases(checkpoint, real or []))
+        reports.extend(written.reports)
+        if networks.text:
+            checkpoint.tokenizer.save(str(folder / TOKENIZER))
+        modes = {"full": full_mode(checkpoint, written.branches, written.fusion)}
+        if ring is not None:
+            modes["ring"] = _ring_mode(ring, written.branches, folder, reports)
+        manifest = manifest_of(
+            checkpoint,
+            modes,
+            extractors={**(extractors or {}), **({"image": portrait.extractor} if portrait else {})},
+            image=image_input(written.encoder, portrait, networks.feature_dim),
+            command=command,
+        )
+        return _proven(manifest, folder, trained(networks, written), portrait, golden)
+
+    return write(out, fill), reports
+
+
+def _check(checkpoint: Checkpoint, ring: Checkpoint | None, portrait: PortraitEncoder | None) -> None:
+    """Raises ModelError, UsageError where no bundle can come of it."""
+    about, recipe = checkpoint.about, checkpoint.recipe
     if ring is not None and ring.recipe.window != recipe.window:
         raise ModelError(
             f"expected a ring mode of the same window, {recipe.window.poses} poses, found one of "
@@ -84,75 +105,29 @@ def deliver(
             "expected a calibrated checkpoint, found one of an earlier stage; "
             "run `undertone-training finetune` first."
         )
-    _check_knots(recipe)
-    learnt = list(about["branches"])
-    if "image" in learnt and portrait is None:
+    check_knots(recipe)
+    if "image" in about["branches"] and portrait is None:
         raise ModelError(
             "expected the portrait encoder of the image branch, found none; name its checkpoint."
         )
-    image, text = "image" in learnt, "text" in learnt
-    networks = Networks(
+
+
+def _networks(checkpoint: Checkpoint, portrait: PortraitEncoder | None) -> Networks:
+    """What is exported: the branches that learnt something."""
+    recipe, model, learnt = checkpoint.recipe, _folded(checkpoint.model), checkpoint.about["branches"]
+    return Networks(
         window=recipe.window,
         out=recipe.model.out,
         fusion=model.fusion,
         keypoints=model.keypoints if "keypoints" in learnt else None,
-        image=model.image if image else None,
-        portrait=Portrait(freeze_positions(portrait.dinov2)) if image and portrait else None,
+        image=model.image if "image" in learnt else None,
+        portrait=Portrait(freeze_positions(portrait.dinov2)) if portrait else None,
         feature_dim=recipe.model.image_features,
         portrait_px=portrait.size if portrait else 0,
-        text=model.text if text else None,
+        text=model.text if "text" in learnt else None,
         text_length=recipe.model.text.length,
         vocabulary=checkpoint.tokenizer.get_vocab_size(),
     )
-    reports: list[Report] = []
-
-    def fill(folder: Path) -> Manifest:
-        written = write_graphs(networks, folder, real_cases(checkpoint, real or []))
-        reports.extend(written.reports)
-        if text:
-            checkpoint.tokenizer.save(str(folder / TOKENIZER))
-        says = recipe.delivery
-        mode = Mode(
-            branches=written.branches,
-            fusion=written.fusion,
-            hop=says.hop,
-            calibration=msgspec.convert(about["calibration"], Calibration),
-        )
-        modes: dict[str, Mode] = {"full": mode}
-        if ring is not None:
-            modes["ring"] = _ring_mode(ring, written.branches, folder, reports)
-        manifest = Manifest(
-            name=recipe.name,
-            window=recipe.window,
-            prior=says.prior,
-            warmup_s=says.warmup_s,
-            extractors=_extractors(extractors or {}, portrait if image else None),
-            image=_image_input(written.encoder, portrait, recipe.model.image_features),
-            text=_text_input(recipe.model.text.length, about) if text else None,
-            modes=modes,
-            provenance=Provenance(
-                licence=says.licence,
-                data=about.get("corpus") or says.data,
-                command=command,
-                note=_note(about, says),
-                created=datetime.date.today().isoformat(),
-            ),
-            tolerances=USUAL,
-            files={},
-        )
-        return _proven(manifest, folder, trained(networks, written), portrait if image else None, golden)
-
-    return write(out, fill), reports
-
-
-def _check_knots(recipe: Recipe) -> None:
-    """Raises UsageError where the calibration speaks of seconds that the window never holds."""
-    span_s, last = recipe.window.poses / recipe.window.rate, recipe.calibrating.knots_s[-1]
-    if last > span_s + 1e-6:
-        raise UsageError(
-            f"{recipe.name}: expected calibrating.knots_s up to the window's {span_s:g} s, found {last:g} s; "
-            "lower the knots or lengthen delivery.poses."
-        )
 
 
 def _ring_mode(ring: Checkpoint, full: Mapping[str, Graph], folder: Path, reports: list[Report]) -> Mode:
@@ -202,30 +177,6 @@ def _proven(
     return manifest
 
 
-def _extractors(given: dict[str, Extractor], portrait: PortraitEncoder | None) -> dict[str, Extractor]:
-    if portrait is None:
-        return given
-    return {**given, "image": portrait.extractor}
-
-
-def _image_input(encoder: object, portrait: PortraitEncoder | None, dim: int) -> ImageInput | None:
-    if encoder is None or portrait is None:
-        return None
-    return ImageInput(encoder=encoder, size=portrait.size, mean=portrait.mean, std=portrait.std, dim=dim)
-
-
-def _text_input(length: int, about: dict[str, Any]) -> TextInput:
-    """With the form of the descriptions that a run learnt from: the live side gives its own the same."""
-    return TextInput(tokenizer=TOKENIZER, length=length, form=about.get("text_form", "guarded"))
-
-
-def _note(about: dict[str, Any], says: Delivery) -> str:
-    """What a reader must know first. A recipe speaks for made-up people, whom a corpus may replace."""
-    if about.get("simulated", True):
-        return says.note
-    return f"Trained on {about['corpus']}: it says nothing of other people in other places."
-
-
 def _folded(model: Network) -> Network:
     """The same network with what only helps learning put into its weights."""
     folded = deepcopy(model)
@@ -234,32 +185,6 @@ def _folded(model: Network) -> Network:
         if isinstance(spatial, Mlp):
             spatial.fold()
     return folded
-
-
-def real_cases(checkpoint: Checkpoint, recordings: list[Prepared]) -> dict[str, list[Case]]:
-    """Parity cases from recordings: their newest stretch in a full-size window, padded as it is live."""
-    window = checkpoint.recipe.window
-    cases: dict[str, list[Case]] = {"keypoints": [], "image": [], "text": []}
-    for source in recordings:
-        stop = source.ticks
-        batch = assemble([Cut(source, max(stop - window.poses, 0), stop)], window, checkpoint.recipe.target)
-        t, f = window.poses, window.features
-        groups = {name: _left(v.numpy(), t) for name, v in batch.groups.items()}
-        masks = {f"{name}_mask": _left(v.numpy(), t) for name, v in batch.masks.items()}
-        cases["keypoints"].append(groups | masks)
-        features, mask = (_left(v.numpy(), f) for v in (batch.features, batch.feature_mask))
-        cases["image"].append({"features": features, "feature_mask": mask})
-        cases["text"].append({"ids": batch.ids.numpy(), "ids_mask": batch.ids_mask.numpy()})
-    return cases
-
-
-def _left(values, rows: int):  # type: ignore[no-untyped-def]
-    """Pad in front (or cut the oldest) to ``rows`` along the second axis."""
-    import numpy as np
-
-    values = values[:, -rows:]
-    padding = [(0, 0), (rows - values.shape[1], 0), *[(0, 0)] * (values.ndim - 2)]
-    return np.pad(values, padding)
 
 
 def deliver_run(

@@ -121,13 +121,19 @@ def forest(
         for y, i in zip(at, rows.values(), strict=True):
             axes.plot([i.low, i.high], [y, y], color=COLOURS[0], lw=2, solid_capstyle="butt")
             axes.plot(i.value, y, "o", color=COLOURS[0], ms=7)
-            words = f"{i.value:.3f}  [{i.low:.3f}, {i.high:.3f}]"
-            axes.text(1.02, y, words, transform=axes.get_yaxis_transform(), va="center", fontsize=9)
+            axes.text(1.02, y, _words(i), transform=axes.get_yaxis_transform(), va="center", fontsize=9)
         axes.set_yticks(at, list(rows))
         axes.set(xlabel=xlabel, ylim=(-0.6, len(rows) - 0.4))
         axes.grid(axis="y", visible=False)
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)
+
+
+def _words(found: Interval) -> str:
+    if math.isnan(found.value):
+        return "undefined"
+    bounds = "" if math.isnan(found.low) else f"  [{found.low:.3f}, {found.high:.3f}]"
+    return f"{found.value:.3f}{bounds}"
 
 
 def learning_curves(

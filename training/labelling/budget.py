@@ -25,6 +25,21 @@ class Price:
         return (tokens_in * self.tokens_in + tokens_out * self.tokens_out) / 1e6
 
 
+class Spacing:
+    """Requests at even distances, not more than ``per_minute``; without it none waits."""
+
+    def __init__(self, per_minute: float | None, clock: Callable[[], float]) -> None:
+        self._space_s = 60 / per_minute if per_minute else 0.0
+        self._clock, self._next_at = clock, clock()
+
+    def wait_s(self) -> float:
+        """Takes the next place; the seconds until it is due."""
+        now = self._clock()
+        at = max(now, self._next_at)
+        self._next_at = at + self._space_s
+        return at - now
+
+
 class Budget(Meter):
     """Counts requests and tokens, spaces requests evenly, and raises Stopped at the limit.
 
@@ -46,9 +61,8 @@ class Budget(Meter):
         self.stopped_by = ""
         self._before = Spent()  # in earlier runs
         self._ledger: Ledger | None = None
-        self._max_requests, self._max_tokens = max_requests, max_tokens
-        self._space_s = 60 / per_minute if per_minute else 0.0
-        self._clock, self._next_at, self._reserved = clock, clock(), 0
+        self._most = {"requests": max_requests, "tokens": max_tokens}
+        self._spacing, self._reserved = Spacing(per_minute, clock), 0
         self._lock, self._stop = threading.Lock(), threading.Event()
         self._full = False  # no further video is started
         self._unasked, self._mine = 0, threading.local()  # videos that were started and not yet asked about
@@ -84,14 +98,12 @@ class Budget(Meter):
             first = getattr(self._mine, "first", False)
             others = self._unasked - first  # theirs is kept for them, also where this one asks again
             so_far = self._before + self.spent_now
-            self._check(self._max_requests, so_far.requests + others + 1, "requests")
-            self._check(self._max_tokens, so_far.tokens + 1, "tokens")
+            self._check("requests", so_far.requests + others + 1)
+            self._check("tokens", so_far.tokens + 1)
             self._unasked, self._mine.first = others, False
             self._add(Spent(requests=1))
-            now = self._clock()
-            at = max(now, self._next_at)
-            self._next_at = at + self._space_s
-        self.sleep(at - now)
+            wait_s = self._spacing.wait_s()
+        self.sleep(wait_s)
 
     def spent(self, tokens_in: int, tokens_out: int) -> None:
         """See Meter."""
@@ -105,8 +117,8 @@ class Budget(Meter):
             if self.stopping:
                 raise Stopped(self.stopped_by)
             so_far = self._before + self.spent_now
-            self._check(self._max_requests, so_far.requests + self._unasked + 1, "requests")
-            self._check(self._max_tokens, so_far.tokens + self._reserved + tokens, "tokens")
+            self._check("requests", so_far.requests + self._unasked + 1)
+            self._check("tokens", so_far.tokens + self._reserved + tokens)
             self._reserved, self._unasked, self._mine.first = self._reserved + tokens, self._unasked + 1, True
             self._mine.spent = Spent()
         try:
@@ -123,7 +135,8 @@ class Budget(Meter):
         if self._ledger is not None:
             self._ledger.add(spent)
 
-    def _check(self, most: int | None, wanted: int, what: str) -> None:
+    def _check(self, what: str, wanted: int) -> None:
+        most = self._most[what]
         if most is not None and wanted > most:
             before = getattr(self._before, what)
             earlier = f", {before} of them in earlier runs" if before else ""

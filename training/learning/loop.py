@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,25 @@ from training.learning.progress import Progress, optimiser_tensors, restore_opti
 from training.model.batch import Batch
 
 Loss = Callable[[Batch], Tensor]
+Observer = Callable[[str, int], None]  # of a phase's name and the step that comes
 LINES = 10  # log lines a phase
 VALIDATION_BATCHES = 8
+
+
+_observers: list[Observer] = []
+
+
+@contextmanager
+def observed(observer: Observer) -> Iterator[None]:
+    """Call ``observer(phase, step)`` before every step of any run in this process.
+
+    What it raises ends the run there, as a kill would.
+    """
+    _observers.append(observer)
+    try:
+        yield
+    finally:
+        _observers.remove(observer)
 
 
 class Objective(nn.Module):
@@ -117,6 +135,21 @@ class Trainer:
         return sum(found) / len(found)
 
 
+@dataclass(slots=True)
+class _Best:
+    """The weights that did best in validation, and how often none has done better since."""
+
+    weights: list[Tensor] = field(default_factory=list)
+    lowest: float = math.inf
+    worse: int = 0
+
+    def offer(self, loss: float, weights: list[Tensor]) -> None:
+        if loss < self.lowest:
+            self.weights, self.lowest, self.worse = [value.clone() for value in weights], loss, 0
+        else:
+            self.worse += 1
+
+
 class _Phase:
     """The state of one phase between its steps."""
 
@@ -131,22 +164,21 @@ class _Phase:
         self.trainer, self.name, self.stage = trainer, name, stage
         self.parameters, self.optimiser = parameters, optimiser
         self.average = [p.detach().clone() for p in parameters]
-        self.best: list[Tensor] = []
-        self.step, self.worse, self.lowest = 0, 0, math.inf
+        self.best = _Best()
+        self.step = 0
         self.recent: list[float] = []
-        self.waited_s, self.begun = 0.0, time.monotonic()
+        self.waited_s, self.started = 0.0, time.monotonic()
         progress = trainer.progress
         if progress.phase == name:
             self._resume(progress)
 
     def _resume(self, progress: Progress) -> None:
         says, tensors = progress.says, progress.tensors
-        self.step, self.worse, self.lowest = progress.step, says["worse"], says["lowest"]
-        self.recent = says["recent"]
-        device = self.average[0].device
-        self.average = [tensors[f"average.{i}"].to(device) for i in range(len(self.average))]
-        if "best.0" in tensors:
-            self.best = [tensors[f"best.{i}"].to(device) for i in range(len(self.average))]
+        self.step, self.recent = progress.step, says["recent"]
+        device, count = self.average[0].device, range(len(self.average))
+        self.average = [tensors[f"average.{i}"].to(device) for i in count]
+        kept = [tensors[f"best.{i}"].to(device) for i in count] if "best.0" in tensors else []
+        self.best = _Best(kept, says["lowest"], says["worse"])
         restore_optimiser(self.optimiser, self.parameters, tensors)
         scaler = self.trainer.accelerator.scaler
         if scaler is not None and says["scaler"]:
@@ -154,10 +186,12 @@ class _Phase:
 
     @property
     def stopped(self) -> bool:
-        return bool(self.stage.validate_every) and self.worse >= self.stage.patience
+        return bool(self.stage.validate_every) and self.best.worse >= self.stage.patience
 
     def train_step(self, objective: nn.Module, wrapped: torch.optim.Optimizer, batch: Batch) -> None:
         trainer, stage = self.trainer, self.stage
+        for observer in _observers:
+            observer(self.name, self.step)
         trainer.model.train()
         for group in self.optimiser.param_groups:
             group["lr"] = stage.rate * _schedule(self.step, stage)
@@ -183,7 +217,7 @@ class _Phase:
         if validation is not None and stage.validate_every and self.step % stage.validate_every == 0:
             said["validation"] = round(self._validated(loss, validation), 4)
         if said or self.step % max(stage.steps // LINES, 1) == 0:
-            spent = time.monotonic() - self.begun
+            spent = time.monotonic() - self.started
             mean = round(sum(self.recent) / len(self.recent), 4)
             share = round(self.waited_s / max(spent, 1e-9), 4)
             trainer.log(stage=self.name, step=self.step, loss=mean, **said, waiting=share)
@@ -194,22 +228,18 @@ class _Phase:
     def _validated(self, loss: Loss, validation: Windows) -> float:
         with self.averaged():
             value = self.trainer.validate(loss, validation)
-        if value < self.lowest:
-            self.lowest, self.worse = value, 0
-            self.best = [mean.clone() for mean in self.average]
-        else:
-            self.worse += 1
+        self.best.offer(value, self.average)
         return value
 
     def save(self) -> None:
         trainer = self.trainer
         tensors = optimiser_tensors(self.optimiser, self.parameters)
         tensors |= {f"average.{i}": v for i, v in enumerate(self.average)}
-        tensors |= {f"best.{i}": v for i, v in enumerate(self.best)}
+        tensors |= {f"best.{i}": v for i, v in enumerate(self.best.weights)}
         scaler = trainer.accelerator.scaler
         says = {
-            "worse": self.worse,
-            "lowest": self.lowest,
+            "worse": self.best.worse,
+            "lowest": self.best.lowest,
             "recent": self.recent,
             "scaler": scaler.state_dict() if scaler is not None else {},
         }
@@ -224,7 +254,7 @@ class _Phase:
         _put(self.parameters, newest)
 
     def leave(self) -> None:
-        _put(self.parameters, self.best or self.average)
+        _put(self.parameters, self.best.weights or self.average)
 
 
 def _put(parameters: list[nn.Parameter], values: list[Tensor]) -> None:
@@ -247,9 +277,9 @@ def _only(model: nn.Module, parameters: list[nn.Parameter]) -> Iterator[None]:
 def _waited(batches: Iterator[Batch], phase: _Phase) -> Iterator[Batch]:
     """The same batches; the time spent waiting for them is added up."""
     while True:
-        begun = time.monotonic()
+        asked = time.monotonic()
         batch = next(batches, None)
-        phase.waited_s += time.monotonic() - begun
+        phase.waited_s += time.monotonic() - asked
         if batch is None:
             return
         yield batch

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 
+# As many fields as the branches have inputs.
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
     """Windows of one length, left-padded: the newest tick is the last row.

@@ -1,6 +1,7 @@
 """Nothing that tells the verdict gets through, whatever a labeller writes; what it saw does."""
 
 import re
+import time
 import unicodedata
 
 import pytest
@@ -276,7 +277,23 @@ def test_names_with_accents_and_possessives(text, left):
     assert guarded(text, NAMES) == left
 
 
-def test_a_long_text_is_no_trap():
-    """Patterns that look back would take minutes."""
-    guarded("confidence of of a the in win 6 - not a " * 4000, NAMES)
-    guarded("went down edged the the lip 6 6 6 6 took her her came through " * 4000, NAMES)
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "confidence of of a the in win 6 - not a ",
+        "went down edged the the lip 6 6 6 6 took her her came through ",
+    ],
+)
+def test_work_grows_with_the_length_of_a_text_and_not_with_its_square(piece):
+    """Patterns that look back without bound would take minutes."""
+
+    def work(times: int) -> float:
+        """Processor seconds of the quickest of three tries."""
+        tries = []
+        for _ in range(3):
+            since = time.process_time()
+            guarded(piece * times, NAMES)
+            tries.append(time.process_time() - since)
+        return min(tries)
+
+    assert work(1600) < 24 * work(200), "eight times the text: eight times the work, sixty-four if squared"

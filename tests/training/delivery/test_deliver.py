@@ -15,7 +15,8 @@ from stream.frontend.mediapipe.embedded import EXTRACTOR
 from stream.verify import bundle_parity, golden
 from training.data.materials import from_simulator
 from training.data.simulated import HELD_OUT
-from training.delivery.deliver import deliver, deliver_run, extractors_of, real_cases, summary
+from training.delivery.cases import real_cases
+from training.delivery.deliver import deliver, deliver_run, extractors_of, summary
 from training.delivery.golden import made_up
 from training.labelling import labels
 from training.learning import runs

@@ -104,10 +104,24 @@ def test_a_log_without_losses_is_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_undefined_bounds_are_left_out(tmp_path):
+def test_undefined_bounds_are_left_out(tmp_path, figures):
     holes = [Point(0.0, Interval(), 0), *LINE, Point(2.0, Interval(0.5), 9)]
-    plots.anytime(tmp_path / "p.png", {"a": holes}, "accuracy")
-    plots.forest(tmp_path / "q.png", {"a": Interval(), "b": Interval(0.5)}, "accuracy")
+    plots.anytime(tmp_path / "p.png", {"a": holes}, "accuracy", chance=None)
+    (axes,) = figures[0].axes
+    (line,) = axes.lines
+    assert line.get_xydata()[1:].tolist() == [[p.at, p.figure.value] for p in holes[1:]]
+    assert np.isnan(line.get_ydata()[0]), "a figure that is undefined has no point"
+    (band,) = axes.collections[0].get_paths()
+    assert band.get_extents().extents == pytest.approx([0.5, 0.575, 1.0, 0.8]), (
+        "the band ends where bounds do"
+    )
+
+
+def test_a_forest_says_what_is_undefined(tmp_path, figures):
+    rows = {"a": Interval(), "b": Interval(0.5), "c": Interval(0.5, 0.4, 0.6)}
+    plots.forest(tmp_path / "q.png", rows, "accuracy")
+    (axes,) = figures[0].axes
+    assert [text.get_text() for text in axes.texts] == ["undefined", "0.500", "0.500  [0.400, 0.600]"]
 
 
 def test_the_figures_need_no_plotting():

@@ -68,10 +68,35 @@ def test_training_stops_when_validation_gets_no_better_and_keeps_the_best(tiny_r
     assert min(found) not in found[-2:]
 
 
-def test_switches_of_stage_1_train(tiny_recipe, materials):
-    plain = trained(tiny_recipe, materials)
-    stage = structs.replace(tiny_recipe.pretrain, contrastive=0.1, balance="alpha", moments=1.0)
-    assert not same(plain, trained(structs.replace(tiny_recipe, pretrain=stage), materials))
+@pytest.fixture(scope="module")
+def uneven(materials):
+    """Two wins for each loss, so that what balances classes has something to do."""
+    people = materials.pools.labelled
+    lost = [p for p in people if p.recording.label == 0]
+    return replace(
+        materials, pools=replace(materials.pools, labelled=[p for p in people if p not in lost[1::2]])
+    )
+
+
+@pytest.mark.parametrize(
+    "switch",
+    [{"contrastive": 0.1}, {"balance": "alpha"}, {"balance": "sampler"}, {"moments": 1.0}, {"gamma": 0.0}],
+    ids=lambda switch: next(iter(switch)) + str(next(iter(switch.values()))),
+)
+def test_each_switch_of_stage_1_changes_what_is_learnt(tiny_recipe, uneven, switch):
+    plain = structs.replace(
+        tiny_recipe.pretrain, contrastive=0.0, balance="none", moments=0.0, gamma=2.0, steps=4
+    )
+    recipe = structs.replace(
+        tiny_recipe, pretrain=plain, moments=structs.replace(tiny_recipe.moments, steps=0)
+    )
+    switched = structs.replace(recipe, pretrain=structs.replace(plain, **switch))
+    a, b = trained(recipe, uneven), trained(switched, uneven)
+    assert not same(a.keypoints, b.keypoints)
+    if "moments" in switch:
+        assert not same(a.moment_heads["keypoints"], b.moment_heads["keypoints"]), "its own head learns too"
+    else:
+        assert same(a.moment_heads, b.moment_heads)
 
 
 def test_half_precision_trains(tiny_recipe, tmp_path):

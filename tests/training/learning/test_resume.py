@@ -16,6 +16,7 @@ from training.data.materials import from_simulator
 from training.learning import runs
 from training.learning.checkpoint import load
 from training.learning.log import read
+from training.learning.loop import observed
 from training.learning.progress import STATE
 
 pytestmark = pytest.mark.slow
@@ -41,21 +42,16 @@ def spoken(lines):
 
 
 @pytest.mark.parametrize("at", [3, 17, 31, 40, 47])
-def test_interrupted_anywhere_it_ends_the_same(whole, tiny_recipe, materials, tmp_path, monkeypatch, at):
-    from training.learning import loop
+def test_interrupted_anywhere_it_ends_the_same(whole, tiny_recipe, materials, tmp_path, at):
+    steps = []
 
-    steps, real = [], loop._Phase.train_step
-
-    def counted(self, *arguments):
-        steps.append(self.name)
+    def counted(*step):
+        steps.append(step)
         if len(steps) == at:
             raise Killed
-        return real(self, *arguments)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(loop._Phase, "train_step", counted)
-        with pytest.raises(Killed):
-            runs.run(tiny_recipe, tmp_path, materials)
+    with observed(counted), pytest.raises(Killed):
+        runs.run(tiny_recipe, tmp_path, materials)
     again = runs.run(tiny_recipe, tmp_path, materials).model.state_dict()
     assert all(torch.equal(whole[0][name], value) for name, value in again.items())
     assert spoken(read(tmp_path / runs.LOG)) == spoken(whole[1])
@@ -80,12 +76,10 @@ def test_killed_for_good_it_ends_the_same(whole, tiny_recipe, tmp_path):
     assert all(torch.equal(whole[0][name], value) for name, value in weights.items())
 
 
-def test_a_finished_run_is_not_trained_again(tiny_recipe, materials, tmp_path, monkeypatch):
-    from training.learning import loop
-
+def test_a_finished_run_is_not_trained_again(tiny_recipe, materials, tmp_path):
     runs.run(tiny_recipe, tmp_path, materials)
-    monkeypatch.setattr(loop._Phase, "train_step", lambda *_: pytest.fail("trained again"))
-    runs.run(tiny_recipe, tmp_path, materials)
+    with observed(lambda *_: pytest.fail("trained again")):
+        runs.run(tiny_recipe, tmp_path, materials)
 
 
 def test_another_recipe_does_not_continue_it(tiny_recipe, materials, tmp_path):

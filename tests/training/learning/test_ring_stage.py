@@ -16,10 +16,11 @@ from training.config import Model, Recipe, Ring, Stage, Target, Temporal
 from training.data.materials import from_simulator
 from training.data.sampling import Cut, assemble, course_of, target_of
 from training.delivery.deliver import deliver, deliver_run
-from training.learning import loop, runs
 from training.learning import ring_stage as ring_course
+from training.learning import runs
 from training.learning.checkpoint import RING, build, build_ring
 from training.learning.checkpoint import load as load_checkpoint
+from training.learning.loop import observed
 from training.learning.ring_stage import DELAY, course_loss
 from training.model.ring import FAR, RingFused
 from training.studies.panel import Panel
@@ -262,20 +263,17 @@ class Killed(Exception):
 
 
 @pytest.mark.parametrize("at", [3, 11, 21])
-def test_a_killed_course_ends_as_an_uninterrupted_one(folder, ring, materials, tmp_path, monkeypatch, at):
-    steps, real = [], loop._Phase.train_step
+def test_a_killed_course_ends_as_an_uninterrupted_one(folder, ring, materials, tmp_path, at):
+    steps = []
 
-    def counted(self, *arguments):
-        steps.append(self.name)
+    def counted(*step):
+        steps.append(step)
         if len(steps) == at:
             raise Killed
-        return real(self, *arguments)
 
     full = runs.resume(folder)
-    monkeypatch.setattr(loop._Phase, "train_step", counted)
-    with pytest.raises(Killed):
+    with observed(counted), pytest.raises(Killed):
         runs.run_ring(full, tmp_path, materials)
-    monkeypatch.undo()
     again = runs.run_ring(runs.resume(folder), tmp_path, materials)
     for name, value in ring.model.state_dict().items():
         assert torch.equal(value, again.model.state_dict()[name]), name

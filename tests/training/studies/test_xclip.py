@@ -15,7 +15,7 @@ from training.corpus.store import Store
 from training.data.materials import from_corpus
 from training.evaluation.predictions import Prediction
 from training.extraction import frames
-from training.learning import loop
+from training.learning.loop import observed
 from training.studies import ablation, xclip
 from training.studies.ablation import FEATURES, TABLES
 from training.studies.cells import Ground
@@ -61,14 +61,14 @@ def empty(ground, ids):
         frames.write(ground.store.folder, id, np.zeros((0, SIZE, SIZE, 3), np.uint8))
 
 
-def test_what_the_pictures_show_is_learnt_and_kept(recipe, ground, tmp_path, monkeypatch):
+def test_what_the_pictures_show_is_learnt_and_kept(recipe, ground, tmp_path):
     found = run_xclip(recipe, ground, "inductive", tmp_path / "cell")
     assert [p.id for p in found] == [p.name for p in from_corpus(recipe, ground.store).test]
     assert all((p.win > 0.5) == (p.label == 1) for p in found)
-    monkeypatch.setattr(loop._Phase, "train_step", lambda *_: pytest.fail("trained again"))
-    assert run_xclip(recipe, ground, "inductive", tmp_path / "cell") == found
-    (tmp_path / "cell" / "predictions.jsonl").unlink()  # killed between training and judging
-    assert run_xclip(recipe, ground, "inductive", tmp_path / "cell") == found
+    with observed(lambda *_: pytest.fail("trained again")):
+        assert run_xclip(recipe, ground, "inductive", tmp_path / "cell") == found
+        (tmp_path / "cell" / "predictions.jsonl").unlink()  # killed between training and judging
+        assert run_xclip(recipe, ground, "inductive", tmp_path / "cell") == found
     with pytest.raises(UsageError, match="cell: expected results of this recipe, found those of another"):
         run_xclip(structs.replace(recipe, seed=7), ground, "inductive", tmp_path / "cell")
 

@@ -1,0 +1,81 @@
+"""Help of the options in ``training.cli.options``; see ``stream.cli.parameters``."""
+
+from stream.cli.parameters import Help
+from training.cli.options import (
+    AskingOptions,
+    EvaluateOptions,
+    JudgingOptions,
+    LabelOptions,
+    PeopleOptions,
+    SpendingOptions,
+)
+
+LABELS = "A labeller's folder, its labels.jsonl or audit.csv; corrections count."
+
+HELP: Help = {
+    LabelOptions: (
+        None,
+        {
+            "videos": {
+                "argument": "VIDEOS",
+                "help": "Folder of videos; the id is the name without suffix.",
+            },
+            "out": {"help": "Directory of answers, labels.jsonl and audit.csv."},
+            "retry_failed": {"help": "Ask again about videos without an answer."},
+            "dry_run": {"help": "Print requests and tokens; send nothing."},
+            "yes": {"help": "Do not ask before videos are sent."},
+        },
+    ),
+    AskingOptions: (
+        "Question and answer",
+        {
+            "prompt": {"help": "plain, cot_reflection, one of their versions, or an .md file."},
+            "rules": {"help": "Other prior rules, TOML of rule and reason."},
+            "provider": {"help": "gemini, or a file of answers: JSON lines of id and raw."},
+            "model": {"help": "Of the provider."},
+            "fps": {"help": "Pictures a second that the model sees, to 24."},
+            "resolution": {"help": "low or medium."},
+            "seed": {"help": "Another seed is another answer."},
+            "text": {"help": "guarded (no verdict, no names) or paper (as it was said)."},
+            "names": {"help": "Names to keep out of the text: one a line, or labels.csv."},
+        },
+    ),
+    SpendingOptions: (
+        "Speed and budget",
+        {
+            "workers": {"min": 1, "help": "Requests at once."},
+            "per_minute": {"flag": "--requests-per-minute", "min": 0.01, "help": "Not faster."},
+            "max_requests": {"min": 0, "help": "Of all runs together; stop there."},
+            "max_tokens": {"min": 0, "help": "In and out, likewise."},
+            "price_in": {"min": 0, "help": "Of a million tokens in; with --price-out."},
+            "price_out": {"min": 0, "help": "Of a million tokens out."},
+        },
+    ),
+    EvaluateOptions: (
+        None,
+        {
+            "runs": {"argument": "RUNS", "help": "Directory of a run; several judge as an ensemble."},
+            "out": {"help": "Directory for predictions, tables and pictures."},
+        },
+    ),
+    PeopleOptions: (
+        "People",
+        {
+            "corpus": {"help": "A corpus on disk; simulated people without."},
+            "part": {"help": "Part of the recipe's split."},
+            "labels": {"help": LABELS},
+            "people": {"min": 2, "help": "Simulated people, half of each class."},
+            "seconds": {"min": 1, "help": "Length of simulated recordings."},
+        },
+    ),
+    JudgingOptions: (
+        "Judgement",
+        {
+            "poses": {"min": 25, "help": "Another window length, in ticks, for the same weights."},
+            "branches": {"help": "Branches to use."},
+            "prior": {"help": "Share of wins to assume."},
+            "quantile": {"help": "Also call this share of the surest wins (transductive)."},
+            "curve": {"help": "Seconds watched of the anytime curve."},
+        },
+    ),
+}

@@ -1,0 +1,78 @@
+"""What the larger commands of ``undertone-training`` take: names, types and defaults."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stream.describing.labellers.provider import GEMINI_MODEL
+
+
+@dataclass(frozen=True, slots=True)
+class AskingOptions:
+    """Who is asked, about what, and what of the answer becomes text."""
+
+    prompt: str = "cot_reflection"
+    rules: Path | None = None
+    provider: str = "gemini"
+    model: str = GEMINI_MODEL
+    fps: float = 4.0
+    resolution: str = "low"
+    seed: int = 0
+    text: str = "guarded"
+    names: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpendingOptions:
+    """How fast, and how much of it."""
+
+    workers: int = 4
+    per_minute: float | None = None
+    max_requests: int | None = None
+    max_tokens: int | None = None
+    price_in: float | None = None
+    price_out: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelOptions:
+    """The options of ``undertone-training label``."""
+
+    videos: Path
+    out: Path
+    retry_failed: bool = False
+    dry_run: bool = False
+    yes: bool = False
+    asking: AskingOptions = field(default_factory=AskingOptions)
+    spending: SpendingOptions = field(default_factory=SpendingOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleOptions:
+    """Whom the runs are asked about."""
+
+    corpus: Path | None = None
+    part: str = "test"
+    labels: Path | None = None
+    people: int = 1000
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JudgingOptions:
+    """How they are asked."""
+
+    poses: int | None = None
+    branches: str = "keypoints,image,text"
+    prior: float | None = None
+    quantile: float | None = None
+    curve: str = "5,10,30,60,160"
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateOptions:
+    """The options of ``undertone-training evaluate``."""
+
+    runs: list[Path]
+    out: Path
+    of: PeopleOptions = field(default_factory=PeopleOptions)
+    by: JudgingOptions = field(default_factory=JudgingOptions)

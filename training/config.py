@@ -1,6 +1,7 @@
 """One recipe: a frozen record ⇄ TOML. Building it touches no device, network or environment."""
 
 import typing
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -53,6 +54,7 @@ class Model(Section, frozen=True, kw_only=True):
 
     out: Some = 64  # E, width of every branch vector
     spatial: Literal["mlp", "gcn", "gat", "gin"] = "mlp"  # encoder of one tick; the paper's winner
+    graph_readout: Literal["flatten", "mean"] = "flatten"  # of a graph's nodes: the paper's, or ours
     offsets: bool = True  # displacements are read beside x and y
     places: bool = True  # x and y are read; without them only motion is, which says less of who it is (ours)
     hidden: Some = 128  # of the spatial encoder; a graph's nodes have a quarter each
@@ -304,9 +306,16 @@ def _refuse_unknown(raw: Any, record: type[msgspec.Struct], where: str) -> None:
             _refuse_unknown(value, inner, f"{where} [{key}]")
 
 
-def to_toml(recipe: Recipe) -> str:
-    """The whole recipe as TOML, defaults included: ``parse(to_toml(r)) == r``."""
-    return "\n".join(_lines(msgspec.to_builtins(recipe), "")) + "\n"
+def to_toml(recipe: Recipe, without_defaults: Collection[str] = ()) -> str:
+    """The whole recipe as TOML, defaults included: ``parse(to_toml(r)) == r``.
+
+    ``without_defaults``: keys ("section.key") that are left out where they have their default.
+    """
+    table = msgspec.to_builtins(recipe)
+    for section, _, key in (path.partition(".") for path in without_defaults):
+        if getattr(getattr(recipe, section), key) == getattr(type(getattr(recipe, section))(), key):
+            del table[section][key]
+    return "\n".join(_lines(table, "")) + "\n"
 
 
 def _lines(table: dict[str, Any], prefix: str) -> list[str]:

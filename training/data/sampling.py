@@ -93,8 +93,10 @@ def _win(source: Prepared) -> bool:
 
 
 def win_share(sources: Sequence[Prepared]) -> float:
-    """Share of wins among labels and pseudo-labels."""
-    return sum(map(_win, sources)) / max(len(sources), 1)
+    """Share of wins among labels and pseudo-labels, each by the weight of its loss; 0.5 for nobody."""
+    weights = [s.weight for s in sources]
+    wins = sum(weight for weight, source in zip(weights, sources, strict=True) if _win(source))
+    return wins / sum(weights) if sum(weights) else 0.5
 
 
 def target_of(cut: Cut, target: Target) -> float:

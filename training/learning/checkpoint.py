@@ -1,6 +1,7 @@
 """A run on disk: weights as safetensors, everything else as TOML and JSON; nothing is unpickled."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,10 @@ def load(folder: Path, recipe: Recipe | None = None) -> Checkpoint:
         recipe = _sized(recipe, stored) if recipe else stored
         about = json.loads((folder / ABOUT).read_text())
         tokenizer = Tokenizer.from_str((folder / TOKENIZER).read_text())
+        weights = load_file(folder / WEIGHTS)
+        recipe = _read_out(recipe, weights)
         model = (build_ring if about["stage"] == RING else build)(recipe, tokenizer)
-        model.load_state_dict(load_file(folder / WEIGHTS))
+        model.load_state_dict(weights)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise ModelError(
             f"{folder}: expected a checkpoint ({WEIGHTS}, {RECIPE}, {TOKENIZER}, {ABOUT}), found none that "
@@ -67,6 +70,13 @@ def _sized(recipe: Recipe, stored: Recipe) -> Recipe:
     if not text.source or text.source != stored.model.text.source:
         return recipe
     return structs.replace(recipe, model=structs.replace(recipe.model, text=stored.model.text))
+
+
+def _read_out(recipe: Recipe, weights: Collection[str]) -> Recipe:
+    """A graph encoder of before there was ``graph_readout`` has the mean, and weights that tell it."""
+    if not any(name.endswith(".weigh") for name in weights):
+        return recipe
+    return structs.replace(recipe, model=structs.replace(recipe.model, graph_readout="mean"))
 
 
 def build(recipe: Recipe, tokenizer: Tokenizer) -> Fused:

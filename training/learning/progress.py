@@ -90,6 +90,10 @@ class Progress:
             save_file(kept, part, metadata={"says": json.dumps(about)})
 
 
+# Keys that recipes did not have before: left out where they change nothing, so that older runs go on.
+ADDED = {"model.graph_readout"}
+
+
 def fingerprint(recipe: Recipe) -> str:
     """SHA-256 of all in a recipe that changes what is learnt; a calibration may be fitted again."""
     same = msgspec.structs.replace(recipe.compute, threads=0, workers=0, save_every=0)
@@ -98,7 +102,7 @@ def fingerprint(recipe: Recipe) -> str:
         text = Bert(source=text.source, length=text.length, dropout=text.dropout)
         model = msgspec.structs.replace(model, text=text)
     plain = msgspec.structs.replace(recipe, compute=same, calibrating=Calibrating(), model=model)
-    return hashlib.sha256(to_toml(plain).encode()).hexdigest()
+    return hashlib.sha256(to_toml(plain, without_defaults=ADDED).encode()).hexdigest()
 
 
 def optimiser_tensors(optimiser: torch.optim.Optimizer, parameters: list[Tensor]) -> dict[str, Tensor]:

@@ -14,7 +14,7 @@ from training.data.prepared import Pools, Prepared
 from training.data.pseudo_labels import apply
 from training.learning.loop import Trainer
 from training.learning.losses import focal
-from training.learning.stages import balanced, pools_of, together, windows_of
+from training.learning.stages import balanced, known_moments, pools_of, together, windows_of
 from training.model.batch import Batch
 from training.model.fused import Fused
 from training.model.ring import RingFused
@@ -79,6 +79,6 @@ def course_loss(
     if not recipe.ring.moments:
         return found
     past = F.pad(true, (DELAY[branch], 0))[:, :rows]
-    known = seen & (true != 0).any(1, keepdim=True)  # of real people nobody knows any moment
+    known = known_moments(seen, true)
     error = ((moments - past).square() * known).sum() / known.sum().clamp(min=1)
     return found + recipe.ring.moments * error

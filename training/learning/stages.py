@@ -45,9 +45,13 @@ def pretrain(trainer: Trainer, model: Fused, pools: Pools) -> None:
             if pools.easier_texts:
                 _alone(trainer, model, "pretrain text, easier", branch, [pools.easier_texts], stage, pools)
             learnt = [pools.texts] if pools.texts else learnt
-        elif recipe.moments.steps:
+        elif recipe.moments.steps and _know_moments([*learnt, pools.easier]):
             _learn_moments(trainer, model, pools, branch, learnt)
         _alone(trainer, model, f"pretrain {branch}", branch, learnt, stage, pools)
+
+
+def _know_moments(pools: Sequence[Sequence[Prepared]]) -> bool:
+    return any(s.recording.llr is not None for pool in pools for s in pool)
 
 
 def _learn_moments(
@@ -74,9 +78,15 @@ def _learn_moments(
 
 
 def moment_loss(branch: str, said: Tensor, mask: Tensor, batch: Batch) -> Tensor:
-    """Mean squared error of the valid rows' moments."""
+    """Mean squared error of the moments of valid rows, float32 []; 0 where nobody's moments are known."""
     true = batch.slot_moments if branch == "image" else batch.moments
-    return ((said - true).square() * mask).sum() / mask.sum().clamp(min=1)
+    known = known_moments(mask, true)
+    return ((said - true).square() * known).sum() / known.sum().clamp(min=1)
+
+
+def known_moments(mask: Tensor, true: Tensor) -> Tensor:
+    """Rows of ``mask`` bool [B, T] in windows whose moments [B, T] are known: of real people none is."""
+    return mask & (true != 0).any(1, keepdim=True)
 
 
 @torch.no_grad()
@@ -192,7 +202,10 @@ def pools_of(pools: Pools, branch: str) -> list[list[Prepared]]:
 
 
 def balanced(stage: Stage, learnt: Sequence[Sequence[Prepared]]) -> Stage:
-    """With ``balance = "alpha"``, focal loss weights under which both classes weigh the same."""
+    """With ``balance = "alpha"``, focal loss weights under which both classes weigh the same.
+
+    A pseudo-labelled recording counts as much as its loss does.
+    """
     if stage.balance != "alpha":
         return stage
     return structs.replace(stage, alpha=1 - win_share([s for pool in learnt for s in pool]))

@@ -5,6 +5,8 @@ Without offsets only x and y of each point are read, without places only the dis
 input stays.
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
@@ -15,6 +17,7 @@ from training.model.graph import HEADS, LAYERS, adjacency
 
 REACH = 6.0  # standard deviations beyond which a value is cut: one flying point must not drown the rest
 SHARE = 4  # a graph's node has a quarter of the MLP's hidden units: about the same work a tick
+FLAT = 16  # before it is flattened a sixteenth: about the MLP's number of parameters
 
 
 class Spatial(nn.Module):
@@ -108,12 +111,12 @@ class Mlp(Spatial):
 
 
 class Graph(Spatial):
-    """Two graph layers (``gcn``, ``gat``, ``gin``) along the bones, a weighted mean of nodes, a projection.
+    """Two graph layers (``gcn``, ``gat``, ``gin``) along the bones, a readout, a projection.
 
-    The mean is the usual readout where graphs are classified, but it cannot tell a brow from a lip, whose
-    nodes share all weights. Ours begins as the mean and learns what each node weighs in each channel: the
-    nodes are always the same ones. All points count, those not there as zeros in. At the paper recipe's
-    sizes (hidden and dim 256) a group has 23 to 34 thousand parameters, the MLP's 117 to 209.
+    The readout ``flatten`` concatenates all nodes (hidden-emotion paper, spatial modelling); ``mean`` is the
+    usual one where graphs are classified, but cannot tell a brow from a lip, whose nodes share all weights:
+    ours starts as the mean and learns what each node weighs in each channel. All points count, missing ones
+    as zeros.
     """
 
     def __init__(
@@ -126,20 +129,27 @@ class Graph(Spatial):
         *,
         offsets: bool = True,
         places: bool = True,
+        readout: Literal["flatten", "mean"] = "flatten",
     ) -> None:
         links, layer, channels = adjacency(group), LAYERS[kind], hidden // SHARE
         super().__init__(len(links), values, offsets, places)
-        self.layers = nn.Sequential(layer(links, self.read, channels), layer(links, channels, channels))
-        self.weigh = nn.Parameter(torch.full((len(links), channels), 1 / len(links)))
-        self.out = nn.Linear(channels, dim)
+        flat = max(hidden // FLAT // HEADS, 1) * HEADS
+        last = flat if readout == "flatten" else channels
+        self.layers = nn.Sequential(layer(links, self.read, channels), layer(links, channels, last))
+        if readout == "mean":
+            self.weigh = nn.Parameter(torch.full((len(links), channels), 1 / len(links)))
+        self.readout = readout
+        self.out = nn.Linear(last * (len(links) if readout == "flatten" else 1), dim)
 
     def nodes(self, x: Tensor) -> Tensor:
-        """Each node's vector before the readout, [B, T, points, hidden / 4]."""
+        """Each node's vector before the readout, [B, T, points, channels]."""
         nodes: Tensor = self.layers(self.standardised(x))
         return nodes
 
     def forward(self, x: Tensor) -> Tensor:
-        rows: Tensor = self.out((self.nodes(x) * self.weigh).sum(-2))
+        nodes = self.nodes(x)
+        read = nodes.flatten(-2) if self.readout == "flatten" else (nodes * self.weigh).sum(-2)
+        rows: Tensor = self.out(read)
         return rows
 
 
@@ -162,4 +172,4 @@ def build_spatial(sizes: Model, group: str, values: int) -> Mlp | Graph:
             f"model.hidden: expected a multiple of {unit} for a graph encoder, found {sizes.hidden}; "
             f"choose {max(unit, sizes.hidden // unit * unit)}."
         )
-    return Graph(sizes.spatial, group, values, sizes.hidden, dim, **reads)
+    return Graph(sizes.spatial, group, values, sizes.hidden, dim, **reads, readout=sizes.graph_readout)

@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import structs
 
 from stream.errors import UsageError
+from stream.skeleton import GROUPS
 from training.config import Recipe
 from training.data.materials import Setting
 from training.evaluation import plots, tables
@@ -20,6 +21,7 @@ from training.evaluation.intervals import Interval, mcnemar, over_seeds_and_subj
 from training.evaluation.metrics import METRICS
 from training.evaluation.predictions import Prediction, columns
 from training.evaluation.voting import vote
+from training.model.spatial import build_spatial
 from training.studies.cells import Ground, run_cell
 from training.studies.xclip import run_xclip
 
@@ -163,6 +165,9 @@ def _report(
 ) -> tables.Table:
     first = next(iter(found.values()))
     rows = [_row(v, found) for v in variants]
+    if name == "spatial":
+        sized = (_sized(r.note, v, recipe) for r, v in zip(rows, variants, strict=True))
+        rows = [structs.replace(r, note=note) for r, note in zip(rows, sized, strict=True)]
     split = ground.store.index.splits[recipe.splitting.split]
     table = tables.table(
         f"{name}: {ground.store.index.name}, {len(first[variants[0].name])} seeds",
@@ -177,6 +182,14 @@ def _report(
     }
     plots.forest(out / f"{name}.png", shown, "balanced accuracy", reference=0.5, title=_heading(table))
     return table
+
+
+def _sized(note: str, variant: Variant, recipe: Recipe) -> str:
+    """The note with the number of parameters of the encoders of one tick, of all groups together."""
+    model = variant.change(recipe).model
+    encoders = [build_spatial(model, group, recipe.window.values) for group in GROUPS]
+    count = sum(p.numel() for encoder in encoders for p in encoder.parameters())
+    return "; ".join(filter(None, (f"{count:,} parameters", note)))
 
 
 def _heading(table: tables.Table) -> str:

@@ -6,16 +6,17 @@ import msgspec
 import numpy as np
 import pytest
 import torch
+from msgspec import structs
 
 from training.config import Bert, Compute, Data, Model, Recipe, Stage, Target, Temporal
 from training.data.prepared import Pools, prepare, text_only
-from training.data.sampling import assemble, random_cuts
+from training.data.sampling import Cut, assemble, random_cuts
 from training.data.simulated import described, simulated
 from training.evaluation.metrics import auroc
 from training.learning.checkpoint import Checkpoint, build
 from training.learning.log import Log
 from training.learning.loop import Trainer
-from training.learning.stages import finetune, pretrain
+from training.learning.stages import balanced, finetune, moment_loss, pretrain
 from training.model.batch import Batch
 from training.model.text import train_tokenizer
 
@@ -69,6 +70,35 @@ def trained(tokenizer):
 
 def losses(log, stage):
     return [line["loss"] for line in log.lines if line["stage"] == stage]
+
+
+def test_moments_of_real_people_are_not_learnt(tokenizer):
+    """Nobody knows them: their zeros are no truth, neither beside made-up people nor alone."""
+    made_up, real = prepared(tokenizer, 2, 3)
+    real = dataclasses.replace(
+        real, moments=torch.zeros_like(real.moments), recording=dataclasses.replace(real.recording, llr=None)
+    )
+    batch = assemble([Cut(p, 0, 200) for p in (made_up, real)], RECIPE.window, RECIPE.target)
+    mask, said = torch.ones(2, 200, dtype=torch.bool), torch.randn(2, 200, requires_grad=True)
+    loss = moment_loss("keypoints", said, mask, batch)
+    loss.backward()
+    with torch.no_grad():
+        true = (said - batch.moments)[0].square().mean()
+    assert loss.item() == pytest.approx(true.item())
+    assert (said.grad[0] != 0).all()
+    assert (said.grad[1] == 0).all()
+    log, model = Log(), build(RECIPE, tokenizer)
+    pretrain(Trainer(model, RECIPE, log=log), model, Pools(labelled=[real] * 2))
+    assert {line["stage"] for line in log.lines} == {"pretrain keypoints", "pretrain text"}
+
+
+def test_alpha_counts_a_pseudo_label_by_its_weight(tokenizer):
+    lost, won = prepared(tokenizer, 2, 3)
+    guessed = [dataclasses.replace(won, said=0.9, weight=0.25) for _ in range(4)]
+    stage = structs.replace(STAGE, balance="alpha")
+    assert balanced(stage, [[lost, won]]).alpha == 0.5
+    assert balanced(stage, [[lost, won, *guessed]]).alpha == pytest.approx(1 - 2 / 3)
+    assert balanced(stage, [[]]).alpha == 0.5
 
 
 @pytest.mark.parametrize("stage", ["moments keypoints", "pretrain text"])

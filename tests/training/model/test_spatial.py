@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 KINDS = ("mlp", "gcn", "gat", "gin")
 GRAPHS = KINDS[1:]
-SIZES = Model(hidden=64, keypoints=Temporal(dim=16))
+SIZES = Model(hidden=128, keypoints=Temporal(dim=16))  # few nodes of which a ReLU leaves nothing
 WINDOW = Window(poses=20, features=4)
 VALUES = WINDOW.values
 
@@ -151,21 +151,37 @@ def test_pupils_are_heard_though_no_bone_leads_there(kind):
     ("kind", "counts"),
     [
         ("mlp", (117_248, 209_408, 152_064)),
-        ("gcn", (22_976, 25_856, 24_064)),
-        ("gat", (23_232, 26_112, 24_320)),
-        ("gin", (31_298, 34_178, 32_386)),
+        ("gcn", (104_272, 288_592, 173_904)),
+        ("gat", (104_432, 288_752, 174_064)),
+        ("gin", (108_706, 293_026, 178_338)),
+        ("gcn mean", (22_976, 25_856, 24_064)),
+        ("gat mean", (23_232, 26_112, 24_320)),
+        ("gin mean", (31_298, 34_178, 32_386)),
     ],
 )
 def test_parameter_counts_are_as_documented(kind, counts):
-    sizes = Model(spatial=kind, hidden=256, keypoints=Temporal(dim=256))
+    kind, _, readout = kind.partition(" ")
+    temporal = Temporal(dim=256)
+    sizes = Model(spatial=kind, hidden=256, graph_readout=readout or "flatten", keypoints=temporal)
     for group, count in zip(GROUPS, counts, strict=True):
         assert sum(p.numel() for p in build_spatial(sizes, group, VALUES).parameters()) == count
 
 
-def test_a_graph_can_read_one_node_apart_from_the_others():
-    """A fresh readout is the mean; weights of its own let a lip count and a brow not."""
+def test_nodes_are_flattened_and_each_keeps_its_place():
+    """Hidden-emotion paper, spatial modelling: the node vectors of a group are concatenated."""
     torch.manual_seed(0)
     graph = build_spatial(structs.replace(SIZES, spatial="gcn"), "hands", VALUES)
+    x = torch.randn(1, 3, graph.mean.numel())
+    nodes = graph.nodes(x)
+    torch.testing.assert_close(graph(x), graph.out(nodes.flatten(-2)))
+    swapped = nodes[..., [1, 0, *range(2, nodes.shape[-2])], :]
+    assert not torch.allclose(graph(x), graph.out(swapped.flatten(-2))), "a mean would not know"
+
+
+def test_a_graph_with_a_mean_can_read_one_node_apart_from_the_others():
+    """A fresh readout is the mean; weights of its own let a lip count and a brow not."""
+    torch.manual_seed(0)
+    graph = build_spatial(structs.replace(SIZES, spatial="gcn", graph_readout="mean"), "hands", VALUES)
     x = torch.randn(1, 3, graph.mean.numel())
     nodes = graph.nodes(x)
     torch.testing.assert_close(graph(x), graph.out(nodes.mean(-2)))

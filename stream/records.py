@@ -17,6 +17,13 @@ Mask = NDArray[np.bool_]
 State = Literal["warming", "ok", "degraded", "stale", "absent"]
 
 
+def two_digits(confidence: float) -> str:
+    """A confidence 0..1 as people read it: "0.63". Never "0.00" or "1.00": it is never that sure."""
+    if confidence >= 0.995:
+        return ">0.99"
+    return "<0.01" if confidence < 0.005 else f"{confidence:.2f}"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One picture and when it was taken: decoded from a source, or brought by a caller."""

@@ -13,6 +13,7 @@ import msgspec
 from stream.bundle.load import Bundle
 from stream.cli.outlet import Outlet
 from stream.publish.messages import Confidence, Event
+from stream.records import two_digits
 
 if TYPE_CHECKING:
     from stream.runtime.announcer import Settings
@@ -195,10 +196,10 @@ def line(message: Confidence) -> str:
         gauge, figure = "·" * _BAR, "win  –  "
     else:
         filled = round(message.win * _BAR)
-        gauge, figure = "█" * filled + "░" * (_BAR - filled), f"win {message.win:.2f}"
+        gauge, figure = "█" * filled + "░" * (_BAR - filled), f"win {two_digits(message.win)}"
     old = {} if message.text_age_s is None else {"text": f" ({message.text_age_s:.0f} s old)"}
     parts = [
-        f"{name} {'–' if value is None else f'{value:.2f}'}{old.get(name, '')}"
+        f"{name} {'–' if value is None else two_digits(value)}{old.get(name, '')}"
         for name, value in message.branches.items()
     ]
     age = "" if message.age_ms is None else f" · age {message.age_ms:.0f} ms"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from stream.records import Image, Portrait, Pose
+from stream.records import Image, Portrait, Pose, two_digits
 from stream.skeleton import BODY, BONES, COUNT, FACE, LEFT_HAND
 
 SPAN_S = 60.0  # media seconds that the curve shows
@@ -64,7 +64,7 @@ def _draw_person(canvas: Image, portrait: Portrait | None, pose: Pose | None) ->
     if portrait is not None:
         x0, y0, x1, y1 = (round(side) for side in portrait.box)
         cv2.rectangle(canvas, (x0, y0), (x1, y1), _BOX, thick)
-        _write(canvas, f"{portrait.score:.2f}", (x0 + 3 * thick, y0 + 14 * thick), _BOX, 0.4 * thick)
+        _write(canvas, two_digits(portrait.score), (x0 + 3 * thick, y0 + 14 * thick), _BOX, 0.4 * thick)
     if pose is None:
         return
     # cv2 takes 32-bit coordinates only; a limb beyond the frame is still drawn up to its edge.

@@ -9,7 +9,7 @@ import cv2
 
 from stream.overlay.drawing import SPAN_S, draw, draw_inspection, panel_height
 from stream.overlay.mp4 import TICKS, Mp4
-from stream.records import Estimate, Frame, Portrait, Pose
+from stream.records import Estimate, Frame, Portrait, Pose, two_digits
 
 __all__ = ["OverlayWriter", "draw", "draw_inspection"]
 
@@ -73,7 +73,7 @@ class OverlayWriter:
         if estimate is not None and estimate.tick != self._tick:
             self._tick = estimate.tick
             self._history.append((estimate.pts, estimate.win))
-            win = "" if estimate.win is None else f"win {estimate.win:.2f}  "
+            win = "" if estimate.win is None else f"win {two_digits(estimate.win)}  "
             reason = f" ({estimate.reason})" if estimate.reason else ""
             text = "" if estimate.text_age_s is None else f"  text {estimate.text_age_s:.0f} s old"
             self._state = f"{win}{estimate.state}{reason}{text}"

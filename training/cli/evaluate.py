@@ -1,7 +1,8 @@
 """The commands that measure: evaluate, crossval, ablate, noise-study."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -53,7 +54,29 @@ def evaluate(options: EvaluateOptions) -> None:
     panel = judging.Panel(members, chosen, by.prior)
     for name, found in report(panel, asked, test, options.out).items():
         typer.echo(f"{name.replace('_', ' ')} {found.value:.3f} [{found.low:.3f}, {found.high:.3f}]")
+    if by.every_s:
+        _live_like(options, members, chosen)
     typer.echo(options.out / "table.md")
+
+
+def _live_like(options: EvaluateOptions, members: "list[Checkpoint]", branches: Sequence[str]) -> None:
+    """Judge people every so many seconds in each mode that all runs have, and print the table."""
+    from training.learning.runs import ring_of
+    from training.studies.live_like import markdown, measure
+    from training.studies.panel import Panel
+
+    of, by = options.of, options.by
+    panels = {"full": Panel(members, branches, by.prior)}
+    rings = [ring for folder in options.runs if (ring := ring_of(folder)) is not None]
+    if len(rings) == len(members):
+        panels["ring"] = Panel(rings, branches, by.prior)
+    some = replace(of, people=min(of.people, of.live_people))
+    if of.corpus is None:
+        people = _simulated(members[0], some)[0]
+    else:
+        people = _stored(members, some, of.corpus, texts="text" in branches)[0]
+    rows = measure(panels, islice(people, of.live_people), options.out, every_s=by.every_s)
+    typer.echo(markdown(rows), nl=False)
 
 
 def _simulated(member: "Checkpoint", of: PeopleOptions) -> "Asked":

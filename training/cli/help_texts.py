@@ -66,6 +66,7 @@ HELP: Help = {
             "labels": {"help": LABELS},
             "people": {"min": 2, "help": "Simulated people, half of each class."},
             "seconds": {"min": 1, "help": "Length of simulated recordings."},
+            "live_people": {"min": 2, "help": "So many of them, at most, are judged live-like."},
         },
     ),
     JudgingOptions: (
@@ -76,6 +77,10 @@ HELP: Help = {
             "prior": {"help": "Share of wins to assume."},
             "quantile": {"help": "Also call this share of the surest wins (transductive)."},
             "curve": {"help": "Seconds watched of the anytime curve."},
+            "every_s": {
+                "min": 0,
+                "help": "Seconds between the live-like judgements, of each mode the run has; 0: none.",
+            },
         },
     ),
 }

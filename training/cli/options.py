@@ -55,6 +55,7 @@ class PeopleOptions:
     labels: Path | None = None
     people: int = 1000
     seconds: float | None = None
+    live_people: int = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class JudgingOptions:
     prior: float | None = None
     quantile: float | None = None
     curve: str = "5,10,30,60,160"
+    every_s: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

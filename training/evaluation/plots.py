@@ -45,8 +45,10 @@ def _picture(path: Path, width: float, height: float, title: str) -> Iterator[Fi
             figure.savefig(part, format="png", metadata={"Software": None})
 
 
-def reliability(path: Path, variants: Mapping[str, Sequence[Bin]], title: str = "Reliability") -> None:
-    """Share of wins against stated confidence, with Wilson's bounds; below, how many statements there are."""
+def reliability(
+    path: Path, variants: Mapping[str, Sequence[Bin]], title: str = "Reliability", counted: str = "videos"
+) -> None:
+    """Share of wins against stated confidence, with Wilson's bounds; below, how many are ``counted``."""
     with _picture(path, 5.2, 6, title) as figure:
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
         upper.plot([0, 1], [0, 1], "--", color=GREY, lw=1, label="calibrated")
@@ -58,7 +60,7 @@ def reliability(path: Path, variants: Mapping[str, Sequence[Bin]], title: str = 
             lower.plot(x, [b.n for b in bins], color=colour, marker=marker, ms=4, lw=1)
         upper.set(ylabel="share that won", xlim=(0, 1), ylim=(-0.02, 1.02))
         upper.legend(loc="upper left")
-        lower.set(xlabel="stated confidence for win", ylabel="videos", ylim=(0, None))
+        lower.set(xlabel="stated confidence for win", ylabel=counted, ylim=(0, None))
 
 
 def anytime(

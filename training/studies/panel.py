@@ -55,16 +55,24 @@ class Panel:
         """One prediction a recording, over all its cuts and all members."""
         return vote(p for chunk in chunks(people) for p in self._said(chunk, cuts))
 
-    def moments(self, people: Iterable[Prepared], seconds: Sequence[float]) -> list[Prediction]:
-        """What is said after each of ``seconds`` watched, which are those of the predictions: of what a live
-        buffer holds then, or of samples of everything so far where a recipe judges by such."""
+    def moments(
+        self, people: Iterable[Prepared], seconds: Sequence[float], *, valid: bool = False
+    ) -> list[Prediction]:
+        """Predictions after each of ``seconds`` watched, from what a live buffer holds then, or from samples
+        of everything so far where a recipe judges by such.
+
+        Their ``seconds`` are those watched, or, ``valid``, those with a person in the picture; the id is then
+        "ID@SECONDS" with those watched.
+        """
         rate, found = self.recipe.window.rate, []
         for chunk in chunks(people):
             for at in seconds:
                 stop = round(at * rate)
                 long = [p for p in chunk if p.ticks >= stop]
                 spoken = self._said(long, lambda p, recipe, stop=stop: _until(p, recipe, stop))
-                found += [structs.replace(p, seconds=at, votes=None) for p in vote(spoken)]
+                for p in vote(spoken):
+                    said = {"id": f"{p.id}@{at:g}"} if valid else {"seconds": at}
+                    found.append(structs.replace(p, votes=None, **said))
         return found
 
     def _said(self, people: Sequence[Prepared], cuts: Cuts) -> Iterator[Prediction]:

@@ -52,6 +52,9 @@ def test_evaluate_a_corpus_with_everything(quick_run, corpus_folder, tmp_path):
     assert "disjoint/test" in (tmp_path / "r" / "table.md").read_text()
     moments = [json.loads(line) for line in (tmp_path / "r" / "anytime.jsonl").read_text().splitlines()]
     assert {m["seconds"] for m in moments} == {1.0, 6.0}
+    live = (tmp_path / "r" / "live.md").read_text()
+    assert live in said
+    assert "| full | 0 to 5 | 4 | 24 |" in live
 
 
 def test_a_transductive_run_says_so_in_its_report(quick_run, corpus_folder, tmp_path):

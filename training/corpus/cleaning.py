@@ -41,13 +41,13 @@ def cleaned(recording: Recording) -> tuple[Recording, int]:
     Such points become invalid; a tick without a finite box or without any point shows nobody; a feature
     that is not finite is masked. Whatever is invalid is zero.
     """
-    finite = np.isfinite(recording.points).all(-1)
+    finite = np.all(np.isfinite(recording.points), axis=-1)
     bad = int((recording.valid & ~finite).sum())
     valid = recording.valid & finite
-    framed = np.isfinite(recording.boxes).all(-1)
+    framed = np.all(np.isfinite(recording.boxes), axis=-1)
     features, mask = recording.features, recording.feature_mask
     if features is not None:
-        mask = mask & np.isfinite(features).all(-1)
+        mask = mask & np.all(np.isfinite(features), axis=-1)
         features = np.where(mask[:, None], features, np.float32(0))
     result = replace(
         recording,

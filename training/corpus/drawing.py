@@ -44,7 +44,9 @@ def _classes(axis: Axes, report: Report) -> None:
             axis.barh(at, counts, left=left, color=colour, label=name)
             for y, x, n in zip(at, left, counts, strict=True):
                 if n > 0.04 * report.counts.recordings:
-                    axis.text(x + n / 2, y, str(n), ha="center", va="center", color="white", fontsize=8)
+                    axis.text(
+                        x + n / 2, float(y), str(n), ha="center", va="center", color="white", fontsize=8
+                    )
         left += counts
     axis.set(yticks=at, yticklabels=bars, xlabel="recordings", title="Classes, in all and by split")
     axis.invert_yaxis()

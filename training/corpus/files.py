@@ -50,14 +50,13 @@ def read(path: Path, entry: Entry) -> Recording:
     data = np.memmap(path, np.uint8, mode="r")
     start = 8 + int.from_bytes(data[:8].tobytes(), "little")
     words = _words(header)
-    arrays = {}
+    arrays: dict[str, Any] = dict.fromkeys(OPTIONAL)  # of several types, as the fields of Recording
     for name in header.keys() - {"__metadata__"}:
         value = header[name]
         first, last = (start + at for at in value["data_offsets"])
         arrays[name] = np.asarray(data[first:last]).view(_DTYPES[value["dtype"]]).reshape(value["shape"])
     return Recording(
-        **{name: arrays[name] for name in ARRAYS},
-        **{name: arrays.get(name) for name in OPTIONAL},
+        **{name: arrays[name] for name in (*ARRAYS, *OPTIONAL)},
         text=words.text,
         label=-1 if entry.label is None else entry.label,
         subject=entry.subject,

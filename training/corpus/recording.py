@@ -64,10 +64,12 @@ def inputs(
     points, valid = recording.points[start:stop], recording.valid[start:stop]
     here = recording.present[start:stop] & valid.any(1)
     valid = valid & here[:, None]
-    partners = [_partners(recording, start, stop, back) for back in spec.offsets]
+    partners: list[tuple[Floats, Mask] | None] = [
+        _partners(recording, start, stop, back) for back in spec.offsets
+    ]
     values, _ = features_of(recording.boxes[start:stop], points, valid, partners)
     groups = {name: np.ascontiguousarray(values[:, group]).reshape(n, -1) for name, group in GROUPS.items()}
-    masks = {name: valid[:, group].any(1) for name, group in GROUPS.items()}
+    masks = {name: np.any(valid[:, group], axis=1) for name, group in GROUPS.items()}
     return groups, masks
 
 

@@ -9,6 +9,7 @@ memory-mapped, so that opening a corpus or a recording loads none of them.
 """
 
 from pathlib import Path
+from typing import Literal, cast
 
 import msgspec
 
@@ -72,7 +73,7 @@ class Writer:
             id=id,
             file=f"{RECORDINGS}/{id}.safetensors",
             subject=recording.subject,
-            label=None if recording.label < 0 else recording.label,
+            label=None if recording.label < 0 else cast(Literal[0, 1], recording.label),
             ticks=recording.ticks,
             seconds=recording.ticks / self.about.rate,
             source_rate=source_rate,

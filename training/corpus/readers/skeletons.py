@@ -42,7 +42,7 @@ def recording_of(
     at = np.array([tick for tick in claims if tick is not None], np.int64)
     ticks = grid.newest + 1
     here = frames[taken]
-    broken = ~np.isfinite(here).all(-1)
+    broken = ~np.all(np.isfinite(here), axis=-1)
     seen = broken | ((here[..., 2] > 0) & (here[..., :2] != 0).any(-1))
     points = np.zeros((ticks, COUNT, 2), np.float32)
     valid = np.zeros((ticks, COUNT), np.bool_)
@@ -60,7 +60,7 @@ def recording_of(
         points=points,
         valid=valid,
         boxes=np.tile(steady_box(points, good), (ticks, 1)),
-        present=good.any(-1),
+        present=np.any(good, axis=-1),
         segments=shot[taken][np.searchsorted(at, filled)] if ticks else shot[:0],
         features=None,
         feature_mask=np.zeros(-(-ticks // STRIDE), np.bool_),

@@ -31,7 +31,9 @@ class Action:
     rigid: tuple[float, float, float] = (0.0, 0.0, 0.0)  # head: yaw (x), pitch (y), roll (radians)
 
 
-def _pair(name: str, spread: tuple[float, float], dx: float, dy: float, at: tuple[float, float] = (0, 0)):
+def _pair(
+    name: str, spread: tuple[float, float], dx: float, dy: float, at: tuple[float, float] = (0, 0)
+) -> tuple[Blob, ...]:
     """The same bump on both sides; ``dx`` > 0 moves outward."""
     sides = ("mouth_right", "mouth_left") if name == "mouth" else (f"right_{name}", f"left_{name}")
     return tuple(
@@ -65,8 +67,8 @@ def displacement(action: Action, at: Floats, anchors: Mapping[str, tuple[float, 
     moved = np.zeros_like(at)
     for blob in action.blobs:
         centre = np.add(anchors[blob.anchor], blob.shift).astype(np.float32)
-        weight = np.exp(-0.5 * (((at - centre) / np.float32(blob.spread)) ** 2).sum(-1))
-        moved += weight[..., None] * np.float32(blob.move)
+        weight = np.exp(-0.5 * (((at - centre) / np.array(blob.spread, np.float32)) ** 2).sum(-1))
+        moved += weight[..., None] * np.array(blob.move, np.float32)
     yaw, pitch, roll = action.rigid
     if any(action.rigid):
         head, depth = head_weight(at, anchors), depth_of(at)
@@ -81,7 +83,8 @@ def head_weight(at: Floats, anchors: Mapping[str, tuple[float, float]] = ANCHORS
     chin_y, neck_y = anchors["chin"][1], anchors["neck"][1]
     t = np.clip((neck_y + 0.9 - at[..., 1]) / (neck_y + 0.9 - chin_y), 0, 1)
     side = np.exp(-((at[..., 0] / 2.6) ** 4) - (np.minimum(at[..., 1] + 0.5, 0) / 2.6) ** 4)
-    return t * t * (3 - 2 * t) * side
+    weight: Floats = t * t * (3 - 2 * t) * side
+    return weight
 
 
 def depth_of(at: Floats) -> Floats:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream.records import Floats
 
@@ -149,7 +150,7 @@ def bayes_ceiling(profile: Profile, seconds: float, n: int, rng: np.random.Gener
     return float(np.mean(right))
 
 
-def envelope(event: Event, times: Floats) -> Floats:
+def envelope(event: Event, times: NDArray[np.float64]) -> NDArray[np.float64]:
     """Raised cosine of a burst at ``times`` (seconds), 0 outside."""
     phase = (times - event.start) / event.duration
     inside = (phase > 0) & (phase < 1)

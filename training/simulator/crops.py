@@ -46,7 +46,7 @@ def crops_of(performer: Performer, n: int, rng: np.random.Generator) -> Crops:
         frame = performer.noisy(performer(activation, sway), rng, float(rng.uniform(0.5, 4.0)))
         box = portrait_box(performer, rng)
         crop = crop_portrait(frame, Portrait(box, 1.0), SIZE)
-        at = np.float32(box[:2]) + centres * np.subtract(box[2:], box[:2])
+        at = np.array(box[:2], np.float32) + centres * np.subtract(box[2:], box[:2])
         motion[i] = performer.motion(activation, sway, at) / MOTION
         images[i] = _compressed(crop, rng) if rng.random() < 0.5 else crop
         total = activation + performer.resting
@@ -57,7 +57,7 @@ def crops_of(performer: Performer, n: int, rng: np.random.Generator) -> Crops:
 
 def portrait_box(performer: Performer, rng: np.random.Generator) -> tuple[float, float, float, float]:
     """A box as the subject stage would place it, give or take."""
-    corners = np.float32(PORTRAIT_BOX).reshape(2, 2) + rng.normal(0, 0.06, (2, 2))
+    corners = np.array(PORTRAIT_BOX, np.float32).reshape(2, 2) + rng.normal(0, 0.06, (2, 2))
     pixels = performer.to_frame(corners.astype(np.float32))
     width, height = performer.size
     (x0, y0), (x1, y1) = np.clip(np.sort(pixels, 0), 0, (width, height)).tolist()

@@ -46,7 +46,8 @@ class Labeller:
         strength = self._strength(labels, ease)
         strength = np.maximum(strength, FAINTEST)
         score = (2 * labels - 1) * strength + rng.standard_normal(len(labels))
-        return expit(2 * strength * score)
+        chances: NDArray[np.float64] = expit(2 * strength * score)
+        return chances
 
     def _strength(self, labels: NDArray[np.int64], ease: NDArray[np.float64] | None) -> NDArray[np.float64]:
         if self.noise == "even":
@@ -54,13 +55,14 @@ class Labeller:
         if self.noise == "class":
             gap = CLASS_GAP * min(self.accuracy - 0.5, 1 - self.accuracy)
             each = np.where(labels == 1, self.accuracy - gap, self.accuracy + gap)
-            return ndtri(np.clip(each, 0.5, 1 - 1e-6))
+            strength: NDArray[np.float64] = ndtri(np.clip(each, 0.5, 1 - 1e-6))
+            return strength
         if ease is None:
             raise ValueError("instance noise needs the ease of every video")
         if self.accuracy <= 0.5:
             return np.zeros(len(labels))
         shape = np.maximum(ease / max(float(ease.mean()), 1e-9), LEAST_EASE)
-        gain = brentq(lambda g: float(ndtr(g * shape).mean()) - min(self.accuracy, 0.999), 0, 1e4)
+        gain: float = brentq(lambda g: float(ndtr(g * shape).mean()) - min(self.accuracy, 0.999), 0, 1e4)
         return gain * shape
 
 

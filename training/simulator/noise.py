@@ -36,7 +36,8 @@ class FaceNoise:
     def std(self) -> Floats:
         """Deviation of each point per coordinate, float32 [70]."""
         variance = (self.modes**2).sum(0) + self.own**2
-        return np.sqrt(variance.mean(-1))
+        std: Floats = np.sqrt(variance.mean(-1))
+        return std
 
 
 @dataclass(frozen=True, slots=True)

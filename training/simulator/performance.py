@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.signal import lfilter
 
 from stream.records import Floats
@@ -41,7 +42,7 @@ def amplitudes(profile: Profile, noise: measured.Noise = NOISE) -> Floats:
     std = noise_std(noise)
     moved = np.linalg.norm(FIELDS, axis=-1)
     moved[:, HANDS] = 0
-    peaks = profile.amplitude / (moved / std).max(1)
+    peaks: Floats = profile.amplitude / (moved / std).max(1)
     peaks[COLUMN["blink"]], peaks[COLUMN["talk"]] = BLINK, TALK
     return peaks.astype(np.float32)
 
@@ -71,7 +72,7 @@ def perform(
         activations[first:last, COLUMN[e.action]] += envelope(e, at) * peaks[COLUMN[e.action]]
     activations[:, COLUMN["blink"]] = np.minimum(activations[:, COLUMN["blink"]], BLINK)
     activations[:, COLUMN["talk"]] = talking(profile.talking, ticks, rate, rng) * peaks[COLUMN["talk"]]
-    sway = smooth(ticks, 4, 2.5 * rate, rng) * (profile.sway * np.float32([1.0, 0.8, 0.3, 1.5]))
+    sway = smooth(ticks, 4, 2.5 * rate, rng) * (profile.sway * np.array([1.0, 0.8, 0.3, 1.5], np.float32))
     return Performance(
         events=events,
         activations=activations,
@@ -80,19 +81,21 @@ def perform(
     )
 
 
-def smooth(ticks: int, columns: int, time: float, rng: np.random.Generator) -> Floats:
+def smooth(ticks: int, columns: int, time: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """Unit-variance slow motion, [ticks, columns]: noise through two one-pole filters."""
     a = float(np.exp(-1 / (time / 2)))
     warm = int(6 * time)
     x = rng.standard_normal((ticks + warm, columns))
-    y = lfilter([1 - a], [1, -a], lfilter([1 - a], [1, -a], x, axis=0), axis=0)[warm:]
-    return y / np.sqrt((1 - a) ** 4 * (1 + a**2) / (1 - a**2) ** 3)
+    y: NDArray[np.float64] = lfilter([1 - a], [1, -a], lfilter([1 - a], [1, -a], x, axis=0), axis=0)[warm:]
+    slow: NDArray[np.float64] = y / np.sqrt((1 - a) ** 4 * (1 + a**2) / (1 - a**2) ** 3)
+    return slow
 
 
-def talking(share: float, ticks: int, rate: float, rng: np.random.Generator) -> Floats:
+def talking(share: float, ticks: int, rate: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """How far the jaw is open, 0..1: syllables at 3–5 Hz in phrases of some seconds."""
     phrase = smooth(ticks, 1, 2.0 * rate, rng)[:, 0] > np.quantile(rng.standard_normal(4001), 1 - share)
-    gate = lfilter([0.2], [1, -0.8], phrase.astype(float))
+    gate: NDArray[np.float64] = lfilter([0.2], [1, -0.8], phrase.astype(float))
     phase = np.cumsum(rng.uniform(3.0, 5.0) / rate * (1 + 0.3 * rng.standard_normal(ticks)))
     size = np.abs(smooth(ticks, 1, 0.4 * rate, rng)[:, 0])
-    return gate * np.clip(size, 0, 2) / 2 * (0.5 - 0.5 * np.cos(2 * np.pi * phase))
+    jaw: NDArray[np.float64] = gate * np.clip(size, 0, 2) / 2 * (0.5 - 0.5 * np.cos(2 * np.pi * phase))
+    return jaw

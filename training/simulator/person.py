@@ -104,7 +104,7 @@ def random_person(rng: np.random.Generator) -> Person:
     """Proportions, framing and resting expression of one person."""
     points = TEMPLATE.copy()
     face = points[FACE]
-    centre = np.float32([0.0, 0.5])
+    centre = np.array([0.0, 0.5], np.float32)
     face[:] = centre + (face - centre) * rng.normal(1, 0.05, 2)
     face[17:27, 1] += rng.normal(0, 0.05)  # how high the brows sit
     mouth = face[48:68]
@@ -126,7 +126,7 @@ def random_person(rng: np.random.Generator) -> Person:
         width * float(rng.uniform(0.40, 0.60)),
         max(2.4 * scale, height * float(rng.uniform(0.22, 0.36))),
     )
-    pixels = points * scale + np.float32(origin)
+    pixels = points * scale + np.array(origin, np.float32)
     table = float(rng.uniform(7.0, 9.5))
     seen = (pixels[:, 1] < height) & (pixels[:, 0] > 0) & (pixels[:, 0] < width) & (points[:, 1] < table)
     seen[HANDS] = False  # hands come and go: the simulator decides

@@ -53,7 +53,8 @@ def tracker_noise(ticks: int, rng: np.random.Generator, noise: measured.Noise = 
 def autoregressive(ticks: int, shape: tuple[int, ...], a: float, rng: np.random.Generator) -> Floats:
     """Unit-variance AR(1) noise with coefficient ``a``, float32 [T, *shape]."""
     white = rng.standard_normal((ticks + 50, *shape), np.float32)
-    return lfilter([np.sqrt(1 - a * a)], [1, -a], white, axis=0)[50:].astype(np.float32)
+    noise: Floats = lfilter([np.sqrt(1 - a * a)], [1, -a], white, axis=0)[50:].astype(np.float32)
+    return noise
 
 
 def simulate(
@@ -114,10 +115,10 @@ def _hands(points: Floats, valid: Mask, rng: np.random.Generator, rate: float) -
     """Hands rise into view for a moment now and then, tracked badly."""
     for side, sign in ((LEFT_HAND, 1), (RIGHT_HAND, -1)):
         shown = _spells(1.5, (0.8, 4.0), len(points), rate, rng)
-        place = np.float32([sign * rng.uniform(1.0, 3.0), rng.uniform(3.0, 6.0)])
-        place = place + 0.5 * smooth(len(points), 2, 0.8 * rate, rng)
+        place = np.array([sign * rng.uniform(1.0, 3.0), rng.uniform(3.0, 6.0)], np.float32)
+        path = place + 0.5 * smooth(len(points), 2, 0.8 * rate, rng)
         wrist = points[:, side.start].copy()
-        points[:, side] += (place - wrist)[:, None]
+        points[:, side] += (path - wrist)[:, None]
         valid[:, side] = shown[:, None]
         arm = INDEX["left_wrist" if sign > 0 else "right_wrist"]
         points[shown, arm] = points[shown, side.start]
@@ -131,13 +132,13 @@ def _shots(
     present = ~_spells(0.3, (0.1, 1.5), ticks, rate, rng)
     present &= rng.random(ticks) > 0.004  # frames that the decoder dropped
     segments = np.ones(ticks, np.int64)
-    origin = np.tile(np.float32(person.origin), (ticks, 1))
+    origin = np.tile(np.array(person.origin, np.float32), (ticks, 1))
     scale = np.full(ticks, person.scale, np.float32)
     if rng.random() < 0.15:
         at = int(rng.integers(0, ticks))
         segments[at:] += 1
         scale[at:] *= rng.uniform(0.8, 1.25)
-        origin[at:] += np.float32(rng.normal(0, 40, 2))
+        origin[at:] += rng.normal(0, 40, 2).astype(np.float32)
     return present, segments, origin, scale
 
 
@@ -153,8 +154,9 @@ def _boxes(person: Person, origin: Floats, scale: Floats, rng: np.random.Generat
     """The steadied portrait box: head to table, shoulders with a margin; it creeps a little."""
     wide = np.abs(person.neutral[[INDEX["right_shoulder"], INDEX["left_shoulder"]], 0]).max() * 1.35
     low = min((person.size[1] - person.origin[1]) / person.scale, 8.0)
-    box = np.float32([-wide, -2.2, wide, low])
+    box = np.array([-wide, -2.2, wide, low], np.float32)
     creep = 0.04 * smooth(len(scale), 4, 3.0 * RATE, rng)
     pixels = (box + creep) * scale[:, None] + np.concatenate([origin, origin], 1)
-    limits = np.float32([*person.size, *person.size])
-    return np.clip(pixels, 0, limits).astype(np.float32)
+    limits = np.array([*person.size, *person.size], np.float32)
+    boxes: Floats = np.clip(pixels, 0, limits).astype(np.float32)
+    return boxes

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import cv2
@@ -71,7 +72,7 @@ def read_video(path: Path) -> Iterator[Image]:
     with av.open(str(path)) as container:
         container.streams.video[0].codec_context.thread_count = 1
         for frame in container.decode(video=0):
-            yield frame.to_ndarray(format="rgb24")
+            yield cast(Image, frame.to_ndarray(format="rgb24"))  # of this format always uint8
 
 
 def make_clip(

@@ -9,6 +9,7 @@ import math
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from skimage import data
 
 from stream.records import Floats, Image
@@ -34,9 +35,9 @@ _SPOTS = {
 
 def _face_frame() -> tuple[Floats, Floats]:
     """Origin (pixels) and the 2×2 matrix that takes face units to portrait pixels."""
-    right, left = np.float32(_PUPILS)
+    right, left = np.array(_PUPILS, np.float32)
     across = left - right
-    return (right + left) / 2, np.stack([across, np.float32([-across[1], across[0]])], 1)
+    return (right + left) / 2, np.stack([across, np.array([-across[1], across[0]], np.float32)], 1)
 
 
 ORIGIN, AXES = _face_frame()
@@ -44,7 +45,7 @@ ORIGIN, AXES = _face_frame()
 
 def _anchors() -> dict[str, tuple[float, float]]:
     inverse = np.linalg.inv(AXES)
-    own = {name: inverse @ (np.float32(spot) - ORIGIN) for name, spot in _SPOTS.items()}
+    own = {name: inverse @ (np.array(spot, np.float32) - ORIGIN) for name, spot in _SPOTS.items()}
     return {**ANCHORS, **{name: (float(u[0]), float(u[1])) for name, u in own.items()}}
 
 
@@ -97,8 +98,9 @@ class Performer:
 
     def to_frame(self, points: Floats) -> Floats:
         """Frame pixels of points in face units, [..., 2], of the portrait at rest."""
-        portrait = points @ AXES.T + ORIGIN
-        return portrait @ self._to_frame[:, :2].T + self._to_frame[:, 2]
+        portrait: Floats = points @ AXES.T + ORIGIN
+        pixels: Floats = portrait @ self._to_frame[:, :2].T + self._to_frame[:, 2]
+        return pixels
 
     @property
     def unit_px(self) -> float:
@@ -111,9 +113,10 @@ class Performer:
         """A clean frame, uint8 [H, W, 3]; activation [A], sway [4], both in face units; shake in pixels."""
         moved = self._moved(activation, sway)
         # Looking back from where a point is now; the shake moves the whole picture.
-        moved += np.float32(shake) * FINE / 1.25
+        moved += np.asarray(shake, np.float32) * FINE / 1.25
         back = self._rest - cv2.resize(moved, self.size, interpolation=cv2.INTER_LINEAR)
-        return cv2.remap(self._canvas, back, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        drawn: Image = cv2.remap(self._canvas, back, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return drawn
 
     def _moved(self, activation: Floats, sway: Floats) -> Floats:
         """Displacement on the coarse grid, canvas pixels, [H/COARSE, W/COARSE, 2]."""
@@ -122,13 +125,14 @@ class Performer:
             weights[column] += value
         return (weights @ self._fields).reshape(self.size[1] // COARSE, self.size[0] // COARSE, 2)
 
-    def motion(self, activation: Floats, sway: Floats, at: Floats) -> Floats:
+    def motion(self, activation: Floats, sway: Floats, at: Floats | NDArray[np.float64]) -> Floats:
         """Displacement in face units at frame pixels ``at`` [..., 2], nearest coarse cell."""
         moved = self._moved(activation, sway) / FINE @ np.linalg.inv(AXES).T.astype(np.float32)
         column, row = np.clip((at // COARSE).astype(int), 0, np.array(moved.shape[1::-1]) - 1).transpose(
             -1, *range(at.ndim - 1)
         )
-        return moved[row, column]
+        here: Floats = moved[row, column]
+        return here
 
     def noisy(self, image: Image, rng: np.random.Generator, std: float = 2.5) -> Image:
         """Sensor noise and a breath of flicker; ``std`` in grey levels."""
@@ -136,11 +140,9 @@ class Performer:
         y, x = rng.integers(0, 64, 2)
         gain = np.float32(1 + 0.003 * rng.standard_normal())
         grain = self._noise[y : y + height, x : x + width]
-        return (
-            cv2.addWeighted(image.astype(np.float32), float(gain), grain, std, 0.5)
-            .clip(0, 255)
-            .astype(np.uint8)
-        )
+        grained = cv2.addWeighted(image.astype(np.float32), float(gain), grain, std, 0.5)
+        shown: Image = grained.clip(0, 255).astype(np.uint8)
+        return shown
 
 
 _RIGID = [[a.name for a in ACTIONS].index(name) for name in ("head_turn", "nod", "head_tilt")]
@@ -166,4 +168,5 @@ def _tinted(picture: Image, rng: np.random.Generator | None) -> Image:
     tinted = cv2.cvtColor(hsv.clip(0, 255).astype(np.uint8), cv2.COLOR_HSV2RGB).astype(np.float32)
     side = np.linspace(-1, 1, picture.shape[1], dtype=np.float32)[None, :, None]
     light = rng.uniform(0.88, 1.08) * (1 + rng.uniform(-0.1, 0.1) * side)
-    return (tinted * light * rng.uniform(0.97, 1.03, 3)).clip(0, 255).astype(np.uint8)
+    lit: Image = (tinted * light * rng.uniform(0.97, 1.03, 3)).clip(0, 255).astype(np.uint8)
+    return lit

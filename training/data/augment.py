@@ -33,7 +33,7 @@ def mirrored(x: Tensor, group: str) -> Tensor:
     """The same ticks of the mirrored person, [B, T, width]: points swapped, x turned round, zeros kept."""
     span = GROUPS[group]
     swap = torch.tensor([MIRROR[i] - span.start for i in range(span.start, span.stop)])
-    points = x.unflatten(-1, (len(swap), x.shape[-1] // len(swap)))[..., swap, :].clone()
+    points = torch.unflatten(x, -1, (len(swap), x.shape[-1] // len(swap)))[..., swap, :].clone()
     place = points[..., 0]
     points[..., 0] = torch.where(place == 0, place, 1 - place)
     points[..., 2::2] *= -1

@@ -175,7 +175,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         profile, count, seconds, options.seed, front_end, mixed=options.mixed, folder=options.out
     )
     for recording in made:
-        print(f"{recording.subject}: {recording.ticks} ticks, evidence {recording.llr[-1]:.1f}", flush=True)
+        evidence = recording.evidence(0, recording.ticks)
+        print(f"{recording.subject}: {recording.ticks} ticks, evidence {evidence:.1f}", flush=True)
 
 
 if __name__ == "__main__":

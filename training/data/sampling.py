@@ -116,7 +116,9 @@ def course_of(cut: Cut, target: Target) -> Floats:
         return np.full(n, target_of(cut, target), np.float32)
     recording = source.recording
     first = recording.evidence(cut.start, cut.start + 1)
-    found = _sure(recording.llr[cut.start : cut.stop] - recording.llr[cut.start] + first, target)
+    llr = recording.llr
+    assert llr is not None  # evidence() refuses real people
+    found = _sure(llr[cut.start : cut.stop] - llr[cut.start] + first, target)
     return np.asarray(found, np.float32)
 
 
@@ -147,7 +149,7 @@ def assemble(
         ticks, slots = _rows(cut, window, f)
         moments[i, t - n :] = source.moments[ticks]
         told = torch.from_numpy(course_of(cut, target))
-        course[i, t - n :] = told if cut.ticks is None else told[ticks - cut.start]
+        course[i, t - n :] = told[ticks - cut.start] if isinstance(ticks, Tensor) else told
         if "keypoints" in branches:
             for name in groups:
                 groups[name][i, t - n :] = source.groups[name][ticks]
@@ -160,7 +162,7 @@ def assemble(
             slot_moments[i, begin:] = source.moments[:: window.stride][slots]
             ends = (torch.arange(len(source.feature_mask))[slots] + 1) * window.stride - 1
             slot_course[i, begin:] = told[ends.clamp(cut.start, cut.stop - 1) - cut.start]
-        if cut.ticks is not None and cut.slots is not None:
+        if isinstance(ticks, Tensor) and isinstance(slots, Tensor):
             ages[i, t - n :] = (cut.stop - 1 - ticks) / window.rate
             behind = (cut.stop - 1) // window.stride - slots
             feature_ages[i, begin:] = behind * (window.stride / window.rate)

@@ -1,6 +1,8 @@
 """One batch of windows, as the networks read it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -46,8 +48,8 @@ class Batch:
         """The same batch in page-locked memory; a data loader calls this."""
         return self._each(lambda x: x.pin_memory())
 
-    def _each(self, act) -> "Batch":  # type: ignore[no-untyped-def]
-        moved = {}
+    def _each(self, act: Callable[[Tensor], Tensor]) -> "Batch":
+        moved: dict[str, Any] = {}  # of several types, as the fields
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, dict):

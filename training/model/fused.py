@@ -1,6 +1,7 @@
 """The whole network of a recipe, and what each part says about a batch."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -41,15 +42,18 @@ class Branches(nn.Module):
         fusion.head.weight.zero_()
         fusion.head.bias.zero_()
         fusion.absent.zero_()
-        crossed = isinstance(fusion.mix, Cross)
-        for layer in (fusion.mix.out, fusion.mix.feed[-1]) if crossed else (fusion.mix[0],):
-            layer.weight.mul_(0.1)  # what the residual path is mixed with begins small
-            layer.bias.zero_()
+        mix = fusion.mix
+        layers = (mix.out, mix.feed[-1]) if isinstance(mix, Cross) else (cast(nn.Sequential, mix)[0],)
+        for layer in layers:
+            linear = cast(nn.Linear, layer)
+            linear.weight.mul_(0.1)  # what the residual path is mixed with begins small
+            linear.bias.zero_()
         for i, name in enumerate(BRANCHES):
             if name in branches:
-                weight, bias = self.heads[name].weight[0], self.heads[name].bias[0]
+                head = cast(nn.Linear, self.heads[name])
+                weight, bias = head.weight[0], head.bias[0]
                 fusion.head.weight[0, i * width : (i + 1) * width] = weight
-                fusion.head.bias += bias
+                fusion.head.bias.add_(bias)
                 fusion.absent[i] = -bias * weight / weight.square().sum()  # takes the bias back
 
     def vectors(self, batch: Batch, branches: Collection[str] = BRANCHES) -> dict[str, Tensor]:
@@ -60,12 +64,16 @@ class Branches(nn.Module):
     def fuse(self, vectors: dict[str, Tensor], present: Tensor, *, bounded: bool = True) -> Tensor:
         """Logit of win, [B], with the branches of ``present`` bool [B, 3]; or what it is before its bound."""
         of = self.fusion if bounded else self.fusion.raw
-        logit: Tensor = of(*(vectors[name] for name in BRANCHES), present)[:, 0]
+        keypoints, image, text = (vectors[name] for name in BRANCHES)
+        logit: Tensor = of(keypoints, image, text, present)[:, 0]
         return logit
 
 
 class Fused(Branches):
     """The full mode: each branch reads its whole window at once, as in the paper."""
+
+    keypoints: Keypoints
+    image: Image
 
     def __init__(self, sizes: Model, window: Window, vocabulary: int) -> None:
         super().__init__()
@@ -97,18 +105,18 @@ class Fused(Branches):
             mask = torch.stack(masks).any(0)
         else:
             mask = batch.feature_mask
-            streams = self.image.rows(batch.features, mask, batch.feature_ages)
-            vector, rows = self.image.pool(streams, mask), self.image.project(streams)
+            stream = self.image.rows(batch.features, mask, batch.feature_ages)
+            vector, rows = self.image.pool(stream, mask), self.image.project(stream)
         return vector, self.moment_heads[branch](rows)[..., 0], mask
 
     def vector(self, branch: str, batch: Batch) -> Tensor:
         """One branch's vector, float32 [B, E]."""
-        inputs = {
+        inputs: dict[str, Callable[[], tuple[Tensor | None, ...]]] = {
             "keypoints": lambda: (*batch.groups.values(), *batch.masks.values(), batch.ages),
             "image": lambda: (batch.features, batch.feature_mask, batch.feature_ages),
             "text": lambda: trimmed(batch.ids, batch.ids_mask),
-        }[branch]()
-        vector: Tensor = getattr(self, branch)(*inputs)
+        }
+        vector: Tensor = getattr(self, branch)(*inputs[branch]())
         return vector
 
 

@@ -121,7 +121,7 @@ def train(out: Path, course: Course) -> dict[str, dict[str, float]]:
                 loss = mse(head(hidden[:, 0]), torch.from_numpy(crops.targets[rows]))
                 local = mse(dense(hidden[:, 1:]), torch.from_numpy(crops.motion[rows]))
                 optimiser.zero_grad()
-                (loss + local).backward()
+                (loss + local).backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
                 nn.utils.clip_grad_norm_(weights, 1.0)
                 optimiser.step()
                 schedule.step()

@@ -1,14 +1,15 @@
 """The network of the ring mode: causal branches, beside the text branch and with a fusion of their own."""
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from export.modules.branches import Cross, Fusion, Text
-from export.modules.ring import Ring, RingLayer, bands_of, normed, periods
+from export.modules.ring import Ring, RingLayer, Side, bands_of, normed, periods
 from export.modules.ring_branches import RingBranch
-from export.modules.traceable import Layer
+from export.modules.traceable import Encoder, Layer
 from stream.bundle.manifest import BRANCHES, Window
 from stream.skeleton import GROUPS
 from training.config import Model, Temporal
@@ -24,6 +25,9 @@ FAR = 8.0  # of a score, between a row whose wave is at its middle and the oldes
 
 class RingFused(Branches):
     """As wide as the full mode's network, with the depth and readout of the recipe's ``[ring]``."""
+
+    keypoints: RingBranch
+    image: RingBranch
 
     def __init__(self, sizes: Model, ring: Sizes, window: Window, vocabulary: int) -> None:
         super().__init__()
@@ -57,10 +61,10 @@ class RingFused(Branches):
             (self.image.ring, [full.image.temporal]),
         ):
             for stream, encoder in enumerate(encoders):
-                for mine, theirs in zip(ring.layers, encoder.layers, strict=False):
-                    _take(mine, stream, theirs)
+                for mine, theirs in zip(ring.layers, cast(Encoder, encoder).layers, strict=False):
+                    _take(cast(RingLayer, mine), stream, cast(Layer, theirs))
             for layer in list(ring.layers)[1:]:
-                _look_back(layer, ring.step_s)
+                _look_back(cast(RingLayer, layer), ring.step_s)
         self.text.load_state_dict(full.text.state_dict())
         self.heads["text"].load_state_dict(full.heads["text"].state_dict())
 
@@ -75,7 +79,8 @@ class RingFused(Branches):
         rows = part.rows(values, masks)[0]
         known = zip(rows, masks, strict=True)
         size = torch.stack([x[mask].std() if mask.any() else x.new_ones(()) for x, mask in known])
-        for layer in list(part.ring.layers)[1:]:
+        for module in list(part.ring.layers)[1:]:
+            layer = cast(RingLayer, module)
             for side in (layer.out, layer.down):
                 side.weight.mul_(size[:, None, None])
                 side.bias.mul_(size[:, None, None])
@@ -137,13 +142,16 @@ def _look_back(layer: RingLayer, step_s: float) -> None:
 def _take(mine: RingLayer, stream: int, theirs: Layer) -> None:
     """One stream of a layer from a full one, whose norms' scales go into the linear layers behind them."""
     attention = theirs.attention
-    for side, linear, norm in (
+    up, down = (cast(nn.Linear, theirs.feed[i]) for i in (0, 2))
+    taken: tuple[tuple[Side, nn.Linear, nn.LayerNorm | None], ...] = (
         (mine.into, attention.into, theirs.norm_a),
         (mine.out, attention.out, None),
-        (mine.up, theirs.feed[0], theirs.norm_f),
-        (mine.down, theirs.feed[2], None),
-    ):
-        weight, bias = linear.weight, linear.bias
+        (mine.up, up, theirs.norm_f),
+        (mine.down, down, None),
+    )
+    for side, linear, norm in taken:
+        weight: Tensor = linear.weight
+        bias: Tensor = linear.bias
         if norm is not None:
             weight, bias = weight * norm.weight, bias + weight @ norm.bias
         side.weight[stream], side.bias[stream, 0] = weight.T, bias

@@ -56,7 +56,7 @@ class Spatial(nn.Module):
         """What the encoder reads of float32 [B, T, width]: [B, T, points, 8, or 2 without offsets]."""
         there = ((x - self.mean) * self.scale).clamp(-REACH, REACH)
         x = torch.where(x == 0, torch.zeros((), dtype=x.dtype), there)
-        return x.unflatten(-1, self.shape)[..., self.reads]
+        return torch.unflatten(x, -1, self.shape)[..., self.reads]
 
 
 class Mlp(Spatial):

@@ -37,5 +37,7 @@ def quantile_threshold(win: Values, share: float) -> Values:
     ordered = np.sort(win)[::-1]
     last_in, first_out = ordered[count - 1], ordered[count]
     if last_in == first_out:
-        return np.where(win == last_in, 0.5, win > last_in)
-    return (win >= last_in).astype(float)
+        answers: Values = np.where(win == last_in, 0.5, win > last_in)
+        return answers
+    called: Values = (win >= last_in).astype(float)
+    return called

@@ -169,7 +169,8 @@ def _columns(table: Table, metrics: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _figure(row: Row, name: str, which: str) -> Interval:
-    return (getattr(row, which) or {}).get(name, Interval())
+    figures: Mapping[str, Interval] = getattr(row, which) or {}
+    return figures.get(name, Interval())
 
 
 def _title(name: str, which: str, table: Table) -> str:

@@ -42,14 +42,18 @@ def write(path: Path, recording: Recording, entry: Entry) -> Entry:
     return _sized(entry, path)
 
 
-def read(path: Path, entry: Entry) -> Recording:
-    """A recording whose arrays are read-only views into the file. UsageError for a cut file."""
+def read(path: Path, entry: Entry | None = None) -> Recording:
+    """A recording whose arrays are read-only views into the file. UsageError for a cut file.
+
+    ``entry``: what the index says of it; the file's own when left out.
+    """
     header = _header(path)
     if header is None:
         raise UsageError(f"{path}: expected a whole recording, found a cut one; run the import again.")
     data = np.memmap(path, np.uint8, mode="r")
     start = 8 + int.from_bytes(data[:8].tobytes(), "little")
     words = _words(header)
+    entry = entry or words.entry
     arrays: dict[str, Any] = dict.fromkeys(OPTIONAL)  # of several types, as the fields of Recording
     for name in header.keys() - {"__metadata__"}:
         value = header[name]

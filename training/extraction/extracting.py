@@ -220,11 +220,10 @@ class _Work:
             self._encoder = loaded
 
     def __call__(self, job: _Job, say: Say) -> _Made:
-        seen = None if job.made else self._see(job, say)
-        if not job.frames:
-            return _Made(seen, None)
-        recording = seen.recording if seen else files.read(job.made, files.entry_of(job.made))
-        return _Made(seen, frames.pick(job.path, recording, job.frames))
+        if job.made:  # which leaves only the portraits to do
+            return _Made(None, frames.pick(job.path, files.read(job.made), job.frames))
+        seen = self._see(job, say)
+        return _Made(seen, frames.pick(job.path, seen.recording, job.frames) if job.frames else None)
 
     def _see(self, job: _Job, say: Say) -> videos.Seen:
         size = self._encoder.size if self._encoder else 0

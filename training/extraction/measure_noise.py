@@ -14,6 +14,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from stream.frontend.mediapipe import embedded
 from stream.records import Floats
@@ -27,24 +28,26 @@ from training.simulator.warp import Performer, camera_shake
 
 MODES = 10
 WARM = 25  # ticks until the tracker has settled
+Residuals = NDArray[np.float64]  # [T, K, 2]
 
 
-def residuals(points: Floats, motion: Floats) -> Floats:
+def residuals(points: Floats, motion: Floats) -> Residuals:
     """What a quadratic function of the motion [T, m] leaves of points [T, K, 2], same shape."""
     z = (motion - motion.mean(0)) / (motion.std(0) + 1e-9)
     pairs = [z[:, i] * z[:, j] for i in range(z.shape[1]) for j in range(i, z.shape[1])]
     known = np.column_stack([np.ones(len(z)), z, *pairs])
     flat = points.reshape(len(points), -1).astype(np.float64)
     left = flat - known @ np.linalg.lstsq(known, flat, rcond=None)[0]
-    return left.reshape(points.shape) * np.sqrt(len(z) / (len(z) - known.shape[1]))
+    unbiased: Residuals = left.reshape(points.shape) * np.sqrt(len(z) / (len(z) - known.shape[1]))
+    return unbiased
 
 
-def lag(left: Floats) -> float:
+def lag(left: Residuals) -> float:
     """Correlation from tick to tick of residuals [T, …]."""
     return float((left[1:] * left[:-1]).mean() / left.var())
 
 
-def measure(people: int = 8, seconds: float = 16.0, threads: int = 2) -> list[tuple[Floats, Floats]]:
+def measure(people: int = 8, seconds: float = 16.0, threads: int = 2) -> list[tuple[Residuals, Residuals]]:
     """Residuals of face [T, 70, 2] and of the visible body points [T, k, 2] of each person, face units."""
     still = replace(STANDARD, rates=(), distractors=(), blinks=0.0, talking=0.0)
     front_end = embedded.from_cache(threads=threads)
@@ -68,12 +71,12 @@ def measure(people: int = 8, seconds: float = 16.0, threads: int = 2) -> list[tu
             track = follow(read_video(path), front_end)
             motion = np.column_stack([performance.sway, shake])[WARM:]
             left = residuals(track.points[WARM:] / (performer.unit_px * size[0] / 640), motion)
-            seen = track.valid[WARM:].all(0)
+            seen = np.all(track.valid[WARM:], axis=0)
             found.append((left[:, FACE], left[:, BODY][:, seen[BODY]]))
     return found
 
 
-def summary(found: list[tuple[Floats, Floats]]) -> dict[str, object]:
+def summary(found: list[tuple[Residuals, Residuals]]) -> dict[str, object]:
     """The numbers of ``noise.json``."""
     face = np.concatenate([f for f, _ in found]).reshape(-1, 140)
     values, vectors = np.linalg.eigh(face.T @ face / len(face))

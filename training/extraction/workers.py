@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 from stream.errors import UndertoneError
 
-Job, Result = TypeVar("Job"), TypeVar("Result")
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 Say = Callable[[float], None]  # how far a job is
 LEAVE_S = 5.0
 

@@ -113,7 +113,7 @@ def report(labels: Labels, corrected: Labels, truth: Truth, out: Path, *, resamp
     counts = _counts(labels, truth, first)
     text = f"{tables.markdown(table, SHOWN)}\n{_own(own)}\n{_sentence(counts)}\n"
     replace_with(out / f"{NAME}.md", text.encode())
-    figures = {row.name: msgspec.to_builtins(row.figures | own.get(row.name, {})) for row in table.rows}
+    figures = {row.name: msgspec.to_builtins({**row.figures, **own.get(row.name, {})}) for row in table.rows}
     plain = {"simulated": truth.simulated, "counts": counts, "figures": figures}
     replace_with(out / f"{NAME}.json", json.dumps(plain, indent=1).encode() + b"\n")
     bins = {name: diagram(*columns(said)[:2]) for name, said in variants.items()}

@@ -8,7 +8,6 @@ import hashlib
 from pathlib import Path
 
 import msgspec
-from msgspec.structs import astuple
 
 from stream.describing.labellers.answer import Answer, Verdict, parse
 from stream.describing.labellers.prompts import Prompt
@@ -104,11 +103,13 @@ class Cache:
     def put(self, key: Key, id: str, reply: Reply, spent: Spent | None = None) -> None:
         """Keep an answer. ``spent``: what it took, where that is more than its own request."""
         took = spent or Spent(1, reply.tokens_in, reply.tokens_out)
-        self._write(Kept(key, id, reply.raw, reply.model, *astuple(took)))
+        self._write(Kept(key, id, reply.raw, reply.model, took.requests, took.tokens_in, took.tokens_out))
 
     def fail(self, key: Key, id: str, reason: str, raw: str | None = None, spent: Spent = NOTHING) -> None:
         """Keep that there is none, why, and what that took."""
-        self._write(Kept(key, id, raw, None, *astuple(spent), failed=reason))
+        self._write(
+            Kept(key, id, raw, None, spent.requests, spent.tokens_in, spent.tokens_out, failed=reason)
+        )
 
     def _write(self, kept: Kept) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

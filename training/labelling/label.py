@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
+from stream.bundle.manifest import TextForm as Form
 from stream.describing.labellers.answers_file import AnswersFile
 from stream.describing.labellers.prompts import load
 from stream.describing.labellers.provider import (
@@ -21,7 +22,6 @@ from stream.describing.labellers.provider import (
     gemini_address,
 )
 from stream.describing.picture_only import digest
-from stream.describing.rendering import Form
 from stream.errors import DescriptionUnavailable, UsageError
 from training.corpus.index import listed
 from training.labelling import audit, labels

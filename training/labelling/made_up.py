@@ -12,8 +12,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from stream.bundle.manifest import TextForm as Form
 from stream.describing.labellers.answer import ActionUnit, Answer, parse
-from stream.describing.rendering import Form, render
+from stream.describing.rendering import render
 from stream.errors import UsageError
 from stream.files import replace_with
 from training.corpus.grid import RATE, SHORTEST

@@ -5,8 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from stream.bundle.manifest import TextForm as Form
 from stream.describing.labellers.answer import Answer, Verdict
-from stream.describing.rendering import Form, render
+from stream.describing.rendering import render
 from stream.errors import UndertoneError, UsageError
 from training.corpus import labels as label_files
 from training.corpus.index import listed
@@ -45,7 +46,7 @@ def write(
     reasons = {id: why for id, kept in known.items() if kept and (why := kept.why(plan.prompt))}
     said = (_said(id, answer, form, names, plan) for id, answer in answers.items())
     labels.write(out / labels.LABELS, said)
-    audit.write(out / audit.AUDIT, answers, unavailable | reasons)
+    audit.write(out / audit.AUDIT, answers, {**unavailable, **reasons})
 
 
 def _said(

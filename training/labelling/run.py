@@ -3,7 +3,7 @@
 import fcntl
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -124,7 +124,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 def _spread(
     plan: Plan, ask: Callable[[Video], Failure | None], budget: Budget, workers: int
-) -> Iterator[tuple[Video, Future[Failure | None]]]:
+) -> Generator[tuple[Video, Future[Failure | None]], None, None]:
     """Videos with what came of them, as they come. The end, or an interrupt, waits for answers under way."""
     waiting, open = deque(plan.waiting), dict[Future[Failure | None], Video]()
     with ThreadPoolExecutor(workers, "label") as pool:

@@ -23,7 +23,7 @@ from training.config import Calibrating, Recipe, Stage
 from training.data.prepared import Prepared
 from training.data.sampling import assemble, random_cuts
 from training.evaluation.metrics import auroc, balanced_accuracy, log_loss
-from training.model.fused import Fused
+from training.model.fused import Branches
 
 Values = NDArray[np.float64]
 RIDGE = 1.0  # observations' worth of pull on slope and bias towards 0
@@ -118,7 +118,7 @@ def _long_enough(held_out: Sequence[Prepared], recipe: Recipe, seconds: float) -
     return [s for s in held_out if s.ticks >= ticks]
 
 
-def centre_and_scale(model: Fused, held_out: Sequence[Prepared], recipe: Recipe) -> tuple[float, float]:
+def centre_and_scale(model: Branches, held_out: Sequence[Prepared], recipe: Recipe) -> tuple[float, float]:
     """Move and scale the fused logit so that windows of the longest knot, without text, use its range.
 
     The middle between the classes goes to 0 (into the head's bias) and the 90th percentile around it to
@@ -147,7 +147,7 @@ def cap_at(seconds: float, settings: Calibrating) -> float:
 
 
 def collect(
-    model: Fused,
+    model: Branches,
     held_out: Sequence[Prepared],
     recipe: Recipe,
     seconds: float,
@@ -184,11 +184,11 @@ def collect(
                     # The outcome is what counts, also where windows were taught the evidence in them.
                     target = float(batch.target[i]) if person.mixed else label
                     found.setdefault(key_of(chosen), []).append((float(logit[i]), target, label))
-    return {key: tuple(np.array(values).T) for key, values in found.items()}  # type: ignore[misc]
+    return {key: tuple(np.array(values).T) for key, values in found.items()}
 
 
 def calibrate(
-    model: Fused, held_out: Sequence[Prepared], recipe: Recipe, branches: Sequence[str]
+    model: Branches, held_out: Sequence[Prepared], recipe: Recipe, branches: Sequence[str]
 ) -> tuple[Calibration, list[dict[str, float | str]]]:
     """The manifest's record for every combination of ``branches``, and what was measured on the way."""
     model.eval()

@@ -13,7 +13,7 @@ from training.config import Recipe
 from training.data.prepared import Prepared
 from training.data.sampling import Cut, assemble, sparse
 from training.evaluation.predictions import Prediction
-from training.model.fused import Fused
+from training.model.fused import Branches
 
 BATCH = 8
 
@@ -30,7 +30,7 @@ class Heard:
 
 @torch.no_grad()
 def hear(
-    model: Fused, cuts: Sequence[Cut], recipe: Recipe, branches: Collection[str] = BRANCHES
+    model: Branches, cuts: Sequence[Cut], recipe: Recipe, branches: Collection[str] = BRANCHES
 ) -> list[Heard]:
     """The fused logit of every cut, with ``branches`` at most."""
     model.eval()
@@ -72,7 +72,7 @@ def latest(source: Prepared, window: Window, stop: int) -> Cut:
     return Cut(source, max(stop - window.poses, 0), stop)
 
 
-def confidences(model: Fused, sources: Sequence[Prepared], recipe: Recipe) -> dict[str, float]:
+def confidences(model: Branches, sources: Sequence[Prepared], recipe: Recipe) -> dict[str, float]:
     """Chance of win before calibration, by name: what refines pseudo-labels."""
     heard = hear(model, [cut for source in sources for cut in votes(source, recipe)], recipe)
     means = {name: np.mean([h.logit for h in said]) for name, said in _by_name(heard).items()}

@@ -6,6 +6,7 @@ the last one that is whole. Nothing is pickled.
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,8 +54,8 @@ class Progress:
                 f"{folder}: expected the recipe that this run began with, found another; "
                 "choose another --out, or remove the directory to begin again."
             )
-        known = (says[name] for name in SAID)
-        return cls(folder, mark, *known, tensors)
+        known = {name: says[name] for name in SAID}
+        return cls(folder, mark, **known, tensors=tensors)
 
     def restore(self, model: nn.Module) -> None:
         """Put the stored weights into the model; a fresh state leaves it as it is."""
@@ -105,7 +106,7 @@ def fingerprint(recipe: Recipe) -> str:
     return hashlib.sha256(to_toml(plain, without_defaults=ADDED).encode()).hexdigest()
 
 
-def optimiser_tensors(optimiser: torch.optim.Optimizer, parameters: list[Tensor]) -> dict[str, Tensor]:
+def optimiser_tensors(optimiser: torch.optim.Optimizer, parameters: Sequence[Tensor]) -> dict[str, Tensor]:
     """Adam's running averages by parameter number."""
     found = {}
     for i, p in enumerate(parameters):
@@ -115,7 +116,7 @@ def optimiser_tensors(optimiser: torch.optim.Optimizer, parameters: list[Tensor]
 
 
 def restore_optimiser(
-    optimiser: torch.optim.Optimizer, parameters: list[Tensor], tensors: dict[str, Tensor]
+    optimiser: torch.optim.Optimizer, parameters: Sequence[Tensor], tensors: dict[str, Tensor]
 ) -> None:
     """Put back what ``optimiser_tensors`` gave."""
     for name, value in tensors.items():

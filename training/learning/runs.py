@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import torch
@@ -25,7 +26,7 @@ from training.learning.loop import Trainer
 from training.learning.progress import STATE
 from training.learning.ring_stage import train as train_ring
 from training.learning.stages import branches_of, finetune, pretrain
-from training.model.fused import Branches
+from training.model.fused import Branches, Fused
 
 PRETRAINED, FINETUNED = "stage1", "stage2"
 LOG, CURVES, TOLD = "log.jsonl", "curves.png", "told.json"
@@ -68,8 +69,8 @@ def run_pretrain(recipe: Recipe, out: Path, materials: Materials) -> Checkpoint:
         counts = {name: len(getattr(pools, name)) for name in ("labelled", "pseudo", "validation", "warped")}
         said = len(pools.confidences)  # of the pseudo pool
         texts = str(materials.cut)
-        bert = {"source": bert.text.source, "sha256": bert.text.sha256} if bert else None
-        trainer.log(stage="corpus", **counts, told=said, skipped=materials.skipped, texts=texts, bert=bert)
+        source = {"source": bert.text.source, "sha256": bert.text.sha256} if bert else None
+        trainer.log(stage="corpus", **counts, told=said, skipped=materials.skipped, texts=texts, bert=source)
     _note(trainer, out, {"texts": mark["texts"], "people": materials.people})
     pretrain(trainer, model, pools)
     about = {
@@ -133,7 +134,7 @@ def run_ring(full: Checkpoint, out: Path, materials: Materials) -> Checkpoint:
     model, folder = build_ring(recipe, full.tokenizer), out / RING
     trainer = Trainer(model, recipe, folder, Log(folder / LOG))
     branches = full.about["branches"]
-    train_ring(trainer, model, full.model, pools, branches)
+    train_ring(trainer, model, cast(Fused, full.model), pools, branches)  # a ring is never taught by a ring
     calibration, rows = _calibrated(trainer, model, pools, branches)
     about = full.about | {
         "stage": RING,
@@ -198,7 +199,7 @@ def _noted(out: Path) -> dict[str, str]:
 def _note(trainer: Trainer, out: Path, mark: Mapping[str, str]) -> None:
     if trainer.rank == 0:
         out.mkdir(parents=True, exist_ok=True)
-        replace_with(out / TOLD, json.dumps(_noted(out) | mark).encode())
+        replace_with(out / TOLD, json.dumps({**_noted(out), **mark}).encode())
 
 
 def prepare_simulated(checkpoint: Checkpoint, count: int, seed: int) -> list[Prepared]:

@@ -4,6 +4,7 @@ Paper: hidden-emotion paper, training section. Modality dropout and absent vecto
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from training.learning.losses import contrastive, focal
 from training.learning.predict import confidences
 from training.model.batch import Batch
 from training.model.fused import Branches, Fused
+from training.model.spatial import Spatial
 
 START_BATCHES = 20
 THIN, MOST_ROWS = 12, 60_000  # every 12th tick of every recording, and no more than so many
@@ -102,7 +104,7 @@ def _start_head(trainer: Trainer, model: Fused, branch: str, learnt: list[list[P
     unit = max(float(np.std(said)), 1e-6)
     gain, offset = fit(np.array(said) / unit, np.array(target), cap=100.0, smooth=0.05)
     gain /= unit
-    source, head = model.moment_heads[branch], model.heads[branch]
+    source, head = (cast(nn.Linear, heads[branch]) for heads in (model.moment_heads, model.heads))
     head.weight.copy_(gain * source.weight)
     head.bias.copy_(gain * source.bias + offset)
 
@@ -141,7 +143,7 @@ def _alone(
     trainer.fit(parts, loss, windows, _validation(trainer, phase, unseen, stage, (branch,)), plain)
 
 
-def finetune(trainer: Trainer, model: Fused, pools: Pools, branches: Sequence[str]) -> None:
+def finetune(trainer: Trainer, model: Branches, pools: Pools, branches: Sequence[str]) -> None:
     """Stage 2: the whole model with a small learning rate, pseudo-labelled recordings among the rest.
 
     ``branches`` learnt in stage 1; the fusion begins as the sum of what they say. With several rounds the
@@ -187,7 +189,7 @@ def fit_inputs(model: Fused, sources: Sequence[Prepared], recipe: Recipe) -> Non
     for name, spatial in model.keypoints.spatial.items():
         rows = torch.cat([s.groups[name][s.masks[name]][::THIN] for s in sources])
         if len(rows):
-            spatial.fit(rows[:: -(-len(rows) // MOST_ROWS)].float(), recipe.window.values)
+            cast(Spatial, spatial).fit(rows[:: -(-len(rows) // MOST_ROWS)].float(), recipe.window.values)
 
 
 def branches_of(pools: Pools) -> list[str]:

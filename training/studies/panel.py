@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -69,10 +70,10 @@ class Panel:
             for at in seconds:
                 stop = round(at * rate)
                 long = [p for p in chunk if p.ticks >= stop]
-                spoken = self._said(long, lambda p, recipe, stop=stop: _until(p, recipe, stop))
+                spoken = self._said(long, partial(_until, stop=stop))
                 for p in vote(spoken):
-                    said = {"id": f"{p.id}@{at:g}"} if valid else {"seconds": at}
-                    found.append(structs.replace(p, votes=None, **said))
+                    id, seconds = (f"{p.id}@{at:g}", p.seconds) if valid else (p.id, at)
+                    found.append(structs.replace(p, votes=None, id=id, seconds=seconds))
         return found
 
     def _said(self, people: Sequence[Prepared], cuts: Cuts) -> Iterator[Prediction]:
@@ -94,7 +95,7 @@ class Panel:
                     yield _undecided(heard, prior)
 
 
-def _used(asked: Sequence[str], learnt: Sequence[str], calibration: Calibration) -> list[str]:
+def _used(asked: Collection[str], learnt: Sequence[str], calibration: Calibration) -> list[str]:
     """The branches that are read: those that were learnt, as far as the calibration found evidence in them.
 
     The live side does the same. Where it found none in any, all are read: their order may still be of use.

@@ -65,6 +65,6 @@ def _portraits(n: int, size: int) -> Image:
 def _with_portraits(clip: Inputs, portraits: Image, see: Encode) -> Inputs:
     """Each portrait in turn, where somebody is there."""
     slots = np.arange(len(clip.feature_mask))
-    there = clip.valid[slots * len(clip.valid) // len(slots)].any(1)
+    there = np.any(clip.valid[slots * len(clip.valid) // len(slots)], axis=1)
     features = see(portraits)[slots // HOLD % len(portraits)]
     return replace(clip, features=features, feature_mask=there, portraits=portraits)

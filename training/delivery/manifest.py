@@ -1,7 +1,7 @@
 """What a bundle's manifest says of a run: its modes, its inputs, where it comes from."""
 
 import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -26,7 +26,7 @@ TOKENIZER = "tokenizer.json"
 
 def manifest_of(
     checkpoint: Checkpoint,
-    modes: dict[str, Mode],
+    modes: dict[Literal["full", "ring"], Mode],
     *,
     extractors: dict[str, Extractor],
     image: ImageInput | None,

@@ -7,8 +7,10 @@ worker processes.
 import os
 import zlib
 from collections.abc import Iterator, Sequence
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
+import torch
 from torch.utils.data import DataLoader, Dataset
 
 from stream.bundle.manifest import BRANCHES
@@ -17,6 +19,28 @@ from training.data.augment import augment, drop_branches
 from training.data.prepared import Prepared
 from training.data.sampling import assemble, random_cuts
 from training.model.batch import Batch
+
+
+class Movable(Protocol):
+    """A batch of any kind: what a device can be given."""
+
+    def to(self, device: torch.device) -> Self: ...
+
+
+Kind = TypeVar("Kind", covariant=True)
+
+
+class Batches(Protocol[Kind]):
+    """Batches by number, of windows or of anything else that a phase learns from."""
+
+    phase: str
+    stage: Stage
+
+    def __getitem__(self, k: int) -> Kind: ...
+
+    def since(self, step: int) -> Iterator[Kind]:
+        """Batches from ``step`` to the end of the phase."""
+        ...
 
 
 def generator(seed: int, phase: str, step: int, rank: int = 0) -> np.random.Generator:

@@ -10,19 +10,19 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import Tensor, nn
 
 from training.config import Recipe, Stage
-from training.data.windows import Windows, generator
+from training.data.windows import Batches, Movable, generator
 from training.learning.log import Bar, Log
 from training.learning.progress import Progress, optimiser_tensors, restore_optimiser
-from training.model.batch import Batch
 
-Loss = Callable[[Batch], Tensor]
+Read = TypeVar("Read", bound=Movable)  # a kind of batch
+Loss = Callable[[Read], Tensor]
 Observer = Callable[[str, int], None]  # of a phase's name and the step that comes
 LINES = 10  # log lines a phase
 VALIDATION_BATCHES = 8
@@ -47,11 +47,11 @@ def observed(observer: Observer) -> Iterator[None]:
 class Objective(nn.Module):
     """A model and what is asked of it, as one module: gradients of several processes meet at its forward."""
 
-    def __init__(self, model: nn.Module, loss: Loss) -> None:
+    def __init__(self, model: nn.Module, loss: Loss[Any]) -> None:
         super().__init__()
         self.model, self.loss = model, loss
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: Movable) -> Tensor:
         return self.loss(batch)
 
 
@@ -74,7 +74,7 @@ class Trainer:
 
     @property
     def rank(self) -> int:
-        return self.accelerator.process_index
+        return int(self.accelerator.process_index)
 
     def once(self, name: str, act: Callable[[], object]) -> None:
         """Change the model by ``act``, unless a resumed run has done so."""
@@ -93,10 +93,10 @@ class Trainer:
     def fit(
         self,
         parts: Iterable[nn.Module],
-        loss: Loss,
-        windows: Windows,
-        validation: Windows | None = None,
-        plain: Loss | None = None,
+        loss: Loss[Read],
+        windows: Batches[Read],
+        validation: Batches[Read] | None = None,
+        plain: Loss[Read] | None = None,
     ) -> None:
         """Optimise the parameters of ``parts``; leaves their averaged weights in place, with ``validation``
         those that did best there by ``plain`` (the loss itself when it is left out)."""
@@ -127,7 +127,7 @@ class Trainer:
             self.progress.done.append(name)
         self.accelerator.wait_for_everyone()
 
-    def validate(self, loss: Loss, windows: Windows) -> float:
+    def validate(self, loss: Loss[Read], windows: Batches[Read]) -> float:
         """Mean loss over the same few windows each time; the same in every process."""
         self.model.eval()
         with torch.no_grad():
@@ -188,7 +188,7 @@ class _Phase:
     def stopped(self) -> bool:
         return bool(self.stage.validate_every) and self.best.worse >= self.stage.patience
 
-    def train_step(self, objective: nn.Module, wrapped: torch.optim.Optimizer, batch: Batch) -> None:
+    def train_step(self, objective: nn.Module, wrapped: torch.optim.Optimizer, batch: Movable) -> None:
         trainer, stage = self.trainer, self.stage
         for observer in _observers:
             observer(self.name, self.step)
@@ -210,7 +210,7 @@ class _Phase:
         self.recent.append(float(loss.detach()))
         self.step += 1
 
-    def after(self, loss: Loss, validation: Windows | None) -> None:
+    def after(self, loss: Loss[Read], validation: Batches[Read] | None) -> None:
         """Log, validate and save, where it is time to."""
         stage, trainer = self.stage, self.trainer
         said: dict[str, float] = {}
@@ -225,7 +225,7 @@ class _Phase:
         if self.step % trainer.recipe.compute.save_every == 0 and trainer.rank == 0:
             self.save()
 
-    def _validated(self, loss: Loss, validation: Windows) -> float:
+    def _validated(self, loss: Loss[Read], validation: Batches[Read]) -> float:
         with self.averaged():
             value = self.trainer.validate(loss, validation)
         self.best.offer(value, self.average)
@@ -274,7 +274,7 @@ def _only(model: nn.Module, parameters: list[nn.Parameter]) -> Iterator[None]:
         p.requires_grad_(True)
 
 
-def _waited(batches: Iterator[Batch], phase: _Phase) -> Iterator[Batch]:
+def _waited(batches: Iterator[Read], phase: _Phase) -> Iterator[Read]:
     """The same batches; the time spent waiting for them is added up."""
     while True:
         asked = time.monotonic()

@@ -162,10 +162,12 @@ def ablate(
 
       undertone-training ablate training --corpus corpora/imigue --out runs/ablate --recipe paper
     """
-    from training.data.materials import setting_of
+    from training.data.materials import Setting, setting_of
     from training.studies.ablation import ablate as study
 
-    settings = ("inductive", "transductive") if setting == "both" else (setting_of(setting),)
+    settings: Sequence[Setting] = (
+        ("inductive", "transductive") if setting == "both" else (setting_of(setting),)
+    )
     from training import config
 
     study(table, config.load(recipe), _ground(corpus, labels), _seeds(seeds), out, settings, typer.echo)

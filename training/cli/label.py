@@ -2,12 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import typer
 
 from stream.cli.parameters import takes
-from stream.describing.labellers.provider import Sampling
+from stream.describing.labellers.provider import Resolution, Sampling
 from stream.errors import DescriptionError, UsageError
 from training.cli.help_texts import HELP
 from training.cli.options import LabelOptions
@@ -75,7 +75,7 @@ def _asked(options: LabelOptions) -> "Options":
         prompt=asking.prompt,
         rules=asking.rules,
         provider=asking.provider,
-        sampling=Sampling(asking.model, asking.fps, asking.resolution, seed=asking.seed),
+        sampling=Sampling(asking.model, asking.fps, cast(Resolution, asking.resolution), seed=asking.seed),
         form=form_of(asking.text),
         names=asking.names,
         workers=spending.workers,

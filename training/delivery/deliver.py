@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 import msgspec
 import torch
@@ -15,7 +15,7 @@ from export.bundles.networks import Networks, Trained, trained, write_graphs
 from export.bundles.untrained import freeze_positions
 from export.bundles.write import write
 from export.lowering.module_parity import Report
-from export.modules.branches import Portrait
+from export.modules.branches import Keypoints, Portrait
 from export.modules.ring_branches import RingBranch, write_ring
 from stream.branches.full_mode import FullMode
 from stream.bundle.load import Bundle
@@ -38,7 +38,7 @@ from training.delivery.manifest import TOKENIZER, check_knots, full_mode, image_
 from training.learning.checkpoint import Checkpoint
 from training.learning.ring_stage import RINGS
 from training.model import portrait_encoder
-from training.model.fused import Branches
+from training.model.fused import Branches, Fused
 from training.model.portrait_encoder import PortraitEncoder
 from training.model.ring import FEATURES
 from training.model.spatial import Mlp
@@ -76,7 +76,9 @@ def deliver(
         reports.extend(written.reports)
         if networks.text:
             checkpoint.tokenizer.save(str(folder / TOKENIZER))
-        modes = {"full": full_mode(checkpoint, written.branches, written.fusion)}
+        modes: dict[Literal["full", "ring"], Mode] = {
+            "full": full_mode(checkpoint, written.branches, written.fusion)
+        }
         if ring is not None:
             modes["ring"] = _ring_mode(ring, written.branches, folder, reports)
         manifest = manifest_of(
@@ -114,7 +116,8 @@ def _check(checkpoint: Checkpoint, ring: Checkpoint | None, portrait: PortraitEn
 
 def _networks(checkpoint: Checkpoint, portrait: PortraitEncoder | None) -> Networks:
     """What is exported: the branches that learnt something."""
-    recipe, model, learnt = checkpoint.recipe, _folded(checkpoint.model), checkpoint.about["branches"]
+    model = _folded(cast(Fused, checkpoint.model))  # of the full mode
+    recipe, learnt = checkpoint.recipe, checkpoint.about["branches"]
     return Networks(
         window=recipe.window,
         out=recipe.model.out,
@@ -181,7 +184,7 @@ def _folded(model: Network) -> Network:
     """The same network with what only helps learning put into its weights."""
     folded = deepcopy(model)
     part = folded.keypoints
-    for spatial in (part.streams if isinstance(part, RingBranch) else part.spatial).values():
+    for spatial in (part.streams if isinstance(part, RingBranch) else cast(Keypoints, part).spatial).values():
         if isinstance(spatial, Mlp):
             spatial.fold()
     return folded

@@ -72,8 +72,8 @@ class Panel:
                 long = [p for p in chunk if p.ticks >= stop]
                 spoken = self._said(long, partial(_until, stop=stop))
                 for p in vote(spoken):
-                    id, seconds = (f"{p.id}@{at:g}", p.seconds) if valid else (p.id, at)
-                    found.append(structs.replace(p, votes=None, id=id, seconds=seconds))
+                    id, shown = (f"{p.id}@{at:g}", p.seconds) if valid else (p.id, at)
+                    found.append(structs.replace(p, votes=None, id=id, seconds=shown))
         return found
 
     def _said(self, people: Sequence[Prepared], cuts: Cuts) -> Iterator[Prediction]:

@@ -50,8 +50,7 @@ def test_accepts_and_never_answers(how: str, server: FeedServer, watching: Watch
     server.feed.silent = True
     watch = watching(server.url(), *(how.split() if how.startswith("--") else ()), "--wait")
     if how == "SIGTERM":
-        time.sleep(3.0)
-        watch.process.send_signal(signal.SIGTERM)
+        watch.send_once_handled(signal.SIGTERM)
     began = time.monotonic()
     assert watch.wait_for_end(60) == 0
     took = time.monotonic() - began

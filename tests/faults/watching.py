@@ -65,6 +65,17 @@ class Watch:
         for thread in self._threads:
             thread.start()
 
+    def send_once_handled(self, which: signal.Signals) -> None:
+        """Send a signal as soon as the process has a handler of its own for it: imports come before."""
+        status, deadline = Path(f"/proc/{self.process.pid}/status"), time.monotonic() + 60
+        while time.monotonic() < deadline:
+            lines = dict(line.split(":\t", 1) for line in status.read_text().splitlines() if ":\t" in line)
+            if int(lines["SigCgt"], 16) >> (which - 1) & 1:
+                self.process.send_signal(which)
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"no handler for {which.name} within a minute: {self.stderr}")
+
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:

@@ -25,6 +25,7 @@ SourceFault = Literal[
     "tls",  # the encrypted connection could not be made
     "timeout",  # accepted, and then nothing came in time
     "not_found",
+    "forbidden",  # it leads to a host or file that it may not reach
     "codec",  # video that cannot be decoded here
     "corrupt",  # video that is damaged
     "no_video",  # there is something else

@@ -48,6 +48,7 @@ class Capture:
             "url": source.url,
             "name": source.name,
             "picture_format": source.picture_format,
+            "allowed": source.access.permitted,
             "pace": pace,
             "start_at_s": start_at_s,
             "stream": stream,

@@ -21,7 +21,7 @@ JITTER = 0.2  # share by which a wait varies, so that many clients do not return
 POLL_S = 0.1
 STEP_S = 0.04  # from the last frame before an outage to the first after it, at least
 # No retry can succeed; once a source has played, only these: what was there may come back.
-PERMANENT = frozenset({"auth", "not_found", "codec", "no_video", "unreadable"})
+PERMANENT = frozenset({"auth", "not_found", "forbidden", "codec", "no_video", "unreadable"})
 PERMANENT_ONCE_PLAYED = frozenset({"auth"})
 
 

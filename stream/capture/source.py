@@ -1,12 +1,13 @@
 """What the user named as a source, checked before anything is opened."""
 
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote
 
+from stream.capture.options import AccessOptions
 from stream.capture.redact import redact, redact_url, shown
 from stream.errors import SourceError
 
@@ -34,12 +35,20 @@ class Source:
     name: str  # what people read, redacted
     live: bool  # does not wait for its reader
     picture_format: str | None = None  # libav demuxer of a picture file
+    access: AccessOptions = field(default_factory=AccessOptions)
 
     def __repr__(self) -> str:
         return f"Source({self.kind}, {self.name!r})"
 
     @classmethod
-    def parse(cls, text: str, *, name: str | None = None, show_url: bool = False) -> "Source":
+    def parse(
+        cls,
+        text: str,
+        *,
+        name: str | None = None,
+        show_url: bool = False,
+        access: AccessOptions | None = None,
+    ) -> "Source":
         """Reads what was typed as SOURCE.
 
         ``name`` is what people read instead of an address; without one that is scheme, host, port and a
@@ -48,6 +57,10 @@ class Source:
         Raises SourceError with one sentence for a missing file, a directory, an empty file, an unknown
         scheme, an address without a host, or a missing device.
         """
+        return replace(cls._parsed(text, name, show_url), access=access or AccessOptions())
+
+    @classmethod
+    def _parsed(cls, text: str, name: str | None, show_url: bool) -> "Source":
         if not text.strip() or "\0" in text:
             raise SourceError(
                 f"expected a video source, found an empty or unprintable name; {_KNOWN}", code="unreadable"

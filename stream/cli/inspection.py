@@ -26,7 +26,7 @@ def run(options: InspectOptions) -> None:
 
     Raises UndertoneError for a source or models that cannot be used.
     """
-    source, threads = Source.parse(resolve(options.source)), options.threads
+    source, threads = Source.parse(resolve(options.source), access=options.access), options.threads
     choice = chosen(options.front_end)
     choice.prove("cpu", say, threads=threads)
     ensure(choice, say, yes=options.yes)

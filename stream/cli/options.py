@@ -6,6 +6,7 @@ A field that is itself a record is a group of options. Help texts and limits are
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stream.capture.options import AccessOptions
 from stream.describing.options import TextOptions
 from stream.frontend.options import FrontEndOptions
 from stream.publish.endpoint import DEFAULT_ENDPOINT
@@ -66,6 +67,7 @@ class WatchOptions:
 
     sources: list[str] | None = None
     playback: PlaybackOptions = field(default_factory=PlaybackOptions)
+    access: AccessOptions = field(default_factory=AccessOptions)
     model: ModelOptions = field(default_factory=ModelOptions)
     output: OutputOptions = field(default_factory=OutputOptions)
     publish: PublishOptions = field(default_factory=PublishOptions)
@@ -84,6 +86,7 @@ class InspectOptions:
     threads: int = 2
     timeout_s: float = 10.0
     yes: bool = False
+    access: AccessOptions = field(default_factory=AccessOptions)
     front_end: FrontEndOptions = field(default_factory=FrontEndOptions)
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
+from stream.capture.options import AccessOptions
 from stream.cli.options import (
     InspectOptions,
     ListenOptions,
@@ -61,6 +62,17 @@ HELP: Help = {
             },
             "source_name": {"help": "Show this name instead of the address, in messages too."},
             "show_url": {"help": "Show the whole address (credentials removed) instead of host and hash."},
+        },
+    ),
+    AccessOptions: (
+        "Source",
+        {
+            "allow_hosts": {
+                "flag": "--allow-host",
+                "metavar": "HOST[:PORT]",
+                "help": "A private host that playlists and redirects of an http source may lead to. May be "
+                "repeated.",
+            },
         },
     ),
     ModelOptions: (

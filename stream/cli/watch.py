@@ -170,7 +170,9 @@ def _source(options: WatchOptions) -> Source:
             f"expected one source, found {len(texts)} ({shown}); "
             "start `undertone watch` once for each, each with a --publish of its own."
         )
-    return Source.parse(resolve(texts[0]), name=playback.source_name, show_url=playback.show_url)
+    return Source.parse(
+        resolve(texts[0]), name=playback.source_name, show_url=playback.show_url, access=options.access
+    )
 
 
 def _first_line(path: Path) -> str:

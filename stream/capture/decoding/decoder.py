@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from http.client import HTTPException
 from typing import Any
 
 import av
@@ -15,6 +16,9 @@ from stream.capture.decoding import seeking, streams
 from stream.capture.decoding.decoded_pictures import DecodedPictures
 from stream.capture.decoding.libav_errors import Explaining
 from stream.capture.decoding.open_options import MAX_PIXELS, profile
+from stream.capture.decoding.web.fetching import proxies
+from stream.capture.decoding.web.hosts import Reach, endpoint
+from stream.capture.decoding.web.opening import Web
 from stream.capture.picture import Picture, StreamInfo
 from stream.capture.shared_frames import Control
 from stream.errors import SourceError
@@ -39,6 +43,7 @@ class Decoder:
         self._control = control
         self._errors = Explaining(self._name, request["url"], self._finite)
         self._read_timeout_s: float = request["read_timeout_s"]
+        self._web: Web | None = None  # of a source on the web
         self._container = self._open(request)
         self._stream, others = streams.choose(self._container, self._name, request.get("stream"))
         for other in self._container.streams:
@@ -66,17 +71,28 @@ class Decoder:
         left_s = max(0.1, request["deadline"] - since)
         limit_s = min(left_s, self._read_timeout_s)
         try:
-            return av.open(
+            if request["kind"] == "http":
+                self._web = self._fetched(request, limit_s)
+            container = av.open(
                 opening.url,
                 "r",
-                format=opening.format,
+                format=opening.format if self._web is None else self._web.format,
                 options=opening.options,
                 timeout=(left_s, self._read_timeout_s),
                 metadata_errors="replace",
+                io_open=self._web,
             )
-        except (av.error.FFmpegError, OSError, ValueError, UnicodeError) as error:
+        except (av.error.FFmpegError, OSError, HTTPException, ValueError) as error:
             named_s = request["open_timeout_s"]
             raise self._errors.explain(error, "open", named_s, since, limit_s) from None
+        if self._web is not None:
+            self._web.opened()
+        return container
+
+    def _fetched(self, request: dict[str, Any], timeout_s: float) -> Web:
+        own, allowed = endpoint(request["url"]), tuple((host, port) for host, port in request["allowed"])
+        reach = Reach(self._name, own, allowed, proxies())
+        return Web(request["url"], reach, timeout_s=timeout_s, deadline=request["deadline"])
 
     def pictures(self) -> Iterator[Picture]:
         """Every picture from ``start_at_s`` on. Counts decode errors; raises SourceError when none came."""
@@ -142,7 +158,7 @@ class Decoder:
             asked = time.monotonic()
             try:
                 packet = next(packets, None)
-            except (av.error.FFmpegError, OSError) as error:
+            except (av.error.FFmpegError, OSError, HTTPException, ValueError) as error:
                 if self._finite:  # a file that breaks off is played as far as it goes
                     self._control.add("errors")
                     packet = None

@@ -9,9 +9,11 @@ MAX_PIXELS = 1 << 26
 # libav looks at a stream before it gives anything out, by default for up to 5 s and 20 pictures: at live pace
 # that is a late first picture, and at a picture a second it never ends in time.
 _BRIEF_LOOK = {"analyzeduration": "1000000", "fpsprobesize": "3"}
-# What a source may open in turn. A local playlist cannot reach the network, a remote one no local file.
+# What a source may open in turn. A local playlist cannot reach the network; what one on the web reaches is
+# fetched and checked by ``web``, so libav itself may open nothing for it.
 _LOCAL = "file,crypto,data"
-_REMOTE = "http,https,httpproxy,tcp,udp,rtp,tls,crypto,data,rtmp,rtmps,rtmpt"
+_WEB = "crypto,data"
+_ONE_BY_ONE = {"http_persistent": "0", "http_multiple": "0"}  # each segment asked for by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ def profile(request: dict[str, Any]) -> Profile:
     if kind == "picture":
         return Profile(f"file:{url}", request["picture_format"], {**common, "protocol_whitelist": _LOCAL})
     if kind == "http":
-        return Profile(url, None, {**live, "rw_timeout": timeout_us, "protocol_whitelist": _REMOTE})
+        return Profile(url, None, {**live, **_ONE_BY_ONE, "protocol_whitelist": _WEB})
     if kind == "rtsp":
         rtsp = {"rtsp_transport": "tcp", "timeout": timeout_us, "fflags": "+genpts+discardcorrupt"}
         return Profile(url, None, {**live, **rtsp})

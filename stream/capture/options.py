@@ -1,0 +1,37 @@
+"""How a source is opened, and what it may reach: what a user decides beside its name."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from stream.errors import UsageError
+
+Permitted = tuple[str, int | None]  # host in lower case, port; None: any port
+
+
+@dataclass(frozen=True, slots=True)
+class AccessOptions:
+    """Raises UsageError for a value that is none."""
+
+    # HOST or HOST:PORT beside its own that playlists and redirects may lead to although they are private.
+    allow_hosts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _ = self.permitted
+
+    @property
+    def permitted(self) -> tuple[Permitted, ...]:
+        """``allow_hosts`` taken apart."""
+        return tuple(map(_permitted, self.allow_hosts))
+
+
+def _permitted(text: str) -> Permitted:
+    try:
+        parts = urlsplit(f"//{text}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if not host or parts.netloc != text or "@" in text or any(c.isspace() for c in text):
+        raise UsageError(
+            f"--allow-host: expected HOST or HOST:PORT, found {text!r}; write it as 10.0.0.5:8080."
+        )
+    return host.lower(), port

@@ -49,6 +49,7 @@ class Capture:
             "name": source.name,
             "picture_format": source.picture_format,
             "allowed": source.access.permitted,
+            "rtsp_transport": source.access.rtsp_transport,
             "pace": pace,
             "start_at_s": start_at_s,
             "stream": stream,

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from stream.errors import UsageError
 
+TRANSPORTS = ("auto", "tcp", "udp")
 Permitted = tuple[str, int | None]  # host in lower case, port; None: any port
 
 
@@ -14,9 +15,15 @@ class AccessOptions:
 
     # HOST or HOST:PORT beside its own that playlists and redirects may lead to although they are private.
     allow_hosts: tuple[str, ...] = ()
+    rtsp_transport: str = "auto"  # tcp, udp; auto: tcp, and udp where the camera does not offer it
 
     def __post_init__(self) -> None:
         _ = self.permitted
+        if self.rtsp_transport not in TRANSPORTS:
+            raise UsageError(
+                f"--rtsp-transport: expected {', '.join(TRANSPORTS[:-1])} or {TRANSPORTS[-1]}, "
+                f"found {self.rtsp_transport!r}; choose one of these."
+            )
 
     @property
     def permitted(self) -> tuple[Permitted, ...]:

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from stream.capture.options import AccessOptions
 from stream.capture.redact import redact, redact_url, shown
-from stream.errors import SourceError
+from stream.errors import SourceError, UsageError
 
 Kind = Literal["file", "picture", "http", "rtsp", "rtmp", "device", "demo", "pattern"]
 
@@ -55,9 +55,11 @@ class Source:
         short hash, or with ``show_url`` the whole address but for its credentials.
 
         Raises SourceError with one sentence for a missing file, a directory, an empty file, an unknown
-        scheme, an address without a host, or a missing device.
+        scheme, an address without a host, or a missing device; UsageError for an option that does not suit.
         """
-        return replace(cls._parsed(text, name, show_url), access=access or AccessOptions())
+        source = replace(cls._parsed(text, name, show_url), access=access or AccessOptions())
+        _check(source)
+        return source
 
     @classmethod
     def _parsed(cls, text: str, name: str | None, show_url: bool) -> "Source":
@@ -76,6 +78,14 @@ class Source:
                 return _from_path(unquote(rest.removeprefix("localhost")))
             return _from_address(text, scheme, rest, name or (redact_url if show_url else shown)(text))
         return _from_path(text)
+
+
+def _check(source: Source) -> None:
+    """Raises UsageError for an option that means nothing to this kind of source."""
+    if source.kind != "rtsp" and source.access.rtsp_transport != "auto":
+        raise UsageError(
+            f"--rtsp-transport: expected an rtsp:// source, found {source.name}; leave the option out."
+        )
 
 
 def _from_address(text: str, scheme: str, rest: str, name: str) -> Source:

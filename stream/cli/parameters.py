@@ -73,6 +73,7 @@ HELP: Help = {
                 "help": "A private host that playlists and redirects of an http source may lead to. May be "
                 "repeated.",
             },
+            "rtsp_transport": {"help": "tcp, udp or auto: tcp, and udp where the camera has no tcp."},
         },
     ),
     ModelOptions: (

@@ -1,9 +1,10 @@
 """GStreamer's RTSP server on 127.0.0.1, fed with prepared access units; run by Debian's own Python.
 
-    /usr/bin/python3 rtsp_process.py UNITS RATE USER PASSWORD PORT
+    /usr/bin/python3 rtsp_process.py UNITS RATE USER PASSWORD PORT TRANSPORT
 
 ``UNITS`` holds access units, each after its length (4 bytes, big-endian). An empty user needs no login, port
-0 is any. Prints the port, then reads words from standard input: ``stall`` and ``go``.
+0 is any, the transport is ``any`` or ``udp``. Prints the port, then reads words from standard
+input: ``stall`` and ``go``.
 """
 
 import struct
@@ -14,8 +15,9 @@ from pathlib import Path
 import gi
 
 gi.require_version("Gst", "1.0")
+gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402
+from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
 LAUNCH = (
     "( appsrc name=feed is-live=true format=time do-timestamp=true "
@@ -66,6 +68,8 @@ def main():
     server.set_address("127.0.0.1")
     server.set_service(sys.argv[5] if len(sys.argv) > 5 else "0")
     factory = Feeding(units(sys.argv[1]), float(sys.argv[2]))
+    if len(sys.argv) > 6 and sys.argv[6] == "udp":
+        factory.set_protocols(GstRtsp.RTSPLowerTrans.UDP)
     if len(sys.argv) > 4 and sys.argv[3]:
         auth = GstRtspServer.RTSPAuth()
         token = GstRtspServer.RTSPToken()

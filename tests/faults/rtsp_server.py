@@ -16,15 +16,23 @@ PACKAGES = "python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good gstr
 class RtspServer:
     """``rtsp://127.0.0.1:port/live``; a context manager."""
 
-    def __init__(self, folder: Path, *, rate: float = feed.RATE, login: tuple[str, str] = ("", "")) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        rate: float = feed.RATE,
+        login: tuple[str, str] = ("", ""),
+        transport: str = "any",
+    ) -> None:
+        """``transport``: any or udp."""
         self._units = folder / "units.bin"
         self._units.write_bytes(b"".join(struct.pack(">I", len(u.data)) + u.data for u in feed.units()))
-        self._rate, self._login = rate, login
+        self._rate, self._login, self._transport = rate, login, transport
         self._process: subprocess.Popen[str] | None = None
         self.port = 0
 
     def start(self) -> None:
-        arguments = [str(self._units), str(self._rate), *self._login, str(self.port)]
+        arguments = [str(self._units), str(self._rate), *self._login, str(self.port), self._transport]
         self._process = subprocess.Popen(
             [PYTHON, str(SCRIPT), *arguments],
             stdin=subprocess.PIPE,

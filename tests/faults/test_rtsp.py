@@ -47,6 +47,16 @@ def test_a_camera_that_stalls(camera: RtspServer, watching: Watching, record: Re
     record("RTSP stalls", watch, outcome="stale, then ok", recovery_s=round(took, 1))
 
 
+def test_a_camera_that_has_udp_only(tmp_path: Path, watching: Watching, record: Record) -> None:
+    with RtspServer(tmp_path, transport="udp") as camera:
+        refused = watching(camera.url, "--rtsp-transport", "tcp")
+        assert refused.wait_for_end(40) == 1
+        assert refused.stderr.strip().splitlines()[-1].endswith("use --rtsp-transport auto.")
+        watch = watching(camera.url)
+        settled(watch)
+    record("RTSP over UDP only", watch, outcome="plays; with --rtsp-transport tcp exit 1, one sentence")
+
+
 def test_a_wrong_password_ends_at_once(tmp_path: Path, watching: Watching, record: Record) -> None:
     with RtspServer(tmp_path, login=("user", "right")) as camera:
         url = camera.url.replace("rtsp://", "rtsp://user:s3cr3t-Xy@")

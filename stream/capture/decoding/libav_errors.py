@@ -1,5 +1,6 @@
 """What libav raises, as one sentence for a user and a code for a program."""
 
+import errno
 import time
 import urllib.error
 from dataclasses import dataclass
@@ -46,6 +47,10 @@ class Explaining:
             return self._status(401)
         if isinstance(error, av.error.HTTPNotFoundError | av.error.FileNotFoundError):
             return self._status(404)
+        if getattr(error, "errno", None) == errno.EPROTONOSUPPORT:
+            return SourceError(
+                f"{name} does not offer this transport; use --rtsp-transport auto", code="unreadable"
+            )
         if isinstance(error, av.error.InvalidDataError):
             return SourceError(
                 f"{name} is not a video that can be read; it is damaged, cut short or no video",

@@ -14,6 +14,12 @@ _BRIEF_LOOK = {"analyzeduration": "1000000", "fpsprobesize": "3"}
 _LOCAL = "file,crypto,data"
 _WEB = "crypto,data"
 _ONE_BY_ONE = {"http_persistent": "0", "http_multiple": "0"}  # each segment asked for by itself
+# auto: in TCP, and where the camera answers that it has none, in UDP.
+_TRANSPORTS = {
+    "auto": {"rtsp_transport": "udp+tcp", "rtsp_flags": "prefer_tcp"},
+    "tcp": {"rtsp_transport": "tcp"},
+    "udp": {"rtsp_transport": "udp"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +32,7 @@ class Profile:
 
 
 def profile(request: dict[str, Any]) -> Profile:
-    """The profile of ``request`` (kind, url, picture_format, read_timeout_s)."""
+    """The profile of ``request`` (kind, url, picture_format, read_timeout_s, rtsp_transport)."""
     kind, url = request["kind"], request["url"]
     timeout_us = str(int(request["read_timeout_s"] * 1e6))
     common = {"max_pixels": str(MAX_PIXELS)}
@@ -39,8 +45,8 @@ def profile(request: dict[str, Any]) -> Profile:
     if kind == "http":
         return Profile(url, None, {**live, **_ONE_BY_ONE, "protocol_whitelist": _WEB})
     if kind == "rtsp":
-        rtsp = {"rtsp_transport": "tcp", "timeout": timeout_us, "fflags": "+genpts+discardcorrupt"}
-        return Profile(url, None, {**live, **rtsp})
+        rtsp = {"timeout": timeout_us, "fflags": "+genpts+discardcorrupt"}
+        return Profile(url, None, {**live, **rtsp, **_TRANSPORTS[request["rtsp_transport"]]})
     if kind == "rtmp":
         return Profile(url, None, {**live, "rw_timeout": timeout_us})
     if kind == "device":

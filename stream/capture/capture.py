@@ -62,7 +62,7 @@ class Capture:
         self._progress = Progress(read_timeout_s + MARGIN_S, clock)
         self._first: Frame | None = None  # what open() waited for
         self._last_word: SourceError | Literal["end"] | None = None  # of the child
-        self._counts = dict.fromkeys(("decoded", "corrupt", "late", "errors"), 0)
+        self._counts = dict.fromkeys(("decoded", "corrupt", "late", "errors", "segments"), 0)
 
     def __enter__(self) -> Self:
         return self
@@ -80,7 +80,8 @@ class Capture:
 
     @property
     def counters(self) -> dict[str, Any]:
-        """``decoded``, ``taken``, ``dropped`` {cause: n}, ``errors`` (packets not decoded), ``stalls``.
+        """``decoded``, ``taken``, ``dropped`` {cause: n}, ``errors`` (packets not decoded), ``stalls``,
+        ``segments`` (of a playlist, listed and not there).
 
         After the end ``decoded`` = ``taken`` + all of ``dropped``; before it some may be in the ring.
         """
@@ -93,6 +94,7 @@ class Capture:
             "taken": self._reader.taken,
             "dropped": dropped,
             "errors": counts["errors"],
+            "segments": counts["segments"],
             "stalls": self._progress.stalls,
         }
 

@@ -24,6 +24,8 @@ STEP_S = 0.04  # from the last frame before an outage to the first after it, at 
 PERMANENT = frozenset({"auth", "not_found", "forbidden", "codec", "no_video", "unreadable"})
 PERMANENT_ONCE_PLAYED = frozenset({"auth"})
 
+_COUNTS = ("errors", "stalls", "segments")  # beside the frames that were dropped
+
 
 @dataclass(frozen=True, slots=True)
 class Outage:
@@ -59,7 +61,10 @@ class Feed:
         self._sleep, self._clock = sleep, clock
         self._on_lost, self._on_back = on_lost, on_back
         self._capture: Capture | None = None
-        self._past: dict[str, Any] = {"dropped": {}, "errors": 0, "stalls": 0}  # of captures that are closed
+        self._past: dict[str, Any] = {
+            "dropped": {},
+            **dict.fromkeys(_COUNTS, 0),
+        }  # of captures that are closed
         self.reconnects = 0
 
     @property
@@ -69,7 +74,7 @@ class Feed:
 
     @property
     def counters(self) -> dict[str, Any]:
-        """``dropped`` {cause: n}, ``errors`` (packets not decoded), ``stalls``, of all attempts together."""
+        """Those of `Capture.counters` that count losses, of all attempts together."""
         past, capture = self._past, self._capture
         return past if capture is None else _sum(past, capture.counters)
 
@@ -139,6 +144,5 @@ def _sum(past: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
     causes = {*past["dropped"], *now["dropped"]}
     return {
         "dropped": {c: past["dropped"].get(c, 0) + now["dropped"].get(c, 0) for c in sorted(causes)},
-        "errors": past["errors"] + now["errors"],
-        "stalls": past["stalls"] + now["stalls"],
+        **{name: past[name] + now[name] for name in _COUNTS},
     }

@@ -31,7 +31,7 @@ _META_AT = 8  # after the sequence number
 class Control:
     """Counters that both sides see: one page of unsigned 64-bit words, each written by one side only."""
 
-    _WORDS = ("decoded", "published", "errors", "corrupt", "late", "progress", "ended", "taken")
+    _WORDS = ("decoded", "published", "errors", "corrupt", "late", "progress", "ended", "taken", "segments")
 
     def __init__(self, fd: int) -> None:
         self._words = np.frombuffer(mmap.mmap(fd, _PAGE), np.uint64)

@@ -100,13 +100,16 @@ class LineView:
         self._err.put(f"undertone: {what}\n")
 
     def tell(self, event: Event) -> None:
-        """One line on standard error when a labeller gets into trouble, and one when it is out."""
-        if event.event != "describing":
+        """One line on standard error when a labeller is in or out of trouble, or segments are missing."""
+        if event.event == "describing":
+            reason = f" ({event.detail['reason']})" if "reason" in event.detail else ""
+            what = f"describing by {event.detail['provider']}: {event.detail['to']}{reason}"
+        elif event.event == "missing":
+            what = f"segments of the playlist that were not there: {event.detail['segments']}"
+        else:
             return
-        name, state = event.detail["provider"], event.detail["to"]
-        reason = f" ({event.detail['reason']})" if "reason" in event.detail else ""
         clear = "\r\x1b[2K" if self._moves and sys.stderr.isatty() else ""
-        self._err.put(f"{clear}undertone: describing by {name}: {state}{reason}\n")
+        self._err.put(f"{clear}undertone: {what}\n")
 
     def show(self, message: Confidence) -> None:
         """Print one message."""

@@ -155,7 +155,7 @@ class Event(
     tag_field="v",
     tag=VERSION,
 ):
-    """Topic `event`: something happened once: cut, reconnect, degraded, recovered, describing, end…"""
+    """Topic `event`: it happened once: cut, reconnect, missing, degraded, recovered, describing, end…"""
 
     v: ClassVar[int] = VERSION
     run: Name

@@ -183,12 +183,13 @@ class Session:
     # -- pulse -------------------------------------------------------------------------------------
 
     def _pulse(self) -> None:
-        next_health = self._clock()
+        next_health, missing = self._clock(), 0
         while not self._lanes.sleep(0.05):
             now = self._clock()
             if self.settings.pace == "live" and now - self._announcer.last_emitted >= PULSE_S:
                 self._publish(None)
             self._watch_labeller()
+            missing = self._watch_segments(missing)
             if now >= next_health:
                 self._health()
                 next_health = max(next_health + HEALTH_S, now)
@@ -203,6 +204,13 @@ class Session:
         if detail is not None:
             self._announcer.event("describing", self._pts(), **detail)
 
+    def _watch_segments(self, known: int) -> int:
+        """One event for segments of a playlist that were not there, beyond the ``known``; how many by now."""
+        missing: int = self._feed.counters["segments"]
+        if missing > known:
+            self._announcer.event("missing", self._pts(), segments=str(missing - known))
+        return missing
+
     def _health(self) -> None:
         feed, telemetry, text = self._feed, self.telemetry, self._text
         counters = feed.counters
@@ -211,6 +219,8 @@ class Session:
         telemetry.total("reconnects", feed.reconnects)
         for cause, n in {**counters["dropped"], "undecodable": counters["errors"]}.items():
             telemetry.total(f"dropped.{cause}", n)
+        if counters["segments"]:
+            telemetry.total("dropped.segments", counters["segments"])
         if self._recorder is not None:
             telemetry.total("dropped.overlay", self._recorder.dropped)
         telemetry.total("dropped.portraits", self._analyzer.shed)

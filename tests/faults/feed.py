@@ -102,9 +102,12 @@ class TsMuxer:
         return self._sink.take()
 
 
-def segment(number: int, seconds: float = 1.0, codec: str = "libx264") -> bytes:
-    """Segment ``number`` of an endless HLS stream, its clock running on from the one before."""
+def segment(number: int, seconds: float = 1.0, codec: str = "libx264", shift: int = 0) -> bytes:
+    """Segment ``number`` of an endless HLS stream, its clock running on from the one before.
+
+    ``shift``: of the clock, in 90 kHz.
+    """
     count = round(seconds * RATE)
     muxer = TsMuxer(codec)
     first = number * count
-    return b"".join(muxer.packet(first + i, (first + i) * STEP + 90_000) for i in range(count))
+    return b"".join(muxer.packet(first + i, (first + i) * STEP + 90_000 + shift) for i in range(count))

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from faults import feed
@@ -39,7 +40,11 @@ class Feed:
     frames: int | None = None  # a finite stream ends after so many
     missing: set[int] = field(default_factory=set)  # HLS segments that answer 404
     frozen: bool = False  # the playlist does not move on
-    extra_lines: tuple[str, ...] = ()  # in front of the newest segment
+    emptied: bool = False  # neither the playlist nor its segments are there
+    kept: int = KEPT  # segments in the playlist
+    dated: bool = False  # with EXT-X-PROGRAM-DATE-TIME
+    cut_at: int | None = None  # from this segment on another clock, after EXT-X-DISCONTINUITY
+    extra_lines: tuple[str, ...] = ()  # behind the newest segment
     location: str | None = None  # redirect everything there
     connections: int = 0
 
@@ -125,6 +130,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self.end_headers()
             elif switch.status != 200:
                 self.send_error(switch.status)
+            elif switch.emptied:
+                self.send_error(404)
             elif self.path.startswith("/live.m3u8"):
                 self._whole(self._playlist().encode(), "application/vnd.apple.mpegurl")
             elif self.path.startswith("/segment"):
@@ -155,21 +162,29 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return owner.newest
 
     def _playlist(self) -> str:
-        newest = self._newest()
+        owner, newest = self.server.owner, self._newest()
+        switch = owner.feed
+        first = max(0, newest - switch.kept)
         lines = ["#EXTM3U", "#EXT-X-VERSION:3", f"#EXT-X-TARGETDURATION:{SEGMENT_S:.0f}"]
-        lines.append(f"#EXT-X-MEDIA-SEQUENCE:{newest - KEPT}")
-        for number in range(newest - KEPT, newest):
-            if number == newest - 1:
-                lines += self.server.owner.feed.extra_lines
+        lines.append(f"#EXT-X-MEDIA-SEQUENCE:{first}")
+        for number in range(first, newest):
+            if number == switch.cut_at:
+                lines.append("#EXT-X-DISCONTINUITY")
+            if switch.dated:
+                unix_s = time.time() - (time.monotonic() - owner.began) + (number - KEPT) * SEGMENT_S
+                moment = datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="milliseconds")
+                lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{moment}")
             lines += [f"#EXTINF:{SEGMENT_S:.3f},", f"segment{number}.ts"]
-        return "\n".join(lines) + "\n"
+        return "\n".join([*lines, *switch.extra_lines]) + "\n"
 
     def _segment(self, number: int) -> None:
         switch = self.server.owner.feed
         if number in switch.missing or number >= self._newest():
             self.send_error(404)
             return
-        self._whole(feed.segment(number, SEGMENT_S, switch.codec), "video/mp2t")
+        cut = switch.cut_at is not None and number >= switch.cut_at
+        shift = -(1 << 20) if cut else 0
+        self._whole(feed.segment(number, SEGMENT_S, switch.codec, shift), "video/mp2t")
 
     def _stream(self) -> None:
         switch = self.server.owner.feed

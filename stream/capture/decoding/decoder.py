@@ -168,6 +168,8 @@ class Decoder:
             if packet is None:
                 return
             arrived = time.monotonic()
+            if self._web is not None:
+                self._control.set("segments", self._web.missing)
             if packet.stream_index != self._stream.index:
                 if packet.stream.type == "video":
                     yield arrived, []

@@ -47,6 +47,7 @@ def test_all_frames_in_order(
         "dropped": {"newest_wins": 0, "corrupt": 0, "late": 0},
         "errors": 0,
         "stalls": 0,
+        "segments": 0,
     }
 
 

@@ -38,7 +38,12 @@ class Feed:
         self.given = 0
         self.ended = self.closed = False
         self.child_pid = None
-        self.counters: dict[str, Any] = {"dropped": {"newest_wins": 3}, "errors": 2, "stalls": 1}
+        self.counters: dict[str, Any] = {
+            "dropped": {"newest_wins": 3},
+            "errors": 2,
+            "stalls": 1,
+            "segments": 0,
+        }
 
     info = None
 

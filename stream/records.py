@@ -33,6 +33,7 @@ class Frame:
     captured: float  # monotonic seconds: demux returned (live) or due (paced file)
     image: Image  # uint8 [H, W, 3], RGB
     discontinuity: bool = False  # media clock or picture size jumped before this frame
+    happened: float | None = None  # monotonic seconds at which it was live, where the source tells (HLS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +64,7 @@ class Observation:
     pose: Pose | None
     timings_ms: dict[str, float] = field(default_factory=dict)
     scene: int = 0  # counts cuts; a description of an earlier scene may speak of somebody else
+    happened: float | None = None  # of the frame
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -49,6 +49,7 @@ class Capture:
             "name": source.name,
             "picture_format": source.picture_format,
             "allowed": source.access.permitted,
+            "max_lag_s": source.access.max_lag_s,
             "rtsp_transport": source.access.rtsp_transport,
             "pace": pace,
             "start_at_s": start_at_s,
@@ -62,7 +63,7 @@ class Capture:
         self._progress = Progress(read_timeout_s + MARGIN_S, clock)
         self._first: Frame | None = None  # what open() waited for
         self._last_word: SourceError | Literal["end"] | None = None  # of the child
-        self._counts = dict.fromkeys(("decoded", "corrupt", "late", "errors", "segments"), 0)
+        self._counts = dict.fromkeys(("decoded", "corrupt", "late", "errors", "segments", "behind"), 0)
 
     def __enter__(self) -> Self:
         return self
@@ -88,11 +89,11 @@ class Capture:
         link, counts = self._link, self._counts
         if link is not None:
             counts = {word: link.control.get(word) for word in counts}
-        dropped = {"newest_wins": self._reader.skipped, "corrupt": counts["corrupt"], "late": counts["late"]}
+        dropped = {word: counts[word] for word in ("corrupt", "late", "behind")}
         return {
             "decoded": counts["decoded"],
             "taken": self._reader.taken,
-            "dropped": dropped,
+            "dropped": {"newest_wins": self._reader.skipped, **dropped},
             "errors": counts["errors"],
             "segments": counts["segments"],
             "stalls": self._progress.stalls,

@@ -53,7 +53,7 @@ class FrameReader:
                 link.say_taken()
             meta, image = found
             jumped, self._epoch = meta.epoch != self._epoch, meta.epoch
-            return Frame(meta.index, meta.pts, meta.captured, image, jumped)
+            return Frame(meta.index, meta.pts, meta.captured, image, jumped, meta.happened)
         return None
 
     def clear(self) -> None:

@@ -16,6 +16,8 @@ class AccessOptions:
     # HOST or HOST:PORT beside its own that playlists and redirects may lead to although they are private.
     allow_hosts: tuple[str, ...] = ()
     rtsp_transport: str = "auto"  # tcp, udp; auto: tcp, and udp where the camera does not offer it
+    # An HLS source with more unseen media than this returns to its live edge; None: five target durations.
+    max_lag_s: float | None = None
 
     def __post_init__(self) -> None:
         _ = self.permitted

@@ -27,3 +27,5 @@ class Picture:
     size: tuple[int, int]  # height, width
     corrupt: bool
     render: Callable[[], Image]  # uint8 [H, W, 3], RGB; valid until the next picture is asked for
+    happened: float | None = None  # monotonic seconds at which it was live, where the source tells
+    behind: bool = False  # passed over on the way back to the live edge

@@ -24,14 +24,25 @@ MOST_BYTES = 256 << 20  # bytes of one picture; a damaged header may announce an
 
 SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 _PAGE = 4096
-_META = struct.Struct("<QddQII")  # index, pts, captured, epoch, height, width
+_META = struct.Struct("<QddQdII")  # index, pts, captured, epoch, happened (or NaN), height, width
 _META_AT = 8  # after the sequence number
 
 
 class Control:
     """Counters that both sides see: one page of unsigned 64-bit words, each written by one side only."""
 
-    _WORDS = ("decoded", "published", "errors", "corrupt", "late", "progress", "ended", "taken", "segments")
+    _WORDS = (
+        "decoded",
+        "published",
+        "errors",
+        "corrupt",
+        "late",
+        "progress",
+        "ended",
+        "taken",
+        "segments",
+        "behind",
+    )
 
     def __init__(self, fd: int) -> None:
         self._words = np.frombuffer(mmap.mmap(fd, _PAGE), np.uint64)
@@ -59,6 +70,7 @@ class Meta:
     pts: float  # media seconds
     captured: float  # monotonic seconds
     epoch: int  # counts discontinuities
+    happened: float | None = None  # monotonic seconds at which it was live, where the source tells
 
 
 class Segment:
@@ -88,7 +100,9 @@ class Segment:
 
     def commit(self, k: int, meta: Meta, height: int, width: int) -> None:
         at = self._start(k) + _META_AT
-        _META.pack_into(self._memory, at, meta.index, meta.pts, meta.captured, meta.epoch, height, width)
+        happened = math.nan if meta.happened is None else meta.happened
+        fields = (meta.index, meta.pts, meta.captured, meta.epoch, happened)
+        _META.pack_into(self._memory, at, *fields, height, width)
         self._sequences[self._word(k)] = 2 * (k + 1)
 
     def read(self, k: int) -> tuple[Meta, Image] | None:
@@ -96,15 +110,17 @@ class Segment:
         word, whole = self._word(k), 2 * (k + 1)
         if int(self._sequences[word]) != whole:
             return None
-        *fields, height, width = _META.unpack_from(self._memory, self._start(k) + _META_AT)
+        index, pts, captured, epoch, happened, height, width = _META.unpack_from(
+            self._memory, self._start(k) + _META_AT
+        )
         if not 0 < height * width * 3 <= self.slot_bytes:  # the numbers themselves are being written over
             return None
-        if not all(map(math.isfinite, fields[1:3])):
+        if not (math.isfinite(pts) and math.isfinite(captured)):
             return None
         image = self._view(k, height, width).copy()
         if int(self._sequences[word]) != whole:
             return None
-        return Meta(*fields), image
+        return Meta(index, pts, captured, epoch, happened if math.isfinite(happened) else None), image
 
     def _start(self, k: int) -> int:
         return k % self.slots * (_PAGE + self.slot_bytes)

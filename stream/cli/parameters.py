@@ -73,6 +73,11 @@ HELP: Help = {
                 "help": "A private host that playlists and redirects of an http source may lead to. May be "
                 "repeated.",
             },
+            "max_lag_s": {
+                "min": 1.0,
+                "help": "Let an HLS source fall this far behind its live edge, then return to it. Default: "
+                "five of its target durations.",
+            },
             "rtsp_transport": {"help": "tcp, udp or auto: tcp, and udp where the camera has no tcp."},
         },
     ),

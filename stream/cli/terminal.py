@@ -206,6 +206,7 @@ def line(message: Confidence) -> str:
         for name, value in message.branches.items()
     ]
     age = "" if message.age_ms is None else f" · age {message.age_ms:.0f} ms"
+    age += "" if message.lag_s is None else f" · lag {message.lag_s:.1f} s"
     reason = f" ({message.reason})" if message.reason else ""
     return printable(
         f"{at} {gauge} {figure} · {message.state}{reason} · window {message.window.keypoints:.0%}"

@@ -106,6 +106,7 @@ class Confidence(
     reason: str | None = None  # why the state is not ok
     evidence: dict[str, float] | None = None  # log-odds by branch and prior; their sum is that of win
     text_age_s: float | None = None  # from the moment that the text describes to pts; present with text
+    lag_s: Rate | None = None  # publication − the moment shown, where the source tells it (HLS)
     replay: bool = False  # the last value, repeated for a late subscriber
     replay_age_s: Rate | None = None  # since it was first published; present in a replay
 
@@ -195,26 +196,20 @@ def confidence_of(
     now: float | None,
     state: State | None = None,
     reason: str | None = None,
+    delay_s: float | None = None,
     branches: Iterable[str] = BRANCHES,
 ) -> Confidence:
     """The message for an estimate; ``None`` before the first one gives nulls and an empty window.
 
     ``unix_s`` is the wall clock, ``now`` the monotonic clock of ``estimate.captured``; None where an age
     means nothing (fast pace). ``state`` (with ``reason``) replaces the estimate's, which may have gone stale.
+    ``delay_s`` is how long before its capture the newest frame happened, where that is known.
     ``branches`` are listed, as null, while there is no estimate.
     """
     if estimate is None:
-        estimate = Estimate(
-            tick=0,
-            pts=math.nan,
-            captured=math.nan,
-            win=None,
-            state="warming",
-            reason=None,
-            branches=dict.fromkeys(branches),
-            window=WindowFigures(0.0, 0.0, 0.0, 0.0, 0.0),
-        )
+        estimate = _nothing_yet(branches)
     win = _rounded(estimate.win, 6)
+    age_s = None if now is None else _known(now - estimate.captured)
     return Confidence(
         run=run,
         seq=seq,
@@ -232,12 +227,26 @@ def confidence_of(
             coverage=round(float(estimate.window.coverage), 4),
             largest_gap_s=round(float(estimate.window.largest_gap_s), 3),
         ),
-        age_ms=None if now is None else _rounded(_known(1000.0 * (now - estimate.captured)), 1),
+        age_ms=None if age_s is None else round(1000.0 * age_s, 1),
         mode=mode,
         provider=provider,
         reason=reason if state else reason or estimate.reason,
         evidence=estimate.evidence and {name: round(v, 9) for name, v in estimate.evidence.items()},
         text_age_s=_rounded(estimate.text_age_s, 1),
+        lag_s=None if age_s is None or delay_s is None else round(max(0.0, age_s + delay_s), 1),
+    )
+
+
+def _nothing_yet(branches: Iterable[str]) -> Estimate:
+    return Estimate(
+        tick=0,
+        pts=math.nan,
+        captured=math.nan,
+        win=None,
+        state="warming",
+        reason=None,
+        branches=dict.fromkeys(branches),
+        window=WindowFigures(0.0, 0.0, 0.0, 0.0, 0.0),
     )
 
 

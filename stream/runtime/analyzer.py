@@ -126,7 +126,14 @@ class Analyzer:
         self.window.push(tick, sighting.portrait, sighting.pose, sighting.scene)
         timings["window"] = 1e3 * (perf_counter() - started) - timings.get("crop", 0.0)
         return Observation(
-            tick, frame.pts, frame.captured, sighting.portrait, sighting.pose, timings, sighting.scene
+            tick=tick,
+            pts=frame.pts,
+            captured=frame.captured,
+            portrait=sighting.portrait,
+            pose=sighting.pose,
+            timings_ms=timings,
+            scene=sighting.scene,
+            happened=frame.happened,
         )
 
     # -- slow lane ---------------------------------------------------------------------------------

@@ -66,10 +66,13 @@ class Announcer:
         self._emitting = threading.Lock()
         self._state: State = "warming"
 
-    def confidence(self, estimate: Estimate | None, newest_captured: float | None) -> None:
+    def confidence(
+        self, estimate: Estimate | None, newest_captured: float | None, delay_s: float | None = None
+    ) -> None:
         """Publish an estimate, or (None) the last one again with the state that holds now.
 
         ``newest_captured``: monotonic seconds of the newest frame observed, used in an estimate or not.
+        ``delay_s``: how long before that it happened, where its source tells.
         """
         with self._emitting:
             self.last = estimate = estimate or self.last
@@ -88,6 +91,7 @@ class Announcer:
                 now=now if self._settings.pace == "live" else None,
                 state=state,
                 reason=reason,
+                delay_s=delay_s,
             )
             self._outlet.publish(message)
             self.last_emitted = now

@@ -196,7 +196,11 @@ class Session:
 
     def _publish(self, estimate: Estimate | None) -> None:
         newest = self._newest
-        self._announcer.confidence(estimate, None if newest is None else newest.captured)
+        if newest is None:
+            self._announcer.confidence(estimate, None)
+        else:
+            delay_s = None if newest.happened is None else newest.captured - newest.happened
+            self._announcer.confidence(estimate, newest.captured, delay_s)
 
     def _watch_labeller(self) -> None:
         """One event when a labeller gets into trouble and one when it is out, however often it fails."""

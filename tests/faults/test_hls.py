@@ -43,15 +43,36 @@ def test_missing_segments_are_counted_and_said(
     record("HLS: two segments 404", watch, outcome="counted and said, plays on", recovery_s=round(took, 1))
 
 
-def test_a_playlist_that_stands_still(server: FeedServer, watching: Watching, record: Record) -> None:
+def lag_s(watch: Watch) -> float:
+    """The newest lag."""
+    newest = watch.confidences[-1].message
+    assert "lag_s" in newest, newest
+    return float(newest["lag_s"])
+
+
+@pytest.mark.parametrize("dated", [True, False])
+def test_a_playlist_that_stands_still(
+    dated: bool, server: FeedServer, watching: Watching, record: Record
+) -> None:
+    """What was recorded meanwhile is listed afterwards: the stream returns to the live edge."""
+    server.feed.dated, server.feed.kept = dated, 30
     watch = watching(server.url(LIST))
     settled(watch)
+    before = lag_s(watch)
+    assert 1.0 < before < 8.0
     server.feed.frozen = True
     watch.wait_for("stale", 20.0)
-    time.sleep(2.0)
+    time.sleep(5.0)
+    behind = lag_s(watch)
     server.feed.frozen = False
     took = watch.wait_for("ok", 30.0)
-    record("HLS: playlist stands still", watch, outcome="stale, then ok", recovery_s=round(took, 1))
+    assert behind > before + 4.0
+    wait_until(lambda: lag_s(watch) < before + 2.5, 15.0, "the lag of before")
+    wait_until(lambda: watch.health["dropped"]["behind"] > 50, 5.0, "pictures passed over and counted")
+    assert watch.health["reconnects"] == 0
+    outcome = f"stale, lag_s {before:.0f} → {behind:.0f} → {lag_s(watch):.0f}, then ok"
+    what = "with" if dated else "without"
+    record(f"HLS stands still, {what} date-times", watch, outcome=outcome, recovery_s=round(took, 1))
 
 
 def test_a_discontinuity(server: FeedServer, watching: Watching, record: Record) -> None:

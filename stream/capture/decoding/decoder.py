@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from http.client import HTTPException
 from typing import Any
 
@@ -92,7 +93,13 @@ class Decoder:
     def _fetched(self, request: dict[str, Any], timeout_s: float) -> Web:
         own, allowed = endpoint(request["url"]), tuple((host, port) for host, port in request["allowed"])
         reach = Reach(self._name, own, allowed, proxies())
-        return Web(request["url"], reach, timeout_s=timeout_s, deadline=request["deadline"])
+        return Web(
+            request["url"],
+            reach,
+            timeout_s=timeout_s,
+            deadline=request["deadline"],
+            max_lag_s=request["max_lag_s"],
+        )
 
     def pictures(self) -> Iterator[Picture]:
         """Every picture from ``start_at_s`` on. Counts decode errors; raises SourceError when none came."""
@@ -121,7 +128,7 @@ class Decoder:
                 if start is not None and frame.time is not None and frame.time < start - 1e-6:
                     self._control.add("progress")  # on the way from the key frame
                     continue
-                yield self._pictures.picture(frame, arrived)
+                yield self._placed(self._pictures.picture(frame, arrived))
         if not seen:
             errors = self._control.get("errors")
             raise SourceError(
@@ -129,6 +136,15 @@ class Decoder:
                 f"it is damaged, cut short or larger than {MAX_PIXELS >> 20} megapixels",
                 code="corrupt",
             )
+
+    def _placed(self, picture: Picture) -> Picture:
+        """With its place in a playlist, if there is one."""
+        place = None
+        if self._web is not None and picture.pts is not None:
+            place = self._web.place(picture.pts, picture.arrived)
+        if place is None:
+            return picture
+        return replace(picture, happened=picture.arrived - place.lag_s, behind=place.behind)
 
     def close(self) -> None:
         self._container.close()

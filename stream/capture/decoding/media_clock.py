@@ -92,6 +92,10 @@ class Pacer:
         self._due = due
         return due
 
+    def restart(self) -> None:
+        """The next picture is due when it arrives: pictures before it were passed over."""
+        self._anchor = None
+
     def late(self, due: float, now: float) -> bool:
         """Whether to skip a picture so as to catch up."""
         if self.clock == "media" and now - due > LATE_S and now - self._shown < SHOW_S:

@@ -102,6 +102,10 @@ def run(request: dict[str, Any], publisher: Publisher, control: Control) -> None
         control.add("decoded")
         control.add("progress")
         pts, epoch = media.push(picture.pts, picture.size, picture.arrived)
+        if picture.behind:
+            control.add("behind")
+            pacer.restart()
+            continue
         due = pacer.due(pts, epoch, picture.arrived)
         if picture.corrupt:
             control.add("corrupt")
@@ -111,7 +115,7 @@ def run(request: dict[str, Any], publisher: Publisher, control: Control) -> None
             publisher.send(info=asdict(replace(info, height=height, width=width)))
             announced = True
         if request["pace"] == "fast":
-            publisher.publish(picture.render(), Meta(index, pts, picture.arrived, epoch))
+            publisher.publish(picture.render(), Meta(index, pts, picture.arrived, epoch, picture.happened))
         elif pacer.late(due, time.monotonic()):
             control.add("late")
         else:
@@ -120,7 +124,7 @@ def run(request: dict[str, Any], publisher: Publisher, control: Control) -> None
                 min(early, LONGEST_NAP_S)
             ):
                 control.add("progress")  # waiting on purpose is no stall
-            publisher.publish(image, Meta(index, pts, due, epoch))
+            publisher.publish(image, Meta(index, pts, due, epoch, picture.happened))
 
 
 def _open(request: dict[str, Any], control: Control) -> tuple[StreamInfo, Iterator[Picture]]:

@@ -44,7 +44,7 @@ def test_all_frames_in_order(
     assert capture.counters == {
         "decoded": 20,
         "taken": 20,
-        "dropped": {"newest_wins": 0, "corrupt": 0, "late": 0},
+        "dropped": {"newest_wins": 0, "corrupt": 0, "late": 0, "behind": 0},
         "errors": 0,
         "stalls": 0,
         "segments": 0,

@@ -353,6 +353,15 @@ def test_an_age_that_says_nothing_is_null():
     assert decode(encode(message)) == ("confidence", message)
 
 
+@pytest.mark.parametrize(("delay_s", "lag_s"), [(7.4, 7.4), (-3.0, 0.0), (None, None)])
+def test_a_lag_is_age_and_delay_and_is_left_out_where_it_is_unknown(delay_s, lag_s):
+    message = confidence_of(ESTIMATE, **WHERE, delay_s=delay_s)
+    assert message.lag_s == lag_s
+    assert (b"lag_s" in encode(message)) == (lag_s is not None)
+    assert decode(encode(message)) == ("confidence", message)
+    assert confidence_of(ESTIMATE, **WHERE | {"now": None}, delay_s=delay_s).lag_s is None
+
+
 def test_before_the_first_estimate_everything_is_null():
     message = confidence_of(None, **WHERE)
     assert (message.pts, message.age_ms, message.win, message.loss) == (None, None, None, None)

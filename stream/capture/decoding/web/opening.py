@@ -6,6 +6,7 @@ would follow a redirect or a playlist anywhere (see `hosts`).
 
 import base64
 import io
+import time
 import urllib.error
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from stream.capture.decoding.web import playlist
 from stream.capture.decoding.web.body import Body
 from stream.capture.decoding.web.fetching import Fetcher
 from stream.capture.decoding.web.hosts import PORTS, Reach, endpoint
+from stream.capture.decoding.web.live_edge import Place, Playlists
 from stream.errors import SourceError
 
 MOST_ENCRYPTED = 256 << 20  # bytes of a segment, held whole to be decrypted
@@ -26,8 +28,12 @@ _CRYPTO = ("crypto+", "crypto:")
 class Web:
     """One source on the web; the callable is libav's ``io_open``. For one thread."""
 
-    def __init__(self, url: str, reach: Reach, *, timeout_s: float, deadline: float) -> None:
+    def __init__(
+        self, url: str, reach: Reach, *, timeout_s: float, deadline: float, max_lag_s: float | None = None
+    ) -> None:
         """Fetches the first answer. ``timeout_s``: for each wait; ``deadline``: when it must be open.
+
+        ``max_lag_s``: of media that may wait in a playlist; None: see `live_edge`.
 
         Raises what `Fetcher.get` and `Body.read` do.
         """
@@ -36,7 +42,7 @@ class Web:
         self._fetcher = Fetcher(reach, timeout_s)
         self._deadline: float | None = deadline
         self._first: Body | None = self._fetch(url, first=0)
-        self._playlists: dict[str, frozenset[str]] = {}  # address → addresses of its newest segments
+        self._playlists = Playlists(max_lag_s)
         self._checked: set[tuple[str, int]] = set()
         self._refused: SourceError | None = None
         head = self._first.peek(_HEAD)
@@ -52,6 +58,10 @@ class Web:
         """From here on each wait has its limit, and there is none for all together."""
         self._deadline = None
 
+    def place(self, stamp: float, now: float) -> Place | None:
+        """Where a picture stamped ``stamp`` that was read at ``now`` is, of a playlist that still grows."""
+        return self._playlists.place(stamp, now, time.time())
+
     def __call__(self, url: str, _flags: int, options: dict[str, Any]) -> Body | io.BytesIO:
         """The file behind ``url``, open for reading. Raises as ``__init__`` does, and SourceError."""
         if self._refused is not None:
@@ -66,6 +76,7 @@ class Web:
         encrypted = url.startswith(_CRYPTO)
         for prefix in _CRYPTO:
             url = url.removeprefix(prefix)
+        is_segment = self._playlists.opened(url)
         first, self._first = self._first, None
         if first is not None and url != self._url:
             first.close()
@@ -74,7 +85,7 @@ class Web:
             try:
                 first = self._fetch(url, *_range(options))
             except urllib.error.HTTPError:
-                if not any(url in segments for segments in self._playlists.values()):
+                if not is_segment:
                     raise
                 self.missing += 1
                 return io.BytesIO(b"")  # nothing: libav goes on to the next
@@ -82,7 +93,7 @@ class Web:
         if encrypted:
             return io.BytesIO(_decrypted(first.whole(MOST_ENCRYPTED), options))
         if playlist.is_playlist(first.peek(_HEAD)):
-            return io.BytesIO(self._read_playlist(first))
+            return io.BytesIO(self._read_playlist(url, first))
         return first
 
     def _fetch(self, url: str, first: int | None = None, last: int | None = None) -> Body:
@@ -92,14 +103,13 @@ class Web:
         response = self._fetcher.get(url, first, last)
         return Body(self._fetcher, url, response, deadline=self._deadline)
 
-    def _read_playlist(self, body: Body) -> bytes:
-        """The playlist with absolute addresses, each of which may be reached."""
+    def _read_playlist(self, url: str, body: Body) -> bytes:
+        """The playlist at ``url`` with absolute addresses, each of which may be reached."""
         text = body.whole(playlist.LONGEST).decode("utf-8", "replace")
         listed = playlist.read(text, body.url)
-        for url in listed.urls:
-            self._check(url)
-        if listed.media:
-            self._playlists[body.url] = frozenset(segment.url for segment in listed.segments)
+        for address in listed.urls:
+            self._check(address)
+        self._playlists.listed(url, listed, time.monotonic())
         return listed.text.encode()
 
     def _check(self, url: str) -> None:

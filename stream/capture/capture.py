@@ -49,6 +49,7 @@ class Capture:
             "name": source.name,
             "picture_format": source.picture_format,
             "allowed": source.access.permitted,
+            "follow": source.access.follow,
             "max_lag_s": source.access.max_lag_s,
             "rtsp_transport": source.access.rtsp_transport,
             "pace": pace,

@@ -16,6 +16,7 @@ class AccessOptions:
     # HOST or HOST:PORT beside its own that playlists and redirects may lead to although they are private.
     allow_hosts: tuple[str, ...] = ()
     rtsp_transport: str = "auto"  # tcp, udp; auto: tcp, and udp where the camera does not offer it
+    follow: bool = False  # a file is still written: wait at its end
     # An HLS source with more unseen media than this returns to its live edge; None: five target durations.
     max_lag_s: float | None = None
 

@@ -86,6 +86,10 @@ def _check(source: Source) -> None:
         raise UsageError(
             f"--rtsp-transport: expected an rtsp:// source, found {source.name}; leave the option out."
         )
+    if source.kind != "file" and source.access.follow:
+        raise UsageError(
+            f"--follow: expected a file that is still written, found {source.name}; leave the option out."
+        )
 
 
 def _from_address(text: str, scheme: str, rest: str, name: str) -> Source:

@@ -73,6 +73,10 @@ HELP: Help = {
                 "help": "A private host that playlists and redirects of an http source may lead to. May be "
                 "repeated.",
             },
+            "follow": {
+                "help": "Go on reading a file that is still written (MPEG-TS, fragmented MP4); it has ended "
+                "once it did not grow for --timeout seconds.",
+            },
             "max_lag_s": {
                 "min": 1.0,
                 "help": "Let an HLS source fall this far behind its live edge, then return to it. Default: "

@@ -1,7 +1,7 @@
 """Pictures out of a source, with PyAV. Runs in the decoder process only."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.client import HTTPException
 from typing import Any
@@ -15,6 +15,7 @@ from av.stream import Discard
 
 from stream.capture.decoding import seeking, streams
 from stream.capture.decoding.decoded_pictures import DecodedPictures
+from stream.capture.decoding.following import Following
 from stream.capture.decoding.libav_errors import Explaining
 from stream.capture.decoding.open_options import MAX_PIXELS, profile
 from stream.capture.decoding.web.fetching import proxies
@@ -72,8 +73,11 @@ class Decoder:
         left_s = max(0.1, request["deadline"] - since)
         limit_s = min(left_s, self._read_timeout_s)
         try:
+            opener: Any = None
             if request["kind"] == "http":
-                self._web = self._fetched(request, limit_s)
+                opener = self._web = self._fetched(request, limit_s)
+            elif request["follow"]:
+                opener = self._growing(opening.url, request)
             container = av.open(
                 opening.url,
                 "r",
@@ -81,7 +85,7 @@ class Decoder:
                 options=opening.options,
                 timeout=(left_s, self._read_timeout_s),
                 metadata_errors="replace",
-                io_open=self._web,
+                io_open=opener,
             )
         except (av.error.FFmpegError, OSError, HTTPException, ValueError) as error:
             named_s = request["open_timeout_s"]
@@ -89,6 +93,20 @@ class Decoder:
         if self._web is not None:
             self._web.opened()
         return container
+
+    def _growing(self, whole: str, request: dict[str, Any]) -> Callable[..., Following]:
+        """libav's ``io_open`` for a file that is still written."""
+
+        def opened(url: str, _flags: int, _options: dict[str, Any]) -> Following:
+            if url != whole:
+                raise SourceError(
+                    f"{self._name}: --follow: expected a file of video, found a list of others; "
+                    "leave the option out",
+                    code="unreadable",
+                )
+            return Following(request["url"], self._read_timeout_s)
+
+        return opened
 
     def _fetched(self, request: dict[str, Any], timeout_s: float) -> Web:
         own, allowed = endpoint(request["url"]), tuple((host, port) for host, port in request["allowed"])

@@ -93,6 +93,8 @@ def run(request: dict[str, Any], publisher: Publisher, control: Control) -> None
     rate = info.fps if info.fps and 0.1 <= info.fps <= 1000 else 25.0
     clock = _CLOCKS[request["kind"]]
     media = MediaClock(rate, live=clock != "media")
+    if request["follow"]:
+        clock = "network"  # what is written late comes late
     pacer = Pacer(clock, rate)
     announced = False
     for picture in pictures:

@@ -149,13 +149,19 @@ def check(
 
 
 def _bring(source: "Source", out: Path) -> None:
+    from training.corpus.index import listed
     from training.corpus.readers.importing import bring
 
     with _progress(f"corpus {source.about.name}", len(source.videos)) as step:
-        store = bring(source, out, step)
+        corrected: list[str] = []
+        store = bring(source, out, step, corrected.append)
     splits = ", ".join(store.index.splits) or "none, there are too few labelled subjects"
     noted = sum(bool(entry.note) for entry in store.index.entries)
     typer.echo(f"{out}: {len(store.entries)} recordings, {noted} with a note; splits: {splits}")
+    if corrected:
+        typer.echo(
+            f"{len(corrected)} made again, their subject, result or text was corrected: {listed(corrected)}"
+        )
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from stream.bundle.manifest import Record
 from stream.errors import UsageError
 from stream.files import sha256_of
 from training.corpus.index import Entry
+from training.corpus.labels import Label
 from training.corpus.recording import Recording
 from training.corpus.tensors import writing
 
@@ -75,6 +76,15 @@ def entry_of(path: Path) -> Entry | None:
     if header is None:
         return None
     return _sized(_words(header).entry, path)
+
+
+def label_of(path: Path) -> Label | None:
+    """What a label file said of a recording when it was made, or None for a cut file."""
+    header = _header(path)
+    if header is None:
+        return None
+    words = _words(header)
+    return Label(words.entry.subject, words.entry.label, words.text)
 
 
 def whole(path: Path) -> bool:

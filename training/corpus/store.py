@@ -29,6 +29,7 @@ from training.corpus.index import (
     listed,
     load,
 )
+from training.corpus.labels import Label
 from training.corpus.protocols import check_disjoint
 from training.corpus.recording import Recording
 
@@ -57,15 +58,22 @@ class Writer:
         """Whether this recording is there, whole; one that is cut is missing and may be added again."""
         return id in self._added or files.whole(self._path(id))
 
-    def add(self, id: str, recording: Recording, *, source_rate: float = 25.0, note: str = "") -> Entry:
+    def label(self, id: str) -> Label | None:
+        """The label that a recording was made with, or None where there is no whole one."""
+        return files.label_of(self._path(id)) if self._path(id).is_file() else None
+
+    def add(
+        self, id: str, recording: Recording, *, source_rate: float = 25.0, note: str = "", again: bool = False
+    ) -> Entry:
         """Write one recording. Points that are NaN or infinite become invalid and are counted.
 
-        ``source_rate``: frames a second before the recording was put on the grid.
+        ``source_rate``: frames a second before the recording was put on the grid. ``again``: it replaces
+        the one that is there, if any.
         UsageError for an id that is there already or is no file name, and for arrays of another shape.
         """
         if not id or id != Path(id).name or id.startswith(".") or not id.isprintable():
             raise UsageError(f"{id!r}: expected an id that can name a file, found another; rename the video.")
-        if self.has(id):
+        if self.has(id) and not again:
             raise UsageError(f"{id}: expected an id of its own, found it in the corpus already; rename one.")
         check_shapes(id, recording)
         recording, bad = cleaned(recording)

@@ -101,3 +101,23 @@ def test_readers_are_reached(tmp_path):
     ):
         with pytest.raises(UsageError, match=message):
             run(*arguments, "--out", tmp_path / "c")
+
+
+def test_how_many_labels_were_corrected_is_said(tmp_path):
+    for video in ("a", "b"):
+        (tmp_path / "json" / video).mkdir(parents=True)
+        for frame in range(3):
+            person = {"pose_keypoints_2d": [100.0, 50.0 + frame, 0.9] * 25}
+            path = tmp_path / "json" / video / f"{video}_{frame:012d}_keypoints.json"
+            path.write_text(json.dumps({"people": [person]}))
+    labels = tmp_path / "labels.csv"
+    command = ("openpose", tmp_path / "json", "--labels", labels, "--out", tmp_path / "c")
+    labels.write_text("id,subject,label\na,anna,win\nb,bob,loss\n")
+    assert "made again" not in run(*command).stdout
+    labels.write_text("id,subject,label,text\na,anna,loss,He sits.\nb,bob,loss,\n")
+    result = run(*command)
+    assert result.exit_code == 0
+    assert "1 made again, their subject, result or text was corrected: a" in result.stdout
+    assert Store.open(tmp_path / "c").recording("a").text == "He sits."
+    assert [e.label for e in Store.open(tmp_path / "c").index.entries] == [0, 0]
+    assert "made again" not in run(*command).stdout

@@ -51,10 +51,11 @@ def source(root: str | Path, *, partial_release: bool = False, seed: int = 0) ->
     if not partial_release:
         labels.check_known(named, sheets, root / LABELS)
     found = rates(root / LABELS)
-    videos = [
-        Video(id, partial(_read, path, *labels.of(named, id), *found.get(id, (USUAL, "rate not checked"))))
-        for id, path in sheets.items()
-    ]
+    videos = []
+    for id, path in sheets.items():
+        label, unlabelled = labels.of(named, id)
+        rate, rate_note = found.get(id, (USUAL, "rate not checked"))
+        videos.append(Video(id, partial(_read, path, label, unlabelled, rate, rate_note), label))
     return Source(ABOUT, videos, partial(published.imigue_splits, seed=seed))
 
 

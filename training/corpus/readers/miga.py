@@ -59,7 +59,10 @@ def source(
     named = {video_id(id): label for id, label in labels.read(label_file).items()}
     if not partial_release:
         labels.check_known(named, found, label_file)
-    videos = [Video(id, partial(_read, id, path, *labels.of(named, id))) for id, path in found.items()]
+    videos = []
+    for id, path in found.items():
+        label, unlabelled = labels.of(named, id)
+        videos.append(Video(id, partial(_read, id, path, label, unlabelled), label))
     return Source(ABOUT, videos, partial(published.imigue_splits, seed=seed))
 
 

@@ -57,9 +57,10 @@ def source(
         simulated=False,
         extractors={"keypoints": OPENPOSE},
     )
-    videos = [
-        Video(id, partial(_read, id, frames, *labels.of(named, id), rate)) for id, frames in found.items()
-    ]
+    videos = []
+    for id, frames in found.items():
+        label, unlabelled = labels.of(named, id)
+        videos.append(Video(id, partial(_read, id, frames, label, unlabelled, rate), label))
     return Source(about, videos, partial(protocols.own_split, seed=seed))
 
 

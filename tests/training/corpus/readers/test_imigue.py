@@ -117,6 +117,31 @@ def test_an_import_that_was_stopped_continues(release, tmp_path, monkeypatch):
     assert whole.index == store.index
 
 
+def test_corrected_labels_reach_a_corpus_that_is_there(release, tmp_path):
+    corpus, kept, made = tmp_path / "corpus", "0001", []
+    before = bring(imigue.source(release), corpus, corrected=made.append)
+    assert made == []
+    time = (corpus / before.entries[kept].file).stat().st_mtime_ns
+    labels(
+        release,
+        [
+            *gestures(1, 2, "Win"),
+            *gestures(4, 4, "Win"),  # was Lose
+            *gestures(67, 8, "Lose"),  # was subject 3
+            *gestures(347, 2, "Win"),
+            *gestures(348, 5, "Win", rate=29.97),
+        ],
+    )  # 72 has no row any more
+    after = bring(imigue.source(release), corpus, corrected=made.append)
+    assert made == ["0004", "0067", "0072"]
+    assert (corpus / before.entries[kept].file).stat().st_mtime_ns == time
+    assert after.index == bring(imigue.source(release), tmp_path / "new").index
+    assert after.entries["0004"].label == 1
+    assert after.recording("0067").subject == "8"
+    assert after.entries["0072"].label is None
+    assert after.entries["0072"].note.startswith("not in the label file")
+
+
 def test_labels_of_videos_that_are_not_there(release):
     rows = gestures(1, 2, "Win") + gestures(9, 2, "Win") + gestures(10, 2, "Win")
     labels(release, rows)

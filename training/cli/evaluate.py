@@ -95,10 +95,11 @@ def _stored(members: "list[Checkpoint]", of: PeopleOptions, corpus: Path, *, tex
     """People of a corpus, likewise. UsageError where ``texts`` would be another labeller's."""
     from training.corpus.store import Store
     from training.labelling.labels import read
-    from training.studies.panel import stored_people
+    from training.studies.panel import check_people, stored_people
     from training.studies.report import Test
 
     store, recipe = Store.open(corpus), members[0].recipe
+    check_people(members, store, strangers=of.other_corpus)
     split = recipe.splitting.split
     said = read(of.labels) if of.labels else None
     if said is None and texts:

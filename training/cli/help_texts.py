@@ -64,6 +64,7 @@ HELP: Help = {
             "corpus": {"help": "A corpus on disk; simulated people without."},
             "part": {"help": "Part of the recipe's split."},
             "labels": {"help": LABELS},
+            "other_corpus": {"help": "--corpus is another than the runs', of people they have never met."},
             "people": {"min": 2, "help": "Simulated people, half of each class."},
             "seconds": {"min": 1, "help": "Length of simulated recordings."},
             "live_people": {"min": 2, "help": "So many of them, at most, are judged live-like."},

@@ -53,6 +53,7 @@ class PeopleOptions:
     corpus: Path | None = None
     part: str = "test"
     labels: Path | None = None
+    other_corpus: bool = False
     people: int = 1000
     seconds: float | None = None
     live_people: int = 200

@@ -15,6 +15,7 @@ from stream.errors import UsageError
 from training.config import Recipe
 from training.corpus.grid import SHORTEST
 from training.corpus.store import Store
+from training.data.materials import parts_of, people_of, setting_of
 from training.data.prepared import Prepared, prepare
 from training.data.sampling import Cut
 from training.data.simulated import simulated
@@ -152,6 +153,29 @@ def chunks(people: Iterable[Prepared], size: int = CHUNK) -> Iterator[list[Prepa
     source = iter(people)
     while chunk := list(islice(source, size)):
         yield chunk
+
+
+def check_people(members: Iterable[Checkpoint], store: Store, *, strangers: bool = False) -> None:
+    """UsageError where a member began on other recordings, labels, split or setting than these: people whom
+    it has learnt from might be tested as strangers.
+
+    ``strangers``: the corpus is another one, of people whom no member has met. Runs on simulated people, and
+    runs from before this was noted, are not checked.
+    """
+    for member in members:
+        about, split = member.about, member.recipe.splitting.split
+        if not about.get("people") or (strangers and about.get("corpus") != store.index.name):
+            continue
+        setting = setting_of(about.get("setting", "inductive"))
+        if split not in store.index.splits or about["people"] != people_of(
+            store, parts_of(store, split), setting
+        ):
+            raise UsageError(
+                f"{member.recipe.name}: expected {about.get('corpus') or 'the corpus'} with the recordings, "
+                f"labels and split {split} that it was trained with, found {store.index.name} with others, so "
+                "people it has learnt from may be among these; give the corpus as it was, train again, or "
+                "add --other-corpus where this is another corpus of people it has never met."
+            )
 
 
 def stored_people(

@@ -4,12 +4,17 @@ import csv
 import json
 import shutil
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
+from stream.errors import UsageError
 from training.__main__ import app, main
 from training.config import to_toml
 from training.corpus.index import INDEX
+from training.corpus.protocols import own_split
+from training.corpus.store import Store
+from training.data.materials import parts_of, people_of
 from training.learning import runs
 from training.studies import noise_study
 from training.studies.noise_study import RESULTS, Cell
@@ -57,13 +62,14 @@ def test_evaluate_a_corpus_with_everything(quick_run, corpus_folder, tmp_path):
     assert "| full | 0 to 5 | 4 | 24 |" in live
 
 
-def test_a_transductive_run_says_so_in_its_report(quick_run, corpus_folder, tmp_path):
+def test_a_transductive_run_says_so_in_its_report(quick_run, corpus_folder, store, tmp_path):
     copy = shutil.copytree(quick_run, tmp_path / "run")
     about = copy / runs.FINETUNED / "about.json"
     says = json.loads(about.read_text())
     assert says["setting"] == "inductive"
     for setting, column in (("inductive", "accuracy"), ("transductive", "transductive_accuracy")):
-        about.write_text(json.dumps(says | {"setting": setting}))
+        people = people_of(store, parts_of(store, "disjoint"), setting)
+        about.write_text(json.dumps(says | {"setting": setting, "people": people}))
         run("evaluate", copy, "--out", tmp_path / "r", "--corpus", corpus_folder, "--curve", "")
         assert rows_of(tmp_path / "r" / "table.csv")["fused"][column]
 
@@ -82,6 +88,42 @@ def test_evaluate_says_when_the_run_learnt_from_these_people(quick_run, corpus_f
         "",
     )
     assert "disjoint/train, people whom the run learnt from" in (tmp_path / "r" / "table.md").read_text()
+
+
+def divided_anew(folder, **changes):
+    """The corpus as an import with another seed would divide it."""
+    index = Store.open(folder).index
+    splits = own_split(index.entries, seed=1)
+    assert set(splits["disjoint"].parts["test"]) & set(index.splits["disjoint"].parts["train"])
+    changed = msgspec.structs.replace(index, splits=splits, **changes)
+    (folder / INDEX).write_bytes(msgspec.json.encode(changed))
+
+
+def test_evaluate_refuses_people_whom_the_run_may_have_met(
+    quick_run, corpus_folder, tmp_path, monkeypatch, capsys
+):
+    other = shutil.copytree(corpus_folder, tmp_path / "other", ignore=shutil.ignore_patterns("inputs"))
+    divided_anew(other)
+    command = ("evaluate", quick_run, "--corpus", other, "--out", tmp_path / "r", "--curve", "")
+    for more in ((), ("--other-corpus",)):  # it is no other corpus
+        monkeypatch.setattr("sys.argv", ["undertone-training", *map(str, (*command, *more))])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        assert stopped.value.code == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "expected made with the recordings, labels and split disjoint that it was trained with" in line
+        assert line.endswith(".")
+        assert not (tmp_path / "r").exists()
+
+
+def test_evaluate_reads_another_corpus_when_told_that_it_is_one(quick_run, corpus_folder, tmp_path):
+    other = shutil.copytree(corpus_folder, tmp_path / "other", ignore=shutil.ignore_patterns("inputs"))
+    divided_anew(other, name="elsewhere")
+    command = ("evaluate", quick_run, "--corpus", other, "--out", tmp_path / "r", "--curve", "")
+    with pytest.raises(UsageError, match="found elsewhere with others"):
+        run(*command)
+    run(*command, "--other-corpus")
+    assert "on elsewhere, disjoint/test" in (tmp_path / "r" / "table.md").read_text()
 
 
 def test_evaluate_people_made_up_for_it(quick_run, tmp_path):

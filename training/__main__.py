@@ -292,11 +292,15 @@ def _materials(
     from training.corpus.store import Store
     from training.data import materials
     from training.data.films import load_folder
+    from training.data.purposes import purposes
     from training.labelling.labels import read
 
     if corpus is not None:
         said = read(labels) if labels else None
-        return materials.from_corpus(recipe, Store.open(corpus), materials.setting_of(setting), said)
+        found = materials.from_corpus(recipe, Store.open(corpus), materials.setting_of(setting), said)
+        for line in purposes(found):
+            typer.echo(line)
+        return found
     encode = materials.image_encoder(recipe, out, encoder)
     return materials.from_simulator(recipe, load_folder(films, encode) if films else (), encode)
 

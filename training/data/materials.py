@@ -2,7 +2,8 @@
 
 Simulated in memory, or from a corpus on disk. Pseudo-labelled videos of stage 2 come, by ``setting``, from
 training subjects whose labels are hidden (``inductive``: the test videos are never touched) or are the test
-videos themselves (``transductive``, the paper's setting); videos without any label join either.
+videos themselves (``transductive``, the paper's setting); videos without any label join either. Where
+nobody says anything of real people, nothing is hidden.
 """
 
 import hashlib
@@ -24,7 +25,7 @@ from training.corpus.grid import Encode
 from training.corpus.index import listed
 from training.corpus.recording import Recording
 from training.corpus.store import Entry, Store
-from training.data.pools import divide, unlabelled, usable
+from training.data.pools import all_labelled, divide, unlabelled, usable
 from training.data.prepared import Pools, Prepared, prepare, text_only
 from training.data.pseudo_labels import simulated_labels
 from training.data.simulated import EASIER, HELD_OUT, TEXTS, UNLABELLED, described, sample_texts, simulated
@@ -162,13 +163,16 @@ def from_corpus(
     tokenizer = bert.tokenizer if bert else train_tokenizer(texts, recipe.model.text.vocabulary)
     made = partial(_prepared, recipe, store, said, tokenizer)
     test, hidden, labelled = made(e.id for e in asked), made(divided["hidden"]), made(divided["train"])
-    pool = [*(hidden if setting == "inductive" else test), *made(e.id for e in extra)]
+    transductive = setting == "transductive"
+    known = all_labelled(simulated=store.index.simulated, transductive=transductive, told=bool(said.wins))
+    shown = hidden if known or transductive else []
+    pool = [*(test if transductive else () if known else hidden), *made(e.id for e in extra)]
     wins = said.wins
     if labels is None and store.index.simulated:
         rng = np.random.default_rng([recipe.seed, 64])
         wins = simulated_labels(pool, Labeller(recipe.data.labeller), rng)
     pools = Pools(
-        labelled=labelled if setting == "inductive" else [*labelled, *hidden],
+        labelled=[*labelled, *shown],
         pseudo=pool,
         confidences={p.name: wins[p.name] for p in pool if p.name in wins},
         validation=made(divided["validation"]),
@@ -185,7 +189,7 @@ def from_corpus(
         disjoint,
         setting,
         store.index.name,
-        people_of(store, parts, setting),
+        people_of(store, parts, setting, known),
         said,
         _cut(texts, tokenizer, recipe),
         bert,
@@ -234,14 +238,18 @@ def parts_of(store: Store, split: str) -> dict[str, Collection[str]]:
     return {name: store.ids(split, name) for name in ("train", "test")}
 
 
-def people_of(store: Store, parts: Mapping[str, Collection[str]], setting: Setting) -> str:
-    """SHA-256 of every recording by content, subject and label, of who is in which part, and of the setting.
+def people_of(
+    store: Store, parts: Mapping[str, Collection[str]], setting: Setting, known: bool = False
+) -> str:
+    """SHA-256 of every recording by content, subject and label, of who is in which part, of the setting, and
+    of whether the hidden people are ``known`` (``pools.all_labelled``).
 
     A run is bound to it, or people whom it has learnt from might be tested as strangers.
     """
     entries = [(e.id, e.sha256, e.subject, e.label) for e in store.index.entries]
     chosen = {name: sorted(ids) for name, ids in parts.items()}
-    return hashlib.sha256(json.dumps([entries, chosen, setting], sort_keys=True).encode()).hexdigest()
+    said = [entries, chosen, setting, *(["hidden people under their labels"] if known else [])]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def _cut(texts: Iterable[str], tokenizer: Tokenizer, recipe: Recipe) -> Cut:

@@ -55,6 +55,16 @@ def divide(entries: Sequence[Entry], recipe: Recipe) -> dict[str, tuple[str, ...
     return found | {"hidden": tuple(sorted(e.id for e in entries if e.subject in hidden))}
 
 
+def all_labelled(*, simulated: bool, transductive: bool, told: bool) -> bool:
+    """Whether the hidden people are learnt from under their true labels after all: without pseudo-labels for
+    them, hiding these would lose a part of the people.
+
+    ``told``: a labeller gave confidences. A simulated corpus has a simulated labeller; in the transductive
+    setting the pool is the test part and nobody else is hidden.
+    """
+    return not (simulated or transductive or told)
+
+
 def _drawn(entries: Iterable[Entry], share: float, most: int, seed: int) -> set[str]:
     """Subjects by chance, 1..``most`` of them, with nearest to ``share`` of all videos; nobody for 0."""
     videos: dict[str, int] = defaultdict(int)

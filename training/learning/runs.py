@@ -181,12 +181,13 @@ def check_told(out: Path, kind: str, began: str | None, mark: Mapping[str, str])
 
 
 def check_people(out: Path, began: str | None, people: str) -> None:
-    """UsageError where ``out`` began on another corpus, split or setting: test people of the one may have
-    been learnt from in the other. Runs from before this was noted say nothing of it."""
+    """UsageError where ``out`` began on another corpus, split or setting, or learnt from the labels of people
+    who are hidden now: whoever was learnt from in the one may be a stranger in the other. Runs from before
+    this was noted say nothing of it."""
     if began is not None and began != people:
         raise UsageError(
-            f"{out}: expected the corpus, split and setting that this run began with, found another; give "
-            "these, choose another --out, or remove the directory to begin again."
+            f"{out}: expected the corpus, split, setting and --labels (or none) that this run began with, "
+            "found others; give these, choose another --out, or remove the directory to begin again."
         )
 
 

@@ -14,6 +14,7 @@ from training.config import Recipe, parse
 from training.corpus.index import listed
 from training.corpus.store import Store
 from training.data.materials import Materials, Setting, from_corpus, parts_of, people_of
+from training.data.pools import all_labelled
 from training.evaluation import predictions
 from training.evaluation.predictions import Prediction
 from training.labelling.labels import Labels
@@ -39,7 +40,12 @@ class Ground:
     def people(self, recipe: Recipe, setting: Setting) -> str:
         """What ``materials`` would be bound to, without making them."""
         split = recipe.splitting.split
-        return people_of(self.store, self.parts or parts_of(self.store, split), setting)
+        known = all_labelled(
+            simulated=self.store.index.simulated,
+            transductive=setting == "transductive",
+            told=bool(self.labels and self.labels.wins),
+        )
+        return people_of(self.store, self.parts or parts_of(self.store, split), setting, known)
 
 
 def run_cell(

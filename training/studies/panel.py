@@ -167,13 +167,12 @@ def check_people(members: Iterable[Checkpoint], store: Store, *, strangers: bool
         if not about.get("people") or (strangers and about.get("corpus") != store.index.name):
             continue
         setting = setting_of(about.get("setting", "inductive"))
-        if split not in store.index.splits or about["people"] != people_of(
-            store, parts_of(store, split), setting
-        ):
+        parts = parts_of(store, split) if split in store.index.splits else None
+        if not parts or about["people"] not in [people_of(store, parts, setting, k) for k in (False, True)]:
             raise UsageError(
                 f"{member.recipe.name}: expected {about.get('corpus') or 'the corpus'} with the recordings, "
-                f"labels and split {split} that it was trained with, found {store.index.name} with others, so "
-                "people it has learnt from may be among these; give the corpus as it was, train again, or "
+                f"labels and split {split} that it was trained with, found {store.index.name} with others, "
+                "so people it has learnt from may be among these; give the corpus as it was, train again, or "
                 "add --other-corpus where this is another corpus of people it has never met."
             )
 

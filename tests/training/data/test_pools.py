@@ -11,6 +11,7 @@ from training.corpus.index import Entry
 from training.corpus.store import About, Split, Writer
 from training.data.materials import from_corpus
 from training.data.pools import divide, unlabelled
+from training.data.purposes import purposes
 from training.labelling.labels import Labels
 from training.simulator.behaviour import DEMO
 from training.simulator.recordings import simulate
@@ -133,6 +134,29 @@ def test_videos_without_a_label_join_stage_2_and_no_table(half, quick_recipe, se
     assert not {p.name for p in without.pools.pseudo} & {f"w{i}" for i in range(8)}
     assert without.pools.confidences == {}
     assert without.skipped == ("w0: no label", "w1: no label")
+
+
+def test_nobody_is_hidden_where_no_labeller_speaks_of_them(half, quick_recipe):
+    """Real people without ``--labels``: their labels serve, or a quarter of them would serve nothing."""
+    known = from_corpus(quick_recipe, half)
+    told = from_corpus(quick_recipe, half, labels=Labels(dict.fromkeys(half.entries, 0.9)))
+    names = [{p.name for p in found.pools.labelled} for found in (known, told)]
+    hidden = {p.name for p in told.pools.pseudo if p.recording.label >= 0}
+    assert hidden
+    assert names[0] == names[1] | hidden
+    assert known.pools.pseudo == []
+    assert known.people != told.people  # stage 2 under pseudo-labels may not follow this stage 1
+    everybody = sum(len(getattr(known.pools, part)) for part in ("labelled", "validation", "held_out"))
+    assert everybody == 16
+    for found, line in (
+        (known, "those of splitting.hidden too, as no labeller's confidences came with --labels"),
+        (told, "stage 2 under pseudo-labels, the hidden people"),
+    ):
+        said = purposes(found)
+        assert sum(line in one for one in said) == 1
+        assert f"test: {len(found.test)} videos of {len(found.test)} people" in said
+    unsaid = purposes(from_corpus(quick_recipe, half, "transductive"))
+    assert "stage 2 under pseudo-labels, the test people (8 not used: no labeller's confidence)" in unsaid[1]
 
 
 def test_a_labellers_texts_stand_in_place_of_the_corpus_own(half, quick_recipe):

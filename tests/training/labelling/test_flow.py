@@ -152,7 +152,10 @@ def test_from_labels_to_a_table_without_a_look_at_test_labels(folder, recipe, se
     turned(store, tmp_path / "turned", test)
     options = ["--setting", setting, "--labels", labels]
     for name, corpus in (("true", store.folder), ("turned", tmp_path / "turned")):
-        run("run", tmp_path / "recipe.toml", "--corpus", corpus, *options, "--out", tmp_path / name)
+        said = run("run", tmp_path / "recipe.toml", "--corpus", corpus, *options, "--out", tmp_path / name)
+        pool = "hidden" if setting == "inductive" else "test"
+        assert f"stage 2 under pseudo-labels, the {pool} people" in said
+        assert f"test: {len(test)} videos of {len(test)} people" in said
     one, other = weights(tmp_path / "true"), weights(tmp_path / "turned")
     assert all(torch.equal(value, other[name]) for name, value in one.items())
     first = read_log(tmp_path / "true" / LOG)[0]

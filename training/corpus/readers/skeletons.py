@@ -7,6 +7,7 @@ from stream.errors import UsageError
 from stream.records import Floats, Mask
 from stream.skeleton import COUNT, FACE
 from stream.window.grid import Grid
+from training.corpus.readers.cuts import cuts
 from training.corpus.recording import Recording
 
 RATE, STRIDE = 25.0, 5
@@ -15,7 +16,8 @@ EDGE = 0.1  # quantile over frames of the points' outermost places
 OPENPOSE = Extractor(name="OpenPose BODY_25 with face and hands (released skeletons)", sha256="unknown")
 BOX_NOTE = (
     f"no portrait box came with them: one steady box a video, the {EDGE:.0%} and {1 - EDGE:.0%} quantiles "
-    f"over frames of the outermost body and face points, {MARGIN:.0%} wider on every side"
+    f"over frames of the outermost body and face points, {MARGIN:.0%} wider on every side; "
+    "cuts where all points jump"
 )
 
 
@@ -32,7 +34,7 @@ def recording_of(
     """Put frames on the 25 Hz grid as the live side does: the first frame that claims a tick has it.
 
     frames: float32 [F, 137, 3] of x, y in frame pixels and confidence, zeros where OpenPose saw nothing;
-    rate: frames a second; segments: int64 [F], grows at cuts, or None for a single shot.
+    rate: frames a second; segments: int64 [F], grows at known cuts; where all points jump there is another.
     Numbers that are not finite stay in the points, so that the corpus counts them.
     UsageError for coordinates that are no pixels.
     """
@@ -56,12 +58,14 @@ def recording_of(
         )
     shot = np.ones(len(frames), np.int64) if segments is None else segments
     filled = np.maximum.accumulate(np.isin(np.arange(ticks), at) * np.arange(ticks)) if ticks else at
+    box = steady_box(points, good)
+    known = shot[taken][np.searchsorted(at, filled)] if ticks else shot[:0]
     return Recording(
         points=points,
         valid=valid,
-        boxes=np.tile(steady_box(points, good), (ticks, 1)),
+        boxes=np.tile(box, (ticks, 1)),
         present=np.any(good, axis=-1),
-        segments=shot[taken][np.searchsorted(at, filled)] if ticks else shot[:0],
+        segments=known + np.cumsum(cuts(points, good, box)),
         features=None,
         feature_mask=np.zeros(-(-ticks // STRIDE), np.bool_),
         text=text,

@@ -1,17 +1,23 @@
-"""OpenPose points on the grid: rates, what was not seen, the steady box."""
+"""OpenPose points on the grid: rates, what was not seen, the steady box, cuts."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from stream.bundle.manifest import Window
 from stream.errors import UsageError
 from stream.window.grid import Grid
 from training.corpus.readers.skeletons import recording_of, steady_box
+from training.corpus.recording import inputs
+from training.simulator.behaviour import PROFILES
+from training.simulator.recordings import simulate
 
 
 def frames_of(count: int) -> np.ndarray:
     """A person whose nose's x says which frame it is; hands were never seen."""
     rng = np.random.default_rng(0)
-    frames = rng.uniform(200, 400, (count, 137, 3)).astype(np.float32)
+    frames = np.repeat(rng.uniform(200, 400, (1, 137, 3)).astype(np.float32), count, axis=0)
     frames[..., 2] = 0.8
     frames[:, 0, 0] = 100 + np.arange(count)
     frames[:, 95:] = 0
@@ -78,6 +84,55 @@ def test_segments_follow_their_frames():
     assert recording.ticks == 50
     assert recording.segments[:25].tolist() == [1] * 25
     assert recording.segments[25:].tolist() == [2] * 25
+
+
+def released(seed, seconds=30.0):
+    """What a release holds of a simulated person in one shot: x, y, confidence; zeros where not seen."""
+    person = simulate(PROFILES["demo"], seed % 2, seconds, seed)
+    seen = person.valid & person.present[:, None]
+    assert person.segments[-1] == 1
+    return np.concatenate([person.points, np.ones((*seen.shape, 1))], -1).astype(np.float32) * seen[..., None]
+
+
+def offsets(recording):
+    """Largest displacement against t−8, t−16, t−24 of every tick."""
+    groups, _ = inputs(recording, Window(poses=4000, features=800))
+    return np.abs(groups["face"].reshape(recording.ticks, 70, 8)[..., 2:]).max((1, 2))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_another_camera_is_a_cut_and_no_displacement(seed):
+    frames = released(seed)
+    usual = offsets(made(frames)).max()
+    frames[400:, :, :2] = np.where(frames[400:, :, 2:] > 0, 0.7 * frames[400:, :, :2] + (310, 150), 0)
+    frames[395:400] = 0  # OpenPose often loses the picture at a cut
+    recording = made(frames)
+    assert np.flatnonzero(np.diff(recording.segments)).tolist() == [399]
+    assert offsets(recording).max() < 1.5 * usual
+    assert not offsets(recording)[400:408].any()
+    whole = inputs(
+        replace(recording, segments=np.ones_like(recording.segments)), Window(poses=4000, features=800)
+    )
+    assert np.abs(whole[0]["face"].reshape(recording.ticks, 70, 8)[400:424, :, 2:]).max() > 3 * usual
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_motion_is_no_cut(seed):
+    frames = released(seed)
+    recording = made(frames)
+    assert (recording.segments == 1).all()
+    box = recording.boxes[0]
+    head = [0, *range(15, 19), *range(25, 95)]
+    frames[300:, head, 0] += 0.12 * (box[2] - box[0])  # the head is thrown aside within a tick
+    frames[500:, 4:5] = 0  # a hand goes out of sight
+    assert (made(frames * (frames[..., 2:] > 0)).segments == 1).all()
+
+
+def test_zooming_is_a_cut():
+    frames = released(1)
+    middle = frames[200, frames[200, :, 2] > 0, :2].mean(0)
+    frames[200:, :, :2] = np.where(frames[200:, :, 2:] > 0, middle + 1.5 * (frames[200:, :, :2] - middle), 0)
+    assert np.flatnonzero(np.diff(made(frames).segments)).tolist() == [199]
 
 
 def test_nothing_and_no_pixels():

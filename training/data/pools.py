@@ -45,14 +45,17 @@ def divide(entries: Sequence[Entry], recipe: Recipe) -> dict[str, tuple[str, ...
     wanted = {"train": 1 - sum(wanted.values()) / known} | {name: v / known for name, v in wanted.items()}
     parts = disjoint_split(rest, wanted, recipe.seed).parts
     label = {e.id: e.label for e in rest}
-    for name in ("train", "calibration"):
-        if len({label[id] for id in parts.get(name, ())}) < 2:
+    for name in ("train", "calibration", *(["validation"] if split.validation else [])):
+        classes = {label[id] for id in parts.get(name, ())}
+        if len(classes) < 2:
+            found = "nobody" if not classes else "wins alone" if 1 in classes else "losses alone"
+            without = ", or validation = 0 there to train without early stopping" * (name == "validation")
             raise UsageError(
-                f"{name}: expected wins and losses among its subjects, found one class or nobody; "
-                "use more videos or other shares in [splitting]."
+                f"{name}: expected wins and losses among its subjects, found {found}; use more videos, "
+                f"another seed or other shares in [splitting]{without}."
             )
-    found = {name: parts.get(name, ()) for name in ("train", *shares)}
-    return found | {"hidden": tuple(sorted(e.id for e in entries if e.subject in hidden))}
+    divided = {name: parts.get(name, ()) for name in ("train", *shares)}
+    return divided | {"hidden": tuple(sorted(e.id for e in entries if e.subject in hidden))}
 
 
 def all_labelled(*, simulated: bool, transductive: bool, told: bool) -> bool:

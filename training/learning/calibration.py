@@ -104,12 +104,15 @@ def objective(theta: Values, z: Values, aim: Values, weight: Values) -> tuple[fl
 
 
 def check(held_out: Sequence[Prepared], recipe: Recipe) -> None:
-    """Whether anybody is there to fit the longest windows on. UsageError, before anything is trained."""
+    """Whether people of both classes are there to fit the longest windows on. UsageError, before anything is
+    trained."""
     seconds = recipe.calibrating.knots_s[-1]
-    if not _long_enough(held_out, recipe, seconds):
+    classes = {s.recording.label for s in _long_enough(held_out, recipe, seconds)}
+    if len(classes) < 2:
+        found = "none" if not classes else "wins alone" if 1 in classes else "losses alone"
         raise UsageError(
-            f"expected held-out recordings of at least {seconds:g} s, found none; give longer ones or lower "
-            "calibrating.knots_s in the recipe."
+            f"expected held-out recordings of at least {seconds:g} s after wins and after losses, found "
+            f"{found}; give longer ones or lower calibrating.knots_s in the recipe."
         )
 
 

@@ -157,7 +157,9 @@ def test_a_labeller_of_other_videos(store, quick_recipe):
 
 def test_one_class(store, quick_recipe, tmp_path):
     losses = [e.id for e in store.index.entries if e.label == 0]
-    with pytest.raises(UsageError, match=r"^train: expected wins and losses among its subjects, found one"):
+    with pytest.raises(
+        UsageError, match=r"^train: expected wins and losses among its subjects, found wins alone"
+    ):
         from_corpus(quick_recipe, turned(store, tmp_path / "wins", losses))
 
 

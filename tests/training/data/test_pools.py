@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from msgspec import structs
 
+from stream.errors import UsageError
 from training.config import Splitting
 from training.corpus.index import Entry
 from training.corpus.store import About, Split, Writer
@@ -70,6 +71,22 @@ def test_shares_are_met_and_those_with_labels_are_alike(quick_recipe):
 def test_nobody_hidden(quick_recipe):
     split = Splitting(validation=0.15, calibration=0.25, hidden=0.0)
     assert divide(entries(), structs.replace(quick_recipe, splitting=split))["hidden"] == ()
+
+
+def test_early_stopping_on_one_class_is_refused(quick_recipe):
+    """It would choose the weights that say "win" most often."""
+    split = Splitting(validation=0.1, calibration=0.4, hidden=0.0)
+    recipe = structs.replace(quick_recipe, splitting=split)
+    people = [entry(f"v{i:02d}", f"s{i:02d}", int(i > 1)) for i in range(20)]  # two losses alone
+    sentence = (
+        r"^validation: expected wins and losses among its subjects, found wins alone; use more videos, "
+        r"another seed or other shares in \[splitting\], or validation = 0 there to train without "
+        r"early stopping\.$"
+    )
+    with pytest.raises(UsageError, match=sentence):
+        divide(people, recipe)
+    without = structs.replace(recipe, splitting=structs.replace(split, validation=0.0))
+    assert divide(people, without)["validation"] == ()
 
 
 PEOPLE = {

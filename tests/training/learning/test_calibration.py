@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -97,12 +98,25 @@ def test_the_prior_of_where_it_is_used_is_the_honest_one():
     assert error(0.78, prior=0.54) > 0.1
 
 
+def test_one_class_among_the_long_ones_is_found_out_before_anything_is_trained(quick_recipe, tmp_path):
+    materials = from_simulator(quick_recipe)
+    wins = [p for p in materials.pools.held_out if p.recording.label == 1]
+    one = replace(materials, pools=replace(materials.pools, held_out=wins))
+    with pytest.raises(
+        UsageError, match=r"of at least 2 s after wins and after losses, found wins alone; give"
+    ):
+        runs.run(quick_recipe, tmp_path / "run", one)
+    assert not (tmp_path / "run").exists()
+
+
 def test_too_short_people_are_found_out_before_anything_is_trained(quick_recipe, tmp_path):
     longer = structs.replace(quick_recipe.calibrating, knots_s=(1.0, 160.0))
     recipe = structs.replace(
         quick_recipe, calibrating=longer, delivery=structs.replace(quick_recipe.delivery, poses=4000)
     )
-    with pytest.raises(UsageError, match=r"expected held-out recordings of at least 160 s, found none"):
+    with pytest.raises(
+        UsageError, match=r"expected held-out recordings of at least 160 s after .*, found none; give"
+    ):
         runs.run(recipe, tmp_path, from_simulator(recipe))
     assert not list(tmp_path.iterdir())
 

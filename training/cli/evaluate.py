@@ -37,6 +37,7 @@ def evaluate(options: EvaluateOptions) -> None:
 
       undertone-training evaluate runs/small --out runs/small/report
     """
+    from training.evaluation.intervals import shown
     from training.studies import panel as judging
     from training.studies.report import evaluate as report
 
@@ -53,7 +54,7 @@ def evaluate(options: EvaluateOptions) -> None:
     test = replace(test, seconds=tuple(s for s in moments if s <= lasting), quantile=by.quantile)
     panel = judging.Panel(members, chosen, by.prior)
     for name, found in report(panel, asked, test, options.out).items():
-        typer.echo(f"{name.replace('_', ' ')} {found.value:.3f} [{found.low:.3f}, {found.high:.3f}]")
+        typer.echo(f"{name.replace('_', ' ')} {shown(found)}")
     if by.every_s:
         _live_like(options, members, chosen)
     typer.echo(options.out / "table.md")

@@ -37,6 +37,17 @@ class Interval(msgspec.Struct, frozen=True, omit_defaults=True):
                 msgspec.structs.force_setattr(self, name, math.nan)
 
 
+def shown(figure: Interval, form: str = ".3f", scale: float = 1.0) -> str:
+    """``0.750 [0.600, 0.850]``, times ``scale``; "undefined" with the reason in place of what is none."""
+    if math.isnan(figure.value):
+        return "undefined (a class is missing)"
+    value, low, high = (format(scale * x, form) for x in (figure.value, figure.low, figure.high))
+    if math.isnan(figure.low):
+        few = "hardly any draw of people has both classes" if figure.redrawn else "one person alone"
+        return f"{value} [undefined: {few}]"
+    return f"{value} [{low}, {high}]"
+
+
 class Point(msgspec.Struct, frozen=True):
     """A figure at one place of a curve."""
 

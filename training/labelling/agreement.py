@@ -18,7 +18,7 @@ from training.corpus.labels import Label
 from training.corpus.labels import read as read_truth
 from training.corpus.store import Store
 from training.evaluation import plots, tables
-from training.evaluation.intervals import RESAMPLES, Interval, bootstrap
+from training.evaluation.intervals import RESAMPLES, Interval, bootstrap, shown
 from training.evaluation.metrics import Metric, Values, accuracy, says
 from training.evaluation.predictions import Prediction, columns
 from training.evaluation.reliability import diagram
@@ -139,8 +139,7 @@ def _counts(labels: Labels, truth: Truth, said: Sequence[Prediction]) -> dict[st
 def _own(found: Mapping[str, Mapping[str, Interval]]) -> str:
     lines = [f"| | {' | '.join(OWN)} |", f"|---|{'---:|' * len(OWN)}"]
     for name, figures in found.items():
-        cells = (f"{i.value:.3f} [{i.low:.3f}, {i.high:.3f}]" for i in figures.values())
-        lines.append(f"| {name} | {' | '.join(cells)} |".replace("nan [nan, nan]", "–"))
+        lines.append(f"| {name} | {' | '.join(map(shown, figures.values()))} |")
     return "\n".join(lines) + "\n"
 
 

@@ -17,7 +17,7 @@ from stream.skeleton import GROUPS
 from training.config import Recipe
 from training.data.materials import Setting
 from training.evaluation import plots, tables
-from training.evaluation.intervals import Interval, mcnemar, over_seeds_and_subjects
+from training.evaluation.intervals import Interval, mcnemar, over_seeds_and_subjects, shown
 from training.evaluation.metrics import METRICS
 from training.evaluation.predictions import Prediction, columns
 from training.evaluation.voting import vote
@@ -177,10 +177,10 @@ def _report(
         simulated=ground.store.index.simulated,
     )
     tables.write(out, name, table)
-    shown: dict[str, Interval] = {
+    drawn: dict[str, Interval] = {
         r.name: (r.figures if "inductive" in found else r.transductive or {})[METRIC] for r in rows
     }
-    plots.forest(out / f"{name}.png", shown, "balanced accuracy", reference=0.5, title=_heading(table))
+    plots.forest(out / f"{name}.png", drawn, "balanced accuracy", reference=0.5, title=_heading(table))
     return table
 
 
@@ -199,7 +199,8 @@ def _heading(table: tables.Table) -> str:
 def _row(variant: Variant, found: Mapping[Setting, Mapping[str, list[list[Prediction]]]]) -> tables.Row:
     """Each setting in its own column, also where only one was asked for."""
     first, *others = found.values()
-    note = _note(variant, first)
+    notes = {setting: note for setting, said in found.items() if (note := _note(variant, said))}
+    note = "; ".join(f"{setting}: {note}" if others else note for setting, note in notes.items())
     if "inductive" in found:
         return tables.row(
             variant.name, first[variant.name], others[0][variant.name] if others else None, note=note
@@ -214,9 +215,8 @@ def _note(variant: Variant, found: Mapping[str, list[list[Prediction]]]) -> str:
         return ""
     own, other = found[variant.name], found[variant.against]
     gap = over_seeds_and_subjects(own, METRICS[METRIC], against=other)
-    value, low, high = (f"{100 * x:+.1f}" for x in (gap.value, gap.low, gap.high))
     test = mcnemar(*(vote(p for said in runs for p in said) for runs in (own, other)))
-    gain = f"{value} [{low}, {high}] points against {variant.against}"
+    gain = f"{shown(gap, '+.1f', 100)} points against {variant.against}"
     return f"{gain}; McNemar of the seeds' votes p = {test.p:.2g}"
 
 

@@ -12,6 +12,7 @@ from training.evaluation.intervals import (
     mcnemar,
     over_seeds_and_subjects,
     paired_bootstrap,
+    shown,
     wilson,
 )
 from training.evaluation.metrics import accuracy, auroc, balanced_accuracy
@@ -195,3 +196,16 @@ def test_variants_must_match_seed_by_seed():
         over_seeds_and_subjects([sample] * 2, accuracy, against=[sample])
     with pytest.raises(UsageError, match="found none"):
         over_seeds_and_subjects([], accuracy)
+
+
+@pytest.mark.parametrize(
+    ("figure", "words"),
+    [
+        (Interval(0.75, 0.6, 0.85), "0.750 [0.600, 0.850]"),
+        (Interval(0.75), "0.750 [undefined: one person alone]"),
+        (Interval(0.75, redrawn=7), "0.750 [undefined: hardly any draw of people has both classes]"),
+        (Interval(), "undefined (a class is missing)"),
+    ],
+)
+def test_what_is_undefined_says_why(figure, words):
+    assert shown(figure) == words

@@ -72,7 +72,9 @@ def test_the_training_table_in_both_settings(
         for column in ("accuracy", "transductive_accuracy", "balanced_accuracy", "auroc"):
             assert 0 <= float(rows[name][column]) <= 1
     assert float(rows[ALWAYS_WIN]["balanced_accuracy"]) == 0.5
-    assert f"points against {PRETRAINED}" in rows[WEAK]["note"]
+    first, second = rows[WEAK]["note"].split("; transductive: ")  # each column has its own comparison
+    assert first.startswith("inductive: ")
+    assert all(f"points against {PRETRAINED}; McNemar" in note for note in (first, second))
     assert rows[JOINT]["note"] == ""
     text = (tmp_path / "training.md").read_text()
     assert SIMULATED in text
@@ -138,6 +140,17 @@ def test_the_spatial_table_compares_like_with_like(quick_recipe, store, tmp_path
     assert "points against GCN" in rows["GCN, offsets"].note
     assert SHARED in (tmp_path / "spatial.md").read_text()
     assert {r["subject_disjoint"] for r in rows_of(tmp_path / "spatial.csv").values()} == {"false"}
+
+
+def test_a_comparison_that_is_undefined_says_why(quick_recipe, store, tmp_path, monkeypatch):
+    def cell(recipe, *_, **__):
+        return [structs.replace(p, subject="anna") for p in made_up(store, recipe, 2)]
+
+    monkeypatch.setattr(ablation, "run_cell", cell)
+    table = ablation.ablate("spatial", quick_recipe, Ground(store), [0], tmp_path)
+    notes = [row.note for row in table.rows]
+    assert "+0.0 [undefined: one person alone] points against GCN; McNemar of the seeds' votes p = 1" in notes
+    assert "nan" not in (tmp_path / "spatial.md").read_text()
 
 
 def test_weak_supervision_of_real_people_needs_a_labeller(quick_recipe, store, tmp_path):

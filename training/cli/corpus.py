@@ -84,7 +84,7 @@ def miga(
     partial: PartialOption = False,
     seed: SeedOption = 0,
 ) -> None:
-    """The MiGA challenge's iMiGUE: CSV files of 106 columns, without faces.
+    """The MiGA challenge's iMiGUE: spreadsheets of 411 columns, or CSV files of 106, without faces.
 
     Example:
 

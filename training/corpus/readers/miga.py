@@ -1,11 +1,13 @@
-"""The MiGA challenge's release of iMiGUE: light skeletons as CSV files.
+"""The MiGA challenge's release of iMiGUE: full skeletons (2025), or light ones as CSV files.
 
+    ANYWHERE/0001/0001_openpose.xlsx    no header; a row a frame, 137 × (x, y, confidence) as in Oulu's
     ANYWHERE/0001/0001_light_hand.csv   frame number, then 35 × (x, y, confidence); perhaps a header
     ANYWHERE/0001/0001_label.csv        gestures: class, first frame, last frame; 0-based
 
-The 35 points are BODY_25 and the tips of five fingers of each hand. There is no face. The official accessor
-calls body points 2–4 "Left" and fingers 25–29 "Right": its names are mirrored. In BODY_25 2–4 are the
-subject's right, so 25–29 are the subject's left; each file is checked, by which wrist the fingers are near.
+A video that has both is read from the full one. The 35 points are BODY_25 and the tips of five fingers of
+each hand, without a face. The official accessor calls body points 2–4 "Left" and fingers 25–29 "Right": its
+names are mirrored. In BODY_25 2–4 are the subject's right, so 25–29 are the subject's left; each file is
+checked, by which wrist the fingers are near.
 """
 
 import csv
@@ -13,18 +15,19 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from msgspec import structs
 
 from stream.errors import UsageError
 from stream.records import Floats
 from stream.skeleton import BODY, COUNT, INDEX
 from training.corpus import labels, published
 from training.corpus.index import About
-from training.corpus.readers.imigue import USUAL, video_id
+from training.corpus.readers.imigue import USUAL, read_sheet, video_id
 from training.corpus.readers.importing import Source, Video
 from training.corpus.readers.skeletons import BOX_NOTE, OPENPOSE, recording_of
 from training.corpus.recording import Recording
 
-SKELETON, GESTURES = "_light_hand.csv", "_label.csv"
+FULL, LIGHT, GESTURES = "_openpose.xlsx", "_light_hand.csv", "_label.csv"
 COLUMNS = 1 + 35 * 3
 _COUNTED = [str(i) for i in range(COLUMNS)]
 _FINGERS = ("thumb_4", "index_4", "middle_4", "ring_4", "pinky_4")
@@ -36,6 +39,9 @@ ABOUT = About(
     simulated=False,
     extractors={"keypoints": OPENPOSE},
 )
+ABOUT_FULL = structs.replace(
+    ABOUT, provenance=f"iMiGUE, MiGA challenge release: full OpenPose skeletons; {BOX_NOTE}"
+)
 
 
 def source(
@@ -46,15 +52,12 @@ def source(
     UsageError for a root without skeletons, a video that is there twice, and labels of videos that are not
     there unless ``partial_release`` says that some are missing.
     """
-    found: dict[str, Path] = {}
-    for path in sorted(Path(root).rglob(f"*{SKELETON}")):
-        id = video_id(path.name.removesuffix(SKELETON))
-        if id in found:
-            raise UsageError(f"{path}: expected video {id} once, found {found[id]} too; remove one.")
-        found[id] = path
+    full, light = _files(Path(root), FULL), _files(Path(root), LIGHT)
+    found = dict(sorted((light | full).items()))
     if not found:
         raise UsageError(
-            f"{root}: expected 0001/0001{SKELETON} and so on, found none; give the release's root."
+            f"{root}: expected 0001/0001{FULL} or 0001/0001{LIGHT} and so on, found none; give the release's "
+            "root."
         )
     named = {video_id(id): label for id, label in labels.read(label_file).items()}
     if not partial_release:
@@ -62,24 +65,41 @@ def source(
     videos = []
     for id, path in found.items():
         label, unlabelled = labels.of(named, id)
-        videos.append(Video(id, partial(_read, id, path, label, unlabelled), label))
-    return Source(ABOUT, videos, partial(published.imigue_splits, seed=seed))
+        faceless = "light skeleton without face" if full and id not in full else ""
+        notes = "; ".join(filter(None, (unlabelled, faceless)))
+        videos.append(Video(id, partial(_read, id, path, label, notes), label))
+    about = ABOUT_FULL if full else ABOUT
+    return Source(about, videos, partial(published.imigue_splits, seed=seed))
 
 
-def _read(id: str, path: Path, label: labels.Label, unlabelled: str) -> tuple[Recording, float, str]:
-    frames, swapped = to_layout(read_points(path))
+def _files(root: Path, ending: str) -> dict[str, Path]:
+    """Skeletons by video id. UsageError for a video that is there twice."""
+    found: dict[str, Path] = {}
+    for path in sorted(
+        root.rglob(f"[!.~]*{ending}")
+    ):  # a spreadsheet that is open leaves ~$0001_openpose.xlsx
+        id = video_id(path.name.removesuffix(ending))
+        if id in found:
+            raise UsageError(f"{path}: expected video {id} once, found {found[id]} too; remove one.")
+        found[id] = path
+    return found
+
+
+def _read(id: str, path: Path, label: labels.Label, noted: str) -> tuple[Recording, float, str]:
+    full = path.name.endswith(FULL)
+    frames, swapped = (read_sheet(path), False) if full else to_layout(read_points(path))
     recording = recording_of(
         frames,
         USUAL,
         label=label.label,
         subject=label.subject,
         text=label.text,
-        provenance=f"iMiGUE {id}, MiGA challenge, light OpenPose skeletons",
+        provenance=f"iMiGUE {id}, MiGA challenge, {'full' if full else 'light'} OpenPose skeletons",
     )
-    marked = path.with_name(path.name.removesuffix(SKELETON) + GESTURES)
+    marked = path.with_name(path.name.removesuffix(FULL).removesuffix(LIGHT) + GESTURES)
     outside = int((gestures(marked)[:, 2] >= len(frames)).sum()) if marked.exists() else 0
     notes = (
-        unlabelled,
+        noted,
         "" if len(frames) else "empty skeleton file",
         "fingers lay at the other hand's wrist and were swapped" if swapped else "",
         f"{outside} gestures end after the last frame" if outside else "",

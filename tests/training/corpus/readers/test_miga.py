@@ -1,6 +1,7 @@
 """The challenge's light skeletons: small made-up files of exactly their shape."""
 
 import numpy as np
+import openpyxl
 import pytest
 
 from stream.errors import UsageError
@@ -70,6 +71,43 @@ def test_a_release_becomes_a_corpus(release, tmp_path):
                 np.testing.assert_allclose(found, points[:, first + n, :2], rtol=1e-6)
         assert recording.valid[0, 95:].sum() == 10
         assert "without face" in store.index.provenance
+
+
+def full_sheet(release, id, rows):
+    """As in 2025: beside the light skeleton, or instead of it."""
+    (folder,) = release.rglob(f"imigue_skeleton_*/{id}")
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(list(row))
+    book.save(folder / f"{id}_openpose.xlsx")
+
+
+def test_full_sheets_are_read_with_faces(release, tmp_path):
+    values = np.random.default_rng(1).uniform(100, 700, (1, 137, 3)).round(2).repeat(40, 0)
+    values[..., 2] = 0.5
+    values[:2] = 0  # OpenPose lost the first frames …
+    values[5, 30] = 0  # … and a point
+    rows = values.reshape(40, 411).tolist()
+    rows[7][3 * 40] = None  # an empty cell
+    full_sheet(release, "0001", rows)
+    full_sheet(release, "0067", rows)
+    next(release.rglob("0067_light_hand.csv")).unlink()
+    (release / "~$0001_openpose.xlsx").write_bytes(b"open elsewhere")
+    store = bring(miga.source(release, release / "labels.csv"), tmp_path / "corpus")
+    assert list(store.entries) == ["0001", "0004", "0067"]
+    for id in ("0001", "0067"):
+        recording = store.recording(id)
+        expected = values[..., :2].copy()
+        expected[7, 40] = 0
+        np.testing.assert_allclose(recording.points, expected, rtol=1e-6)
+        assert recording.present.tolist() == [False] * 2 + [True] * 38
+        assert recording.valid[3].all()
+        assert np.argwhere(~recording.valid[2:]).tolist() == [[3, 30], [5, 40]]
+        assert store.entries[id].bad_points == 1
+    assert store.entries["0004"].note == "light skeleton without face"
+    assert not store.recording("0004").valid[:, FACE].any()
+    assert "full OpenPose skeletons" in store.index.provenance
+    assert "full OpenPose skeletons" in store.recording("0001").provenance
 
 
 def test_fingers_at_the_other_wrist_are_swapped_and_noted(release, tmp_path):

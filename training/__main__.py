@@ -9,7 +9,7 @@ from stream.cli import entry
 from training.cli import evaluate, label, label_made_up
 from training.cli import labels as agreement_commands
 from training.cli.corpus import app as corpus_app
-from training.cli.help_texts import LABELS
+from training.cli.help_texts import LABELS, SET
 
 app = typer.Typer(
     name="undertone-training",
@@ -24,6 +24,7 @@ app.add_typer(corpus_app, name="corpus", rich_help_panel=CORPORA)
 RecipeArgument = Annotated[
     str, typer.Argument(help="Recipe by name (tiny, small, demo, paper) or a TOML file.")
 ]
+SetOption = Annotated[list[str] | None, typer.Option("--set", help=SET, show_default=False)]
 OutOption = Annotated[Path, typer.Option("--out", help="Directory of the run: checkpoints and log.")]
 FilmsOption = Annotated[
     Path | None,
@@ -78,6 +79,7 @@ def run(
     films: FilmsOption = None,
     encoder: EncoderOption = None,
     seed: SeedOption = None,
+    changes: SetOption = None,
 ) -> None:
     """Both stages and the calibration. A run that was killed goes on where it stood.
 
@@ -87,7 +89,7 @@ def run(
     """
     from training.learning import runs
 
-    chosen = _recipe(recipe, seed)
+    chosen = _recipe(recipe, changes, seed)
     checkpoint = runs.run(chosen, out, _materials(chosen, out, corpus, setting, labels, films, encoder))
     _say(checkpoint.about["figures"])
 
@@ -102,6 +104,7 @@ def pretrain(
     films: FilmsOption = None,
     encoder: EncoderOption = None,
     seed: SeedOption = None,
+    changes: SetOption = None,
 ) -> None:
     """Stage 1: every branch alone.
 
@@ -111,7 +114,7 @@ def pretrain(
     """
     from training.learning import runs
 
-    chosen = _recipe(recipe, seed)
+    chosen = _recipe(recipe, changes, seed)
     runs.run_pretrain(chosen, out, _materials(chosen, out, corpus, setting, labels, films, encoder))
     typer.echo(f"{out / runs.PRETRAINED}: stage 1 done")
 
@@ -124,6 +127,7 @@ def finetune(
     labels: LabelsOption = None,
     films: FilmsOption = None,
     encoder: EncoderOption = None,
+    changes: SetOption = None,
 ) -> None:
     """Stage 2 and calibration, from what stage 1 left.
 
@@ -131,9 +135,12 @@ def finetune(
 
       undertone-training finetune runs/tiny
     """
+    from training import config
     from training.learning import checkpoint, runs
 
     first = checkpoint.load(folder / runs.PRETRAINED)
+    if changes:
+        first = checkpoint.load(folder / runs.PRETRAINED, config.changed(first.recipe, changes))
     materials = _materials(first.recipe, folder, corpus, setting, labels, films, encoder)
     _say(runs.run_finetune(first, folder, materials).about["figures"])
 
@@ -152,6 +159,7 @@ def ring(
     labels: LabelsOption = None,
     films: FilmsOption = None,
     encoder: EncoderOption = None,
+    changes: SetOption = None,
 ) -> None:
     """The ring mode beside the full one: causal branches whose update costs the same for any window.
 
@@ -159,10 +167,13 @@ def ring(
 
       undertone-training ring runs/small --recipe small-ring
     """
+    from training import config
     from training.learning import checkpoint, runs
 
-    chosen = _recipe(recipe, None) if recipe else None
+    chosen = _recipe(recipe, changes) if recipe else None
     full = checkpoint.load(folder / runs.FINETUNED, chosen)
+    if changes and not recipe:
+        full = checkpoint.load(folder / runs.FINETUNED, config.changed(full.recipe, changes))
     materials = _materials(full.recipe, folder, corpus, setting, labels, films, encoder)
     _say(runs.run_ring(full, folder, materials).about["figures"])
 
@@ -270,13 +281,10 @@ def demo(
     typer.echo(rebuild(out, work, count))
 
 
-def _recipe(name: str, seed: int | None) -> Any:
-    import msgspec
-
+def _recipe(name: str, changes: list[str] | None, seed: int | None = None) -> Any:
     from training import config
 
-    chosen = config.load(name)
-    return chosen if seed is None else msgspec.structs.replace(chosen, seed=seed)
+    return config.load(name, [*(changes or ()), *([] if seed is None else [f"seed={seed}"])])
 
 
 def _materials(

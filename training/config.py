@@ -1,7 +1,6 @@
 """One recipe: a frozen record ⇄ TOML. Building it touches no device, network or environment."""
 
-import typing
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,6 +8,7 @@ import msgspec
 
 from stream.bundle.manifest import Window
 from stream.errors import UsageError
+from training.recipe_text import assigned, merged, problems, without
 from training.simulator.behaviour import PROFILES
 
 RECIPES = Path(__file__).with_name("recipes")
@@ -215,6 +215,14 @@ class Delivery(Section, frozen=True, kw_only=True):
     licence: str = "Apache-2.0"
 
 
+class Contradiction(ValueError):
+    """Values of a recipe that do not fit together: the sections that they stand in, and a sentence each."""
+
+    def __init__(self, found: list[tuple[set[str], str]]) -> None:
+        super().__init__("; ".join(sentence for _, sentence in found))
+        self.found = found
+
+
 # As many fields as the file has sections.
 class Recipe(Section, frozen=True, kw_only=True):
     """All of a training run."""
@@ -239,28 +247,35 @@ class Recipe(Section, frozen=True, kw_only=True):
     delivery: Delivery = Delivery()
 
     def __post_init__(self) -> None:
-        """ValueError for values that do not fit together: neighbours in time where rows are a sparse sample
-        that has none, widths that heads cannot share, a profile of nobody."""
+        """Contradiction for values that do not fit together, with all of them."""
+        if found := list(self.contradictions()):
+            raise Contradiction(found)
+
+    def contradictions(self) -> Iterator[tuple[set[str], str]]:
+        """Sections and sentence of values that do not fit together: neighbours in time where rows are a
+        sparse sample that has none, widths that heads cannot share, a profile of nobody."""
+        model, data = self.model, self.data
         for name in ("keypoints", "image"):
-            sizes = getattr(self.model, name)
+            sizes = getattr(model, name)
             if sizes.dim % (2 * sizes.heads):
-                raise ValueError(f"model.{name}.dim must be a multiple of twice its heads")
-        if self.model.text.dim % self.model.text.heads:
-            raise ValueError("model.text.dim must be a multiple of its heads")
-        if self.model.local and not self.model.local % 2:
-            raise ValueError("model.local must be odd, or 0")
-        if not self.data.branches:
-            raise ValueError("data.branches must name one at least")
+                yield {"model"}, f"model.{name}.dim must be a multiple of twice its heads"
+        if model.text.dim % model.text.heads:
+            yield {"model"}, "model.text.dim must be a multiple of its heads"
+        if model.local and not model.local % 2:
+            yield {"model"}, "model.local must be odd, or 0"
+        if not data.branches:
+            yield {"data"}, "data.branches must name one at least"
         for key in ("profile", "easier"):
-            profile = getattr(self.data, key)
+            profile = getattr(data, key)
             if profile not in PROFILES and (profile or key == "profile"):
-                raise ValueError(f"data.{key} must be one of {', '.join(PROFILES)}")
-        samplers = {s.sampler for s in (self.moments, self.pretrain, self.finetune, self.inference)}
+                yield {"data"}, f"data.{key} must be one of {', '.join(PROFILES)}"
         if {self.ring.course.sampler, self.ring.together.sampler} != {"window"}:
-            raise ValueError('the ring mode reads tick after tick, so its sampler must be "window"')
-        if self.model.local and samplers != {"window"}:
-            raise ValueError(
-                'model.local mixes neighbouring ticks, so every sampler but the text\'s must be "window"'
+            yield {"ring"}, 'the ring mode reads tick after tick, so its sampler must be "window"'
+        samplers = {s.sampler for s in (self.moments, self.pretrain, self.finetune, self.inference)}
+        if model.local and samplers != {"window"}:
+            yield (
+                {"model", "moments", "pretrain", "finetune", "inference"},
+                'model.local mixes neighbouring ticks, so every sampler but the text\'s must be "window"',
             )
 
     @property
@@ -269,41 +284,81 @@ class Recipe(Section, frozen=True, kw_only=True):
         return Window(poses=self.delivery.poses, features=self.delivery.features)
 
 
-def load(source: str | Path) -> Recipe:
-    """A recipe by name (``tiny``) or TOML path. UsageError, with the known keys, for an unknown one."""
+def load(source: str | Path, changes: Iterable[str] = ()) -> Recipe:
+    """A recipe by name (``tiny``) or TOML path, with ``changes`` as ``section.key=value``.
+
+    UsageError for an unknown one, with those that there are, and for all that is wrong with it at once.
+    """
+    raw = _tables(source)
+    return _recipe(merged(raw, assigned(changes)), str(_path(source)))
+
+
+def changed(recipe: Recipe, changes: Iterable[str]) -> Recipe:
+    """A recipe with ``changes`` as ``section.key=value``. UsageError as ``load``."""
+    return _recipe(merged(msgspec.to_builtins(recipe), assigned(changes)), recipe.name)
+
+
+def parse(text: str, where: str = "recipe") -> Recipe:
+    """Decode TOML strictly; a recipe that extends another is read by ``load``."""
+    return _recipe(_decoded(text, where), where)
+
+
+def _path(source: str | Path) -> Path:
     path = Path(source)
-    if path.suffix != ".toml":
-        path = RECIPES / f"{source}.toml"
+    return path if path.suffix == ".toml" else RECIPES / f"{source}.toml"
+
+
+def _tables(source: str | Path, extending: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """What a recipe says, and what it does not say from the one that it extends."""
+    path = _path(source)
+    if path.resolve() in extending:
+        raise UsageError(f"{path}: expected another recipe to extend, found itself; correct `extends`.")
     try:
         text = path.read_text()
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.toml")))
         raise UsageError(
             f"{source}: expected a recipe ({known}) or a TOML file, found none; choose one of these."
         ) from error
-    return parse(text, str(path))
+    raw = _decoded(text, str(path))
+    base = raw.pop("extends", None)
+    if base is None:
+        return raw
+    if not isinstance(base, str):
+        raise UsageError(f'{path}: expected extends = "NAME" or a TOML file, found {base!r}; correct it.')
+    beside = path.parent / base if base.endswith(".toml") else base
+    return merged(_tables(beside, (*extending, path.resolve())), {"name": path.stem} | raw)
 
 
-def parse(text: str, where: str = "recipe") -> Recipe:
-    """Decode TOML strictly."""
+def _decoded(text: str, where: str) -> dict[str, Any]:
     try:
-        raw = msgspec.toml.decode(text)
-        _refuse_unknown(raw, Recipe, where)
-        return msgspec.convert(raw, Recipe)
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise UsageError(
-            f"{where}: expected a recipe, found a malformed one ({error}); correct it."
-        ) from error
+        raw: dict[str, Any] = msgspec.toml.decode(text)
+    except msgspec.MsgspecError as error:
+        raise _malformed(where, [str(error)]) from error
+    return raw
 
 
-def _refuse_unknown(raw: Any, record: type[msgspec.Struct], where: str) -> None:
-    hints = typing.get_type_hints(record)
-    for key, value in raw.items():
-        if key not in hints:
-            raise UsageError(f"{where}: expected one of {', '.join(hints)}, found {key!r}; correct the key.")
-        inner = hints[key]
-        if isinstance(value, dict) and isinstance(inner, type) and issubclass(inner, msgspec.Struct):
-            _refuse_unknown(value, inner, f"{where} [{key}]")
+def _recipe(raw: dict[str, Any], where: str) -> Recipe:
+    """UsageError with every unknown key, every value that is none and all that does not fit together."""
+    wrong = dict(problems(raw, Recipe))
+    others: list[tuple[set[str], str]] = []
+    try:
+        recipe = msgspec.convert(without(raw, wrong), Recipe)
+        if not wrong:
+            return recipe
+    except msgspec.ValidationError as error:
+        others = [(set(), str(error))]
+        if isinstance(error.__cause__, Contradiction):
+            others = error.__cause__.found
+    # A section with a wrong value was looked at with the default in its place: no word on how it fits.
+    sections = {path.partition(".")[0] for path in wrong}
+    raise _malformed(where, [*wrong.values(), *(s for places, s in others if not places & sections)])
+
+
+def _malformed(where: str, sentences: Iterable[str]) -> UsageError:
+    return UsageError(
+        f"{where}: expected a recipe, found a malformed one ({'; '.join(sentences)}); correct it."
+    )
 
 
 def to_toml(recipe: Recipe, without_defaults: Collection[str] = ()) -> str:

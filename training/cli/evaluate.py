@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stream.cli.parameters import takes
-from training.cli.help_texts import HELP, LABELS
+from training.cli.help_texts import HELP, LABELS, SET
 from training.cli.options import EvaluateOptions, PeopleOptions
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ LabelsOption = Annotated[
     Path | None,
     typer.Option("--labels", help=LABELS, show_default=False),
 ]
+SetOption = Annotated[list[str] | None, typer.Option("--set", help=SET, show_default=False)]
 TICK = 0.04  # seconds
 SeedsOption = Annotated[str, typer.Option("--seeds", help="Seeds, separated by commas.")]
 
@@ -130,6 +131,7 @@ def crossval(
     ] = None,
     setting: Annotated[str, typer.Option("--setting", help="inductive or transductive.")] = "inductive",
     labels: LabelsOption = None,
+    changes: SetOption = None,
 ) -> None:
     """Subject-disjoint K-fold cross-validation; finished folds are read, a killed one goes on.
 
@@ -143,8 +145,8 @@ def crossval(
     from training.labelling.labels import read
     from training.studies.crossval import crossval as validate
 
-    said = read(labels) if labels else None
-    chosen, store = config.load(recipe), Store.open(corpus)
+    chosen = config.load(recipe, changes or ())
+    said, store = read(labels) if labels else None, Store.open(corpus)
     validate(chosen, store, folds, out, setting_of(setting), said, part)
     typer.echo((out / "table.md").read_text())
 
@@ -157,6 +159,7 @@ def ablate(
     seeds: SeedsOption = "0,1,2",
     setting: Annotated[str, typer.Option("--setting", help="inductive, transductive or both.")] = "inductive",
     labels: LabelsOption = None,
+    changes: SetOption = None,
 ) -> None:
     """One of the paper's three tables on any corpus, over several seeds; may be stopped and started again.
 
@@ -172,7 +175,8 @@ def ablate(
     )
     from training import config
 
-    study(table, config.load(recipe), _ground(corpus, labels), _seeds(seeds), out, settings, typer.echo)
+    chosen = config.load(recipe, changes or ())
+    study(table, chosen, _ground(corpus, labels), _seeds(seeds), out, settings, typer.echo)
     typer.echo((out / f"{table}.md").read_text())
 
 
@@ -181,6 +185,7 @@ def noise_study(
     out: OutOption,
     recipe: Annotated[str, typer.Option("--recipe", help="Recipe by name or a TOML file.")] = "ablation",
     seeds: SeedsOption = "0,1,2",
+    changes: SetOption = None,
 ) -> None:
     """Accuracy of the final model against the accuracy, number, form and kind of error of pseudo-labels.
 
@@ -191,7 +196,7 @@ def noise_study(
     from training import config
     from training.studies.noise_study import RESULTS, study
 
-    study(config.load(recipe), _ground(corpus, None), _seeds(seeds), out, typer.echo)
+    study(config.load(recipe, changes or ()), _ground(corpus, None), _seeds(seeds), out, typer.echo)
     typer.echo(out / RESULTS)
 
 

@@ -12,6 +12,8 @@ from training.cli.options import (
 
 LABELS = "A labeller's folder, its labels.jsonl or audit.csv; corrections count."
 
+SET = "A value in place of the recipe's: section.key=value, such as pretrain.steps=100. May be repeated."
+
 HELP: Help = {
     LabelOptions: (
         None,

@@ -235,6 +235,12 @@ def _prepared(
 
 def parts_of(store: Store, split: str) -> dict[str, Collection[str]]:
     """Ids of "train" and "test" of a split by name. UsageError for an unknown one."""
+    if split not in store.index.splits:
+        there = listed(store.index.splits)
+        what = "give one of these with --set splitting.split=NAME" if there else "import more labelled people"
+        raise UsageError(
+            f"{store.folder}: expected the split {split} of the recipe, found {there or 'none'}; {what}."
+        )
     return {name: store.ids(split, name) for name in ("train", "test")}
 
 

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from stream.errors import UsageError
+from training import config
 from training.__main__ import app, main
 from training.config import to_toml
 from training.corpus.index import INDEX
@@ -16,6 +17,7 @@ from training.corpus.protocols import own_split
 from training.corpus.store import Store
 from training.data.materials import parts_of, people_of
 from training.learning import runs
+from training.learning.checkpoint import RECIPE
 from training.studies import noise_study
 from training.studies.noise_study import RESULTS, Cell
 
@@ -45,6 +47,25 @@ def recipe_file(quick_recipe, tmp_path):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_shows_an_example(command):
     assert f"Example: undertone-training {command}" in " ".join(run(command, "--help").split())
+
+
+@pytest.mark.parametrize(
+    "command", ["run", "pretrain", "finetune", "ring", "crossval", "ablate", "noise-study"]
+)
+def test_a_value_may_be_set_wherever_there_is_a_recipe(command):
+    assert "--set" in run(command, "--help")
+
+
+def test_a_set_value_is_in_the_recipe_of_the_run(recipe_file, corpus_folder, tmp_path):
+    out = tmp_path / "r"
+    shared = ("--corpus", corpus_folder, "--set", "calibrating.windows=20")
+    run("pretrain", recipe_file, *shared, "--out", out, "--set", "pretrain.steps=1", "--seed", 5)
+    run("finetune", out, *shared, "--set", "calibrating.cap=2.5")
+    made = [config.load(out / stage / RECIPE) for stage in (runs.PRETRAINED, runs.FINETUNED)]
+    assert [(r.seed, r.pretrain.steps, r.calibrating.windows) for r in made] == [(5, 1, 20)] * 2
+    assert [r.calibrating.cap for r in made] == [3.0, 2.5]
+    with pytest.raises(UsageError, match="expected the recipe that this run began with"):
+        run("finetune", out, *shared, "--set", "finetune.steps=1")
 
 
 def test_evaluate_a_corpus_with_everything(quick_run, corpus_folder, tmp_path):
@@ -208,6 +229,29 @@ STUDY = ("--corpus", "CORPUS", "--recipe", "RECIPE", "--out", "OUT")
         ),
         (("crossval", "RECIPE", *STUDY[:2], "--setting", "both", "--out", "OUT"), "expected --setting"),
         (("crossval", "RECIPE", *STUDY[:2], "--part", "dev", "--out", "OUT"), "found disjoint/dev"),
+        (
+            ("crossval", "RECIPE", "--corpus", "NOWHERE", "--out", "OUT", "--set", "pretrain.steps=-1"),
+            "Expected `int` >= 0 - at `$.pretrain.steps`",  # said before anything is opened
+        ),
+        (
+            ("ablate", "spatial", *STUDY, "--set", "splitting.split=track3"),
+            "expected the split track3 of the recipe, found disjoint; give one of these with --set",
+        ),
+        (
+            (
+                "run",
+                "RECIPE",
+                "--corpus",
+                "CORPUS",
+                "--out",
+                "OUT",
+                "--set",
+                "data.colour=1",
+                "--set",
+                "seed=x",
+            ),
+            "(Expected `int`, got `str` - at `$.seed`; [data] expected one of branches,",
+        ),
         (("ablate", "text", *STUDY), "text: expected a table (spatial, image, training), found another"),
         (("ablate", "image", *STUDY, "--setting", "none"), "expected --setting inductive or transductive"),
         (("ablate", "spatial", *STUDY, "--seeds", "one"), "expected --seeds as different whole numbers"),

@@ -6,8 +6,12 @@ from typer.testing import CliRunner
 from stream.bundle.manifest import Window
 from training import config
 from training.__main__ import app, main
+from training.corpus.protocols import own_split
+from training.corpus.readers.importing import Source, Video, bring
 from training.data.films import behaviour_changes
-from training.data.materials import from_simulator
+from training.data.materials import from_corpus, from_simulator
+from training.learning import runs
+from training.simulator import as_corpus
 from training.simulator.behaviour import DEMO
 from training.simulator.portraits import performance_of, with_portraits
 from training.simulator.recordings import simulate
@@ -44,7 +48,7 @@ def test_every_command_explains_itself():
     for command in ("run", "pretrain", "finetune", "deliver", "demo"):
         done = CliRunner().invoke(app, [command, "--help"])
         assert done.exit_code == 0
-        assert "Example: undertone-training" in done.output
+        assert "Example: undertone-training" in " ".join(done.output.split())
 
 
 @pytest.mark.parametrize(
@@ -81,3 +85,27 @@ def test_held_out_people_have_faces_where_the_trained_ones_have():
     pools = from_simulator(recipe, encode=encode).pools
     assert [bool(p.feature_mask.any()) for p in pools.held_out] == [True, True, False]
     assert [bool(p.feature_mask.any()) for p in pools.labelled] == [True, True]
+
+
+def test_short_learns_from_videos_of_ten_seconds_to_a_minute(tmp_path):
+    """Everything of the recipe but its sizes and the number of steps."""
+    about = as_corpus.source("brief", profile="demo").about
+    lengths = np.linspace(10.0, 60.0, 12)
+    videos = [
+        Video(f"v{i:02d}", lambda i=i: (simulate(DEMO, i % 2, lengths[i // 2], i), 25.0, ""))
+        for i in range(24)
+    ]
+    store = bring(Source(about, videos, own_split), tmp_path / "corpus")
+    sizes = [f"model.keypoints.{key}={n}" for key, n in (("dim", 16), ("heads", 1), ("feedforward", 32))]
+    few = [f"{stage}.{key}=2" for stage in ("pretrain", "finetune") for key in ("steps", "batch")]
+    machine = ["compute.workers=0", "compute.precision=no", "compute.threads=1"]
+    more = [
+        "model.image.dim=16",
+        'data.branches=["keypoints"]',
+        "model.out=16",
+        "model.hidden=16",
+        "calibrating.windows=16",
+    ]
+    recipe = config.load("short", [*sizes, *few, *machine, *more])
+    run = runs.run(recipe, tmp_path / "run", from_corpus(recipe, store))
+    assert list(run.about["calibration"]["knots_s"]) == [1.0, 2.0, 5.0, 10.0]

@@ -250,7 +250,7 @@ def extract(
 
     Example:
 
-      undertone-training extract videos --labels labels.csv --out corpora/mine
+      undertone-training extract videos --labels labels.csv --encoder facebook/dinov2-base --out corpora/mine
     """
     from stream.runtime.front_end_choice import Choice
     from training.extraction import extracting

@@ -165,7 +165,7 @@ def ablate(
 
     Example:
 
-      undertone-training ablate training --corpus corpora/imigue --out runs/ablate --recipe paper
+      undertone-training ablate training --corpus corpora/films --out runs/ablate --recipe paper
     """
     from training.data.materials import Setting, setting_of
     from training.studies.ablation import ablate as study

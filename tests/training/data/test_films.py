@@ -5,9 +5,10 @@ import pytest
 from front_end_stand_in import StandIn
 
 from stream.records import Frame, Portrait, Pose
-from training.data.films import load_folder, warped_recordings
+from training.data.films import behaviour_changes, load_folder, warped_recordings
 from training.extraction.following import follow
 from training.simulator.behaviour import DEMO
+from training.simulator.recordings import simulate
 from training.simulator.warp import PORTRAIT
 
 
@@ -75,3 +76,10 @@ def test_a_gap_says_nothing():
     assert recording.features is None
     assert len(recording.feature_mask) == 5
     assert PORTRAIT % 14 == 0
+
+
+@pytest.mark.parametrize(("parts", "changes"), [("win:60", False), ("loss:20.04,win:39.96", True)])
+def test_a_film_says_whether_its_behaviour_changes(parts, changes):
+    said = f"warped portrait, profile demo, parts {parts}, seed 3; made-up people"
+    assert behaviour_changes(said) is changes
+    assert not behaviour_changes(simulate(DEMO, 1, 2.0, 1).provenance)

@@ -1,7 +1,6 @@
 """Videos as recordings: the same window as live, names and labels, portraits for the baseline."""
 
 import shutil
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -9,18 +8,16 @@ import av
 import numpy as np
 import pytest
 
-from stream.branches.image import crop_portrait
 from stream.bundle.load import Bundle, demo_bundle
 from stream.capture.capture import Capture
 from stream.capture.source import Source
 from stream.errors import SourceError, UsageError
 from stream.frontend.mediapipe import embedded
-from stream.records import Portrait
 from stream.runtime.analyzer import Analyzer
 from training.corpus import labels
 from training.corpus.labels import Label
 from training.corpus.recording import feature_slots, inputs
-from training.extraction import frames, videos
+from training.extraction import videos
 from training.simulator.rendering import ASSETS, read_video
 
 pytestmark = pytest.mark.slow
@@ -103,36 +100,6 @@ def test_what_a_recording_says(seen):
     assert recording.provenance == "anna.mp4, through undertone's own front end"
     assert (seen.rate, seen.note) == (30.0, "")
     assert recording.present.all()
-
-
-def test_evenly_spaced_portraits(clip, seen):
-    recording = seen.recording
-    picked = frames.pick(clip, recording, 16)
-    assert picked.shape == (16, 224, 224, 3)
-    pictures = list(read_video(clip))
-    for i, tick in ((0, 2), (15, 72)):  # middles of the first and last sixteenth of 75 ticks
-        source = next(j for j in range(90) if int(25 * j / 30 + 0.5) == tick)
-        expected = crop_portrait(pictures[source], Portrait(tuple(recording.boxes[tick].tolist()), 1.0), 224)
-        assert np.abs(picked[i].astype(int) - expected).mean() < 1
-    others = [np.abs(picked[0].astype(int) - picture).mean() for picture in picked[1:]]
-    assert min(others) > 0
-
-
-def test_portraits_of_nobody_and_of_another_video(tmp_path, clip, seen):
-    recording = seen.recording
-    empty = frames.pick(clip, replace(recording, present=recording.present & False), 16)
-    assert empty.shape == (0, 224, 224, 3)
-    with pytest.raises(SourceError, match=r"found none of its pictures at [\d.]+ s; remove the recording"):
-        frames.pick(reencoded(tmp_path / "anna.mp4", 30, 30), recording, 16)
-    frames.write(tmp_path, "a", np.ones((16, 224, 224, 3), np.uint8))
-    frames.write(tmp_path, "b", empty)
-    assert frames.read(tmp_path, "a", 16).all()
-    assert frames.read(tmp_path, "a", 8) is None
-    assert len(frames.read(tmp_path, "b", 8)) == 0
-    path = frames.path_of(tmp_path, "a")
-    path.write_bytes(path.read_bytes()[:1000])
-    assert frames.read(tmp_path, "a", 16) is None
-    assert frames.read(tmp_path, "c", 16) is None
 
 
 def test_no_video_is_one_sentence_and_a_cut_one_is_read_as_far_as_it_goes(tmp_path, clip, front_end):

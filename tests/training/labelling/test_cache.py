@@ -11,7 +11,6 @@ from stream.describing.labellers.answer import Answer
 from stream.describing.labellers.provider import Reply, Sampling
 from stream.errors import UsageError
 from training.labelling.cache import Cache, key_of
-from training.labelling.uploads import Uploads
 
 PROMPT = prompts.load("cot_reflection")
 LOOK = Sampling("model-1")
@@ -78,21 +77,3 @@ def test_an_answer_under_another_s_name_is_one_sentence(tmp_path):
     (tmp_path / KEY.name).rename(tmp_path / other.name)
     with pytest.raises(UsageError, match="expected the answer of its name, found another's"):
         cache.get(other)
-
-
-def test_uploads_are_on_disk_at_once(tmp_path):
-    path = tmp_path / "uploads.json"
-    uploads = Uploads(path)
-    uploads["a"], uploads["b"] = "files/1", "files/2"
-    assert uploads.pop("a") == "files/1"
-    assert dict(Uploads(path)) == {"b": "files/2"}
-    del uploads["b"]
-    assert not Uploads(path)
-
-
-@pytest.mark.parametrize("content", ["", "[1]", "3"])
-def test_a_damaged_list_of_uploads_is_one_sentence(tmp_path, content):
-    path = tmp_path / "uploads.json"
-    path.write_text(content)
-    with pytest.raises(UsageError, match="expected the list of uploaded files, found none that reads"):
-        Uploads(path)

@@ -11,7 +11,6 @@ from msgspec import structs
 from training.config import to_toml
 from training.data.materials import from_simulator
 from training.data.prepared import Pools
-from training.data.windows import Windows
 from training.learning.checkpoint import build, load
 from training.learning.log import Log, read
 from training.learning.loop import Trainer
@@ -45,12 +44,6 @@ def test_workers_draw_the_same_batches(tiny_recipe, materials):
 
 def test_another_seed_gives_other_weights(tiny_recipe, materials):
     assert not same(trained(tiny_recipe, materials), trained(structs.replace(tiny_recipe, seed=1), materials))
-
-
-def test_each_process_draws_its_own_batches(tiny_recipe, materials):
-    pools, stage = [materials.pools.labelled], tiny_recipe.pretrain
-    a, b = (Windows("phase", pools, tiny_recipe, stage, rank=rank)[3] for rank in (0, 1))
-    assert not torch.equal(a.groups["face"], b.groups["face"])
 
 
 def test_training_stops_when_validation_gets_no_better_and_keeps_the_best(tiny_recipe, materials):

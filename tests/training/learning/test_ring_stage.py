@@ -8,21 +8,20 @@ import pytest
 import torch
 from msgspec import structs
 
-from export.modules.ring import turns
 from stream.bundle import manifest as contract
 from stream.bundle.load import Bundle
 from stream.errors import ModelError, UsageError
-from training.config import Model, Recipe, Ring, Stage, Target, Temporal
+from training.config import Model, Recipe, Ring, Stage, Target
 from training.data.materials import from_simulator
 from training.data.sampling import Cut, assemble, course_of, target_of
 from training.delivery.deliver import deliver, deliver_run
 from training.learning import ring_stage as ring_course
 from training.learning import runs
-from training.learning.checkpoint import RING, build, build_ring
+from training.learning.checkpoint import RING, build_ring
 from training.learning.checkpoint import load as load_checkpoint
 from training.learning.loop import observed
 from training.learning.ring_stage import DELAY, course_loss
-from training.model.ring import FAR, RingFused
+from training.model.ring import RingFused
 from training.studies.panel import Panel
 
 pytestmark = pytest.mark.slow
@@ -121,75 +120,6 @@ def test_a_slot_s_target_is_that_of_its_last_tick(materials, recipe):
     assert batch.course[0].tolist() == course.tolist()
     assert batch.slot_course[0, -1] == course[-1]  # of a slot that goes on
     assert batch.slot_course[0, -2] == course[59 - 10]
-
-
-def test_what_is_taken_over_computes_what_it_did(recipe, materials):
-    """Without positions and bands a first layer of either form says the same of whole windows."""
-    sizes = Temporal(dim=16, feedforward=32, dropout=0.0)
-    small = structs.replace(recipe, model=structs.replace(recipe.model, keypoints=sizes, image=sizes))
-    full, other = build(small, materials.tokenizer), build_ring(small, materials.tokenizer)
-    for p in full.parameters():
-        torch.nn.init.normal_(p, std=0.3)
-    other.begin(full.eval())
-    batch = assemble([Cut(materials.pools.labelled[0], 0, 40)], small.window, small.target)
-    x, masks = torch.randn(3, 1, 40, 16), list(batch.masks.values())
-    still = torch.ones(40, 16), torch.zeros(40, 16)
-    layer = other.keypoints.ring.layers[0]
-    everything = torch.stack(masks)
-    with torch.no_grad():
-        found = layer(x, (~everything).float() * -1e4, *still)[:, 0, -1]  # the last row sees all others
-        for i, name in enumerate(full.keypoints.temporal):
-            theirs = full.keypoints.temporal[name].layers[0](x[i], masks[i])[0, -1]
-            torch.testing.assert_close(found[i], theirs, rtol=1e-4, atol=1e-4)
-            values = batch.groups[name]
-            mine = other.keypoints.streams[name](values)
-            assert torch.equal(mine, full.keypoints.spatial[name](values))
-
-
-def test_upper_layers_begin_with_the_far_end_of_their_band(recipe, materials):
-    """Of all but the first layer all heads but the first: the older a row of the band, the more it counts."""
-    full, other = build(recipe, materials.tokenizer), build_ring(recipe, materials.tokenizer)
-    other.begin(full.eval())
-    for ring in (other.keypoints.ring, other.image.ring):
-        for depth, layer in enumerate(ring.layers):
-            rows = layer.band
-            nothing = torch.zeros(ring.streams, 1, rows, layer.heads * layer.width)  # all rows alike
-            with torch.no_grad():
-                q, k, _ = layer._heads(nothing, *turns(torch.arange(rows), layer.width, ring.step_s))
-            scores = (q[:, 0, :, -1:] @ k[:, 0].transpose(-1, -2)).squeeze(-2)  # [S, H, rows], oldest first
-            ascending = (scores[..., :-1] > scores[..., 1:]).all(-1)
-            expected = torch.zeros(layer.heads, dtype=torch.bool)
-            expected[1:] = depth > 0
-            assert torch.equal(ascending, expected.expand_as(ascending)), depth
-            if depth:
-                assert torch.allclose(scores[:, 1:, 0], torch.tensor(FAR), rtol=0.05)
-
-
-def test_upper_layers_begin_as_loud_as_what_they_are_given(recipe, materials):
-    """A full mode's rows may be of any size: what is added to them counts all the same, in every stream."""
-    model = build_ring(recipe, materials.tokenizer).eval()
-    with torch.no_grad():
-        for part in model.keypoints.ring.layers[0].out, model.keypoints.ring.layers[0].down:
-            part.weight.mul_(torch.tensor([1.0, 30.0, 1.0])[:, None, None])
-    batch = assemble([Cut(p, 0, 60) for p in materials.pools.labelled[:4]], recipe.window, recipe.target)
-
-    def shares():
-        part, values, masks = model._inputs("keypoints", batch)
-        x = torch.stack([embed(v) for embed, v in zip(part.streams.values(), values, strict=True)])
-        kept = []
-        for layer in part.ring.layers:
-            layer.register_forward_hook(lambda _, given, out: kept.append((out - given[0]).std((1, 2, 3))))
-        with torch.no_grad():
-            first = part.ring.rows(x, torch.stack(masks))[0]
-        for layer in part.ring.layers:
-            layer._forward_hooks.clear()
-        return kept[1] / first.std((1, 2, 3))
-
-    quiet = shares()
-    model.level("keypoints", batch)
-    loud = shares()
-    assert float(quiet[1]) < 0.1  # of the face; hands are not there in so short a time
-    assert float(loud[1]) > 0.4 * float(loud[0]) > 0.1
 
 
 def test_positions_before_anybody_was_seen_do_not_count(recipe):

@@ -1,90 +1,43 @@
+"""A finished run is not trained again, and another recipe does not continue it."""
+
+import msgspec
 import numpy as np
 import pytest
-from msgspec import structs
-from typer.testing import CliRunner
 
-from stream.bundle.manifest import Window
+from stream.errors import UsageError
 from training import config
-from training.__main__ import app, main
+from training.config import Compute
 from training.corpus.protocols import own_split
 from training.corpus.readers.importing import Source, Video, bring
-from training.data.films import behaviour_changes
 from training.data.materials import from_corpus, from_simulator
 from training.learning import runs
+from training.learning.loop import observed
 from training.simulator import as_corpus
 from training.simulator.behaviour import DEMO
-from training.simulator.portraits import performance_of, with_portraits
 from training.simulator.recordings import simulate
 
 pytestmark = pytest.mark.slow
 
 
-def test_portraits_show_what_the_points_do():
-    recording = simulate(DEMO, 1, 8.0, 21)
-    acted = performance_of(DEMO, recording, 8.0, 21)
-    # The same events: what nobody saw says nothing, the rest agrees to the last step.
-    steps, seen = np.diff(acted.llr, prepend=np.float32(0)), recording.present
-    assert np.allclose(np.cumsum(steps * seen), recording.llr, atol=1e-3)
-
-    def encode(crops):
-        assert crops.dtype == np.uint8
-        assert crops.shape[1:] == (126, 126, 3)
-        return crops.reshape(len(crops), -1)[:, ::5000].astype(np.float32)
-
-    shown = with_portraits(recording, acted, Window(), 21, encode)
-    assert shown.features.shape == (40, 10)
-    assert np.array_equal(shown.feature_mask, recording.present[::5])
-    assert np.ptp(shown.features[shown.feature_mask], axis=0).max() > 0
+@pytest.fixture(scope="module")
+def materials(tiny_recipe):
+    return from_simulator(tiny_recipe)
 
 
-@pytest.mark.parametrize(("parts", "changes"), [("win:60", False), ("loss:20.04,win:39.96", True)])
-def test_a_film_says_whether_its_behaviour_changes(parts, changes):
-    said = f"warped portrait, profile demo, parts {parts}, seed 3; made-up people"
-    assert behaviour_changes(said) is changes
-    assert not behaviour_changes(simulate(DEMO, 1, 2.0, 1).provenance)
+def test_a_finished_run_is_not_trained_again(tiny_recipe, materials, tmp_path):
+    runs.run(tiny_recipe, tmp_path, materials)
+    with observed(lambda *_: pytest.fail("trained again")):
+        runs.run(tiny_recipe, tmp_path, materials)
 
 
-def test_every_command_explains_itself():
-    for command in ("run", "pretrain", "finetune", "deliver", "demo"):
-        done = CliRunner().invoke(app, [command, "--help"])
-        assert done.exit_code == 0
-        assert "Example: undertone-training" in " ".join(done.output.split())
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["run", "huge", "--out", "x"], "huge: expected a recipe"),
-        (["deliver", "nowhere", "--out", "x"], "expected a checkpoint"),
-        (["curves", "/dev/null/run"], "expected a run"),
-        (
-            ["corpus", "simulate", "a", "--recordings", "1", "--out", "/dev/null/a"],
-            "/dev/null/a/recordings: expected to read or write it",
-        ),
-    ],
-)
-def test_errors_are_one_sentence(arguments, sentence, monkeypatch, capsys, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["undertone-training", *arguments])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    assert stopped.value.code == 1
-    said = capsys.readouterr().err
-    assert sentence in said
-    assert "Traceback" not in said
-    assert not list(tmp_path.iterdir())
-
-
-def test_held_out_people_have_faces_where_the_trained_ones_have():
-    recipe = config.load("tiny")
-    data = structs.replace(
-        recipe.data, recordings=2, unlabelled=1, held_out=3, seconds=4.0, portraits=2, texts=4, easier=""
-    )
-    recipe = structs.replace(recipe, data=data)
-    encode = lambda crops: np.ones((len(crops), recipe.model.image_features), np.float32)  # noqa: E731
-    pools = from_simulator(recipe, encode=encode).pools
-    assert [bool(p.feature_mask.any()) for p in pools.held_out] == [True, True, False]
-    assert [bool(p.feature_mask.any()) for p in pools.labelled] == [True, True]
+def test_another_recipe_does_not_continue_it(tiny_recipe, materials, tmp_path):
+    runs.run_pretrain(tiny_recipe, tmp_path, materials)
+    other = msgspec.structs.replace(tiny_recipe, seed=1)
+    with pytest.raises(UsageError, match="expected the recipe that this run began with"):
+        runs.run_pretrain(other, tmp_path, materials)
+    # What does not change the result may change on the way.
+    faster = msgspec.structs.replace(tiny_recipe, compute=Compute(threads=1, workers=1, save_every=50))
+    runs.run_pretrain(faster, tmp_path, materials)
 
 
 def test_short_learns_from_videos_of_ten_seconds_to_a_minute(tmp_path):

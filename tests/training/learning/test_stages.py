@@ -17,7 +17,6 @@ from training.learning.checkpoint import Checkpoint, build
 from training.learning.log import Log
 from training.learning.loop import Trainer
 from training.learning.stages import balanced, finetune, moment_loss, pretrain
-from training.model.batch import Batch
 from training.model.text import train_tokenizer
 
 pytestmark = pytest.mark.slow
@@ -170,15 +169,3 @@ def test_labels_that_mean_nothing_stay_at_chance(tokenizer):
     with torch.no_grad():
         logit = model.alone("keypoints", batch).double().numpy()
     assert 0.3 < auroc(logit, batch.target.double().numpy()) < 0.7
-
-
-def test_present_follows_the_masks(tokenizer):
-    batch = assemble(
-        random_cuts(prepared(tokenizer, 2, 0), STAGE, RECIPE.window, 3, np.random.default_rng(0)),
-        RECIPE.window,
-        Target(),
-    )
-    assert isinstance(batch, Batch)
-    for mask in batch.masks.values():
-        mask[0] = False
-    assert batch.present[:, 0].tolist() == [False, True, True]

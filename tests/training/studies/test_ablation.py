@@ -136,7 +136,7 @@ def test_the_spatial_table_compares_like_with_like(quick_recipe, store, tmp_path
         assert structs.replace(plain, offsets=True) == offsets
     assert all(r.weak.labels == "none" for r in asked.values())
     rows = {r.name: r for r in table.rows}
-    assert rows["GCN, offsets"].note.startswith("+50.0 [")
+    assert rows["GCN, offsets"].note.startswith("8,984 parameters; +50.0 [")
     assert "points against GCN" in rows["GCN, offsets"].note
     assert SHARED in (tmp_path / "spatial.md").read_text()
     assert {r["subject_disjoint"] for r in rows_of(tmp_path / "spatial.csv").values()} == {"false"}

@@ -6,12 +6,10 @@ import subprocess
 import sys
 import time
 
-import msgspec
 import pytest
 import torch
 
-from stream.errors import UsageError
-from training.config import Compute, to_toml
+from training.config import to_toml
 from training.data.materials import from_simulator
 from training.learning import runs
 from training.learning.checkpoint import load
@@ -74,19 +72,3 @@ def test_killed_for_good_it_ends_the_same(whole, tiny_recipe, tmp_path):
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=200)
     weights = load(tmp_path / "run" / runs.FINETUNED).model.state_dict()
     assert all(torch.equal(whole[0][name], value) for name, value in weights.items())
-
-
-def test_a_finished_run_is_not_trained_again(tiny_recipe, materials, tmp_path):
-    runs.run(tiny_recipe, tmp_path, materials)
-    with observed(lambda *_: pytest.fail("trained again")):
-        runs.run(tiny_recipe, tmp_path, materials)
-
-
-def test_another_recipe_does_not_continue_it(tiny_recipe, materials, tmp_path):
-    runs.run_pretrain(tiny_recipe, tmp_path, materials)
-    other = msgspec.structs.replace(tiny_recipe, seed=1)
-    with pytest.raises(UsageError, match="expected the recipe that this run began with"):
-        runs.run_pretrain(other, tmp_path, materials)
-    # What does not change the result may change on the way.
-    faster = msgspec.structs.replace(tiny_recipe, compute=Compute(threads=1, workers=1, save_every=50))
-    runs.run_pretrain(faster, tmp_path, materials)

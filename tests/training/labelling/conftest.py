@@ -1,4 +1,4 @@
-"""Films to be labelled."""
+"""Films to be labelled, and the command that does it."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 
 def film(path: Path, shade: int, *, loud: bool = True) -> Path:
@@ -44,3 +45,30 @@ def films(made_films, tmp_path) -> Path:
     for path in made_films.iterdir():
         (folder / path.name).write_bytes(path.read_bytes())
     return folder
+
+
+@pytest.fixture
+def server(gemini_server, monkeypatch):
+    """The stand-in of the service. Nobody waits here, and a file is ready at once."""
+    from training.labelling.budget import Budget
+
+    monkeypatch.setattr(Budget, "sleep", lambda self, seconds: None)
+    gemini_server.polls = 0
+    return gemini_server
+
+
+@pytest.fixture
+def out(tmp_path) -> Path:
+    return tmp_path / "said"
+
+
+@pytest.fixture
+def label(films, out, server):
+    """Runs the command on four films, one at a time, and returns its result."""
+    from training.__main__ import app
+
+    def run(*options, folder=films, yes=True):
+        arguments = ["label", str(folder), "--out", str(out), "--workers", "1", *map(str, options)]
+        return CliRunner().invoke(app, [*arguments, *(["--yes"] if yes else [])])
+
+    return run

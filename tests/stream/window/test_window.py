@@ -8,8 +8,6 @@ from hypothesis import strategies as st
 from stream.bundle.manifest import Window as Spec
 from stream.records import Portrait, Pose
 from stream.skeleton import COUNT, GROUPS
-from stream.window.grid import Grid
-from stream.window.mirrored_buffer import MirroredBuffer
 from stream.window.offsets import features_of
 from stream.window.pose_rows import PoseRows
 from stream.window.window import Window
@@ -27,65 +25,6 @@ def pose(rng: np.random.Generator, share: float = 0.8) -> Pose:
 def portrait(rng: np.random.Generator, *, cut: bool = False) -> Portrait:
     x, y = rng.uniform(0, 50, 2)
     return Portrait((x, y, x + rng.uniform(100, 400), y + rng.uniform(100, 400)), 1.0, cut)
-
-
-@pytest.mark.parametrize("fps", [24, 25, 30000 / 1001, 50, 60])
-def test_ticks_follow_time_not_frames(fps: float) -> None:
-    grid = Grid(25.0)
-    taken: dict[int, float] = {}
-    duplicates = 0
-    for index in range(round(fps * 8)):
-        pts = 3.2 + index / fps
-        tick = grid.claim(pts)
-        if tick is None:
-            duplicates += 1
-            continue
-        assert tick not in taken
-        assert abs(tick / 25 - (pts - 3.2)) <= 0.02 + 1e-6
-        taken[tick] = pts
-    assert list(taken) == sorted(taken)
-    assert max(taken) == pytest.approx(8 * 25, abs=2)
-    assert grid.late == duplicates
-    if fps <= 25:
-        assert duplicates == 0
-    else:
-        assert set(range(max(taken))) <= set(taken), "a faster source leaves no tick open"
-
-
-def test_half_ticks_are_even_at_50_fps() -> None:
-    grid = Grid(25.0)
-    ticks = [t for i in range(2000) if (t := grid.claim(i / 50)) is not None]
-    assert ticks == list(range(len(ticks)))
-    assert len(ticks) == 1001
-
-
-def test_time_goes_on_after_the_clock_ran_back() -> None:
-    grid = Grid(25.0)
-    assert [grid.claim(i / 25) for i in range(100)] == list(range(100))
-    assert grid.claim(0.0) == 100
-    assert grid.claim(0.04) == 101
-    assert grid.claim(0.03, discontinuity=True) == 102
-
-
-def test_a_frame_slightly_out_of_order_claims_nothing() -> None:
-    grid = Grid(25.0)
-    assert grid.claim(1.0) == 0
-    assert grid.claim(1.2) == 5
-    assert grid.claim(1.16) is None
-    assert grid.late == 1
-
-
-@given(st.lists(st.integers(1, 9), min_size=1, max_size=60), st.integers(1, 12))
-def test_ring_is_the_tail_of_a_list(steps: list[int], n: int) -> None:
-    ring = MirroredBuffer(12, (), np.int64)
-    line = [0] * 12
-    tick = -1
-    for step in steps:
-        ring.clear(tick + 1, tick + step - 1)
-        tick += step
-        ring.put(tick, tick + 1)
-        line += [0] * (step - 1) + [tick + 1]
-        assert ring.view(tick, n).tolist() == line[-n:]
 
 
 def reference_row(

@@ -64,3 +64,28 @@ def test_a_damaged_file_is_a_model_error(change, sentence: str, holistic_files: 
 def test_another_network_under_the_name_is_a_model_error(holistic_files: Path) -> None:
     with pytest.raises(ModelError, match="expected float32"):
         litert.Network(holistic_files / "face_landmark.tflite", size=64, outputs=((1, 15), (1, 1)), threads=1)
+
+
+@pytest.mark.parametrize("content", [b"", b"TFL3", b"\0\0\0\0TFL2" + bytes(99)])
+def test_what_is_no_model_is_told_by_its_first_bytes(content: bytes) -> None:
+    with pytest.raises(ValueError, match="not a TensorFlow Lite model"):
+        litert.trimmed(content, [True])
+
+
+def test_a_model_with_other_outputs_is_refused(holistic_files: Path) -> None:
+    content = (holistic_files / "hand_landmark_full.tflite").read_bytes()
+    assert litert.trimmed(content, [True] * 4) is content, "nothing to cut"
+    with pytest.raises(ValueError, match="4 outputs, expected 2"):
+        litert.trimmed(content, [True, False])
+
+
+def test_a_crop_is_stretched_to_the_range_that_was_asked_for(holistic_files: Path) -> None:
+    network = litert.Network(
+        holistic_files / "hand_recrop.tflite", size=256, outputs=((1, 1, 1, 4),), threads=1
+    )
+    crop = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
+    first = np.array(network(crop)[0])
+    mirrored = np.array(network(255 - crop, 1.0, 0.0)[0])
+    np.testing.assert_allclose(mirrored, first, rtol=1e-3, atol=1e-3)
+    assert not np.allclose(np.array(network(crop, -1.0, 1.0)[0]), first, rtol=1e-3)
+    assert network.ms > 0

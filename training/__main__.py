@@ -1,15 +1,18 @@
 """``undertone-training``: from a recipe to a bundle, and the built-in demo from nothing."""
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from stream.cli import entry
+from stream.cli.parameters import takes
 from training.cli import evaluate, label, label_made_up
 from training.cli import labels as agreement_commands
 from training.cli.corpus import app as corpus_app
-from training.cli.help_texts import LABELS, SET
+from training.cli.help_texts import HELP, LABELS, SET
+from training.cli.options import ExtractOptions
 
 app = typer.Typer(
     name="undertone-training",
@@ -39,9 +42,6 @@ EncoderOption = Annotated[
         help="Directory of the portrait encoder.",
         show_default=False,
     ),
-]
-ModelOption = Annotated[
-    Path | None, typer.Option(help="Its ONNX file; see `undertone-export frontends`.", show_default=False)
 ]
 CorpusOption = Annotated[
     Path | None,
@@ -211,55 +211,21 @@ def deliver(
 
 
 @app.command(rich_help_panel=CORPORA)
-def extract(
-    videos: Annotated[Path, typer.Argument(help="Folder of videos.")],
-    labels: Annotated[Path, typer.Option("--labels", help="CSV: id, subject, label and perhaps text.")],
-    out: Annotated[Path, typer.Option("--out", help="Directory of the corpus.")],
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", min=1, help="Processes. Default: half the cores.", show_default=False),
-    ] = None,
-    encoder: Annotated[
-        str | None,
-        typer.Option(
-            "--encoder",
-            help="Portrait encoder for image features: a folder, or a hub name of DINOv2 weights.",
-            show_default=False,
-        ),
-    ] = None,
-    frames: Annotated[int, typer.Option("--frames", min=0, help="Portraits of each video to keep.")] = 0,
-    partial: Annotated[bool, typer.Option("--partial", help="Some labelled videos are not there.")] = False,
-    licence: Annotated[str, typer.Option("--licence", help="Of the videos.")] = "not stated",
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of our own split by subject.")] = 0,
-    imigue: Annotated[
-        bool,
-        typer.Option("--imigue", help="Videos of iMiGUE, named 0001.mp4 and so on: its published splits."),
-    ] = False,
-    detector: Annotated[str, typer.Option("--detector", help="pose (embedded) or yolo.")] = "pose",
-    detector_model: ModelOption = None,
-    keypoints: Annotated[
-        str, typer.Option("--keypoints", help="holistic (embedded) or wholebody.")
-    ] = "holistic",
-    keypoints_model: ModelOption = None,
-    image: Annotated[
-        Path | None,
-        typer.Option("--image", help="An exported encoder in place of --encoder.", show_default=False),
-    ] = None,
-) -> None:
+@takes(ExtractOptions, HELP)
+def extract(options: ExtractOptions) -> None:
     """A folder of videos into a corpus, by the live side's own front end. One that was stopped continues.
 
     Example:
 
       undertone-training extract videos --labels labels.csv --encoder facebook/dinov2-base --out corpora/mine
     """
-    from stream.runtime.front_end_choice import Choice
+    from stream.runtime.front_end_choice import chosen
     from training.extraction import extracting
 
-    choice = Choice(detector, keypoints, detector_model, keypoints_model, image)
-    options = extracting.Options(
-        videos, labels, out, workers, encoder, frames, partial, licence, seed, imigue, choice
-    )
-    typer.echo(extracting.summary(extracting.run(options)))
+    given = {each.name: getattr(options, each.name) for each in fields(ExtractOptions)}
+    given["choice"] = chosen(given.pop("front_end"))
+    given["partial_release"] = given.pop("partial")
+    typer.echo(extracting.summary(extracting.run(extracting.Options(**given))))
 
 
 @app.command(rich_help_panel=DELIVER)

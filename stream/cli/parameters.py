@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
+from stream.branches.options import ImageOptions
 from stream.capture.options import AccessOptions
 from stream.cli.options import (
     InspectOptions,
@@ -135,6 +136,15 @@ HELP: Help = {
             "keypoints": {"help": "Keypoint network: holistic (embedded) or wholebody."},
             "keypoints_model": {"help": _MODEL},
             "image": {"help": "Image encoder (ONNX with its card) in place of the bundle's."},
+        },
+    ),
+    ImageOptions: (
+        "An --image without a card",
+        {
+            "image_size": {"min": 1, "help": "Pixels of the square portrait that it takes."},
+            "image_mean": {"help": "Of red, green and blue in 0..1; by default ImageNet's."},
+            "image_std": {"help": "Standard deviations, likewise."},
+            "image_layout": {"help": "nchw or nhwc."},
         },
     ),
     TextOptions: (

@@ -195,7 +195,8 @@ def _encoder(bundle: Bundle, options: WatchOptions) -> ImageEncoder | None:
     image, model = options.front_end.image, options.model
     if image is None:
         return None
-    return encoder_from(image, bundle, any_extractor=model.any_extractor, provider=model.provider)
+    given = options.front_end.encoding
+    return encoder_from(image, bundle, given, any_extractor=model.any_extractor, provider=model.provider)
 
 
 def _wire(name: str) -> Wire:

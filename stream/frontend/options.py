@@ -1,8 +1,9 @@
 """The options of the front end, apart from its networks, for a command line that loads nothing yet."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from stream.branches.options import ImageOptions
 from stream.errors import UsageError
 
 
@@ -17,9 +18,14 @@ class FrontEndOptions:
     keypoints: str = "holistic"  # or wholebody
     detector_model: Path | None = None  # ONNX file with its card
     keypoints_model: Path | None = None  # ONNX file
-    image: Path | None = None  # image encoder in place of the bundle's: ONNX file with its card
+    image: Path | None = None  # image encoder in place of the bundle's: ONNX file
+    encoding: ImageOptions = field(default_factory=ImageOptions)  # of an image encoder without a card
 
     def __post_init__(self) -> None:
+        if self.image is None and self.encoding != ImageOptions():
+            raise UsageError(
+                "--image-size: expected it and its like with --image, found them alone; give --image too."
+            )
         _check("detector", self.detector, "pose", "yolo", self.detector_model)
         _check("keypoints", self.keypoints, "holistic", "wholebody", self.keypoints_model)
 

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from stream.branches.image import ImageEncoder, input_of
+from stream.branches.bare_encoder import is_bare
+from stream.branches.image import ImageEncoder, read_encoder
 from stream.bundle.manifest import Extractor
-from stream.bundle.model_card import Kind, card_file, card_of
+from stream.bundle.model_card import Kind, card_file
 from stream.frontend.front_end import FrontEnd
 from stream.frontend.mediapipe import embedded
 from stream.frontend.mediapipe.embedded import EXTRACTOR
@@ -25,18 +26,26 @@ class Choice(FrontEndOptions):
         """Whose points these are. Raises ModelError when their file is missing."""
         return EXTRACTOR if self.keypoints_model is None else extractor_of(self.keypoints_model)
 
+    @property
+    def image_extractor(self) -> Extractor | None:
+        """Whose image vectors these are, if an encoder was given. Raises ModelError for one that is none."""
+        return None if self.image is None else read_encoder(self.image, self.encoding)[1]
+
     def prove(self, provider: str, say: Callable[[str], None], *, threads: int = 2) -> None:
         """Refuse a model that does not reproduce its golden outputs on the provider: `stream.verify.gate`.
 
-        Whole-body points of a file without a card are taken as they are on the CPU, and nowhere else.
+        Whole-body points and image vectors of a file without a card are taken as they are on the CPU, and
+        nowhere else.
         """
+        if self.image is not None:
+            is_bare(self.image, self.encoding)
         given: tuple[tuple[Path | None, Kind], ...] = (
             (self.detector_model, "detector"),
             (self.keypoints_model, "keypoints"),
             (self.image, "image"),
         )
         for path, kind in given:
-            bare = kind == "keypoints" and path is not None and not card_file(path).is_file()
+            bare = kind != "detector" and path is not None and not card_file(path).is_file()
             if path is not None and not (bare and provider == "cpu"):
                 gate.require(model_parity.opened(path, kind), provider, say, threads=threads)
 
@@ -49,10 +58,11 @@ class Choice(FrontEndOptions):
         return embedded.from_cache(threads, detector=detector, keypoints=keypoints)
 
     def encoder(self, *, provider: str = "cpu", threads: int = 1) -> ImageEncoder | None:
-        """The image encoder, if one was given, as its card says. Raises ModelError for another model."""
+        """The image encoder, if one was given, as its card or the options say. Raises ModelError for another
+        model."""
         if self.image is None:
             return None
-        spec = input_of(self.image, card_of(self.image, "image"))
+        spec, _ = read_encoder(self.image, self.encoding)
         return ImageEncoder(self.image.parent, spec, provider=provider, threads=threads)
 
 

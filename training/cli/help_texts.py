@@ -1,9 +1,13 @@
 """Help of the options in ``training.cli.options``; see ``stream.cli.parameters``."""
 
+from stream.branches.options import ImageOptions
+from stream.cli.parameters import HELP as LIVE
 from stream.cli.parameters import Help
+from stream.frontend.options import FrontEndOptions
 from training.cli.options import (
     AskingOptions,
     EvaluateOptions,
+    ExtractOptions,
     JudgingOptions,
     LabelOptions,
     PeopleOptions,
@@ -14,7 +18,29 @@ LABELS = "A labeller's folder, its labels.jsonl or audit.csv; corrections count.
 
 SET = "A value in place of the recipe's: section.key=value, such as pretrain.steps=100. May be repeated."
 
+_TITLE, _FRONT_END = LIVE[FrontEndOptions]
+_IMAGE = {"help": "An exported encoder (ONNX with its card) in place of --encoder."}
+
 HELP: Help = {
+    ExtractOptions: (
+        None,
+        {
+            "videos": {"argument": "VIDEOS", "help": "Folder of videos."},
+            "labels": {"help": "CSV: id, subject, label and perhaps text."},
+            "out": {"help": "Directory of the corpus."},
+            "workers": {"min": 1, "help": "Processes. Default: half the cores."},
+            "encoder": {
+                "help": "Portrait encoder for image features: a folder, or a hub name of DINOv2 weights."
+            },
+            "frames": {"min": 0, "help": "Portraits of each video to keep."},
+            "partial": {"help": "Some labelled videos are not there."},
+            "licence": {"help": "Of the videos."},
+            "seed": {"min": 0, "help": "Of our own split by subject."},
+            "imigue": {"help": "Videos of iMiGUE, named 0001.mp4 and so on: its published splits."},
+        },
+    ),
+    FrontEndOptions: (_TITLE, {**_FRONT_END, "image": _IMAGE}),
+    ImageOptions: LIVE[ImageOptions],
     LabelOptions: (
         None,
         {

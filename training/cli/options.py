@@ -4,6 +4,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stream.describing.labellers.provider import GEMINI_MODEL
+from stream.frontend.options import FrontEndOptions
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractOptions:
+    """The options of ``undertone-training extract``."""
+
+    videos: Path
+    labels: Path
+    out: Path
+    workers: int | None = None
+    encoder: str | None = None
+    frames: int = 0
+    partial: bool = False
+    licence: str = "not stated"
+    seed: int = 0
+    imigue: bool = False
+    front_end: FrontEndOptions = field(default_factory=FrontEndOptions)
 
 
 @dataclass(frozen=True, slots=True)

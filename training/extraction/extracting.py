@@ -14,7 +14,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from stream.branches.image import ImageEncoder
 from stream.bundle import model_cache
-from stream.bundle.model_card import card_of
 from stream.cli.terminal import say
 from stream.errors import SourceError, UsageError
 from stream.records import Floats, Image
@@ -133,8 +132,8 @@ def summary(store: Store) -> str:
 def _about(options: Options) -> About:
     choice = options.choice
     extractors = {"keypoints": choice.extractor}
-    if choice.image:
-        extractors["image"] = card_of(choice.image, "image").extractor
+    if (image := choice.image_extractor) is not None:
+        extractors["image"] = image
     elif options.encoder:
         from training.model import portrait_encoder
 

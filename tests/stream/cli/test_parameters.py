@@ -67,7 +67,7 @@ def test_every_field_has_help_that_ends_with_a_full_stop_and_no_help_is_left_ove
 def test_help_is_grouped() -> None:
     shown = CliRunner().invoke(app, ["watch", "--help"]).output
     titles = {panel for panel, _ in HELP.values() if panel}
-    assert len(titles) == 6
+    assert len(titles) == 7
     assert all(f"─ {title} " in shown for title in titles)
 
 

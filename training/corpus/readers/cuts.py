@@ -44,5 +44,5 @@ def cuts(points: Floats, valid: Mask, box: Floats) -> Mask:
 def _size(points: Floats) -> Floats:
     """Median distance of the points from their middle, [N]; points: [N, K, 2], NaN where not seen."""
     middle = np.nanmedian(points, axis=1, keepdims=True)
-    found: Floats = np.maximum(np.nanmedian(np.linalg.norm(points - middle, axis=-1), axis=-1), 1e-6)
-    return found
+    size = np.nanmedian(np.linalg.norm(points - middle, axis=-1), axis=-1)
+    return np.asarray(np.maximum(size, 1e-6), np.float32)

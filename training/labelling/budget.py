@@ -106,13 +106,18 @@ class Budget(Meter):
         self.sleep(wait_s)
 
     def spent(self, tokens_in: int, tokens_out: int) -> None:
-        """See Meter."""
+        """See Meter. Tokens that the service did not count are estimated, or there would be no limit."""
+        counted = tokens_in > 0  # no request is without a prompt
+        if not counted:
+            tokens_in, answer = getattr(self._mine, "usual", (0, 0))
+            tokens_out = tokens_out or answer
         with self._lock:
-            self._add(Spent(0, tokens_in, tokens_out))
+            self._add(Spent(0, tokens_in, tokens_out, estimated=int(not counted)))
 
     @contextmanager
-    def reserved(self, tokens: int) -> Iterator[None]:
-        """Around everything that one video takes, in the thread that asks about it."""
+    def reserved(self, tokens: int, answer: int = 0) -> Iterator[None]:
+        """Around everything that one video takes, in the thread that asks about it: about ``tokens`` a
+        request, and ``answer`` for what it says."""
         with self._lock:
             if self.stopping:
                 raise Stopped(self.stopped_by)
@@ -120,7 +125,7 @@ class Budget(Meter):
             self._check("requests", so_far.requests + self._unasked + 1)
             self._check("tokens", so_far.tokens + self._reserved + tokens)
             self._reserved, self._unasked, self._mine.first = self._reserved + tokens, self._unasked + 1, True
-            self._mine.spent = Spent()
+            self._mine.spent, self._mine.usual = Spent(), (tokens, answer)
         try:
             yield
         finally:

@@ -8,12 +8,13 @@ from stream.errors import UsageError
 from stream.files import replace_with
 
 
-class Spent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Requests that were made, and the tokens that the service counted for them."""
+class Spent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Requests that were made, and the tokens that the service counted for them, or else we."""
 
     requests: int = 0
     tokens_in: int = 0
     tokens_out: int = 0
+    estimated: int = 0  # replies whose tokens the service did not count
 
     @property
     def tokens(self) -> int:
@@ -24,6 +25,7 @@ class Spent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             self.requests + other.requests,
             self.tokens_in + other.tokens_in,
             self.tokens_out + other.tokens_out,
+            self.estimated + other.estimated,
         )
 
 

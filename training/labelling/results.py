@@ -85,6 +85,11 @@ def summary(
         f"warning: {plan.sampling.model} was asked, {served} answered {count} times"
         for served, count in others.items()
     ]
+    if spent.estimated:
+        told.append(
+            f"warning: {spent.estimated} replies came without token counts; theirs are estimated, from the "
+            "length of video and prompt and the usual answer"
+        )
     if unmatched:
         told.append(f"warning: {len(unmatched)} answers are of no video here ({listed(unmatched)})")
     if left:

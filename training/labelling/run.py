@@ -60,7 +60,8 @@ def run(
     work.mkdir(parents=True)
     outcome, in_vain = Outcome(), 0
     answered, rejected = 0, 0
-    ask = partial(_ask, plan, provider, cache, budget, work if sends else None)
+    usual, _ = plan.answer_tokens()
+    ask = partial(_ask, plan, provider, cache, budget, work if sends else None, usual)
     try:
         with closing(_spread(plan, ask, budget, workers)) as done:
             for video, future in done:
@@ -140,11 +141,14 @@ def _spread(
 
 
 def _ask(
-    plan: Plan, provider: Provider, cache: Cache, budget: Budget, work: Path | None, video: Video
+    plan: Plan, provider: Provider, cache: Cache, budget: Budget, work: Path | None, usual: int, video: Video
 ) -> Failure | None:
-    """Ask about one video and keep the answer, or the reason for none, with the cost of every request."""
+    """Ask about one video and keep the answer, or the reason for none, with the cost of every request.
+
+    ``usual``: tokens of an answer, where the service counts none.
+    """
     before = video.kept.spent if video.kept else NOTHING
-    with budget.reserved(video.tokens(plan.prompt, plan.sampling)):
+    with budget.reserved(video.tokens(plan.prompt, plan.sampling), usual):
         try:
             with _silent(video, work) as path:
                 provider.describe(

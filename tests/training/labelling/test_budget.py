@@ -123,3 +123,20 @@ def test_what_a_thread_s_video_cost_is_its_own(tmp_path):
 
 def test_a_price_is_of_a_million():
     assert Price(1.25, 10.0).of(2_000_000, 100_000) == pytest.approx(3.5)
+
+
+def test_tokens_that_nobody_counted_are_estimated(tmp_path):
+    """A reply may lack them: the limit would never be reached."""
+    budget = Budget(max_tokens=1500)
+    budget.go_on_from(Ledger(tmp_path / "spent.json"))
+    with budget.reserved(600, answer=200):
+        budget.request()
+        budget.spent(0, 0)
+        assert budget.mine == Spent(1, 600, 200, estimated=1)
+    with budget.reserved(600, answer=200):
+        budget.request()
+        budget.spent(590, 0)  # counted: it said nothing
+    assert budget.spent_now == Spent(2, 1190, 200, estimated=1)
+    with pytest.raises(Stopped, match="the budget of 1500 tokens"), budget.reserved(600, answer=200):
+        pytest.fail("begun beyond the limit")
+    assert Ledger(tmp_path / "spent.json").spent == budget.spent_now

@@ -25,7 +25,7 @@ CORPORA, TRAIN, MEASURE, WEAK, DELIVER = "Corpora", "Train", "Measure", "Weak la
 app.add_typer(corpus_app, name="corpus", rich_help_panel=CORPORA)
 
 RecipeArgument = Annotated[
-    str, typer.Argument(help="Recipe by name (tiny, small, demo, paper) or a TOML file.")
+    str, typer.Argument(help="Recipe by name (tiny, small, short, live, paper) or a TOML file.")
 ]
 SetOption = Annotated[list[str] | None, typer.Option("--set", help=SET, show_default=False)]
 OutOption = Annotated[Path, typer.Option("--out", help="Directory of the run: checkpoints and log.")]

@@ -111,7 +111,7 @@ def run(options: Options) -> Store:
                 progress.console.print(f"{job.id}: {error}", markup=False, highlight=False, soft_wrap=True)
             progress.advance(TASK)
     entries = writer.entries()
-    videos.check_same(entries, named, options.labels)
+    videos.check_same(writer, (e.id for e in entries), named, options.labels)
     split = published.imigue_splits if options.imigue else protocols.own_split
     store = writer.finish(split(entries, options.seed))
     if failed:

@@ -12,9 +12,10 @@ from stream.frontend.front_end import FrontEnd
 from stream.records import Floats, Frame, Image, Mask
 from training.corpus import labels
 from training.corpus.grid import RATE, STRIDE, Encode
-from training.corpus.index import Entry, listed
+from training.corpus.index import listed
 from training.corpus.labels import Label
 from training.corpus.recording import Recording
+from training.corpus.store import Writer
 from training.extraction.following import frames_of, on_grid, opened, track
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".mpg", ".mpeg", ".wmv", ".flv")
@@ -145,15 +146,11 @@ class _Features:
         return features, mask
 
 
-def check_same(made: Iterable[Entry], named: dict[str, Label], source: Path) -> None:
+def check_same(writer: Writer, ids: Iterable[str], named: dict[str, Label], source: Path) -> None:
     """UsageError when the labels have changed since an earlier run made a recording."""
-    other = [e.id for e in made if (e.subject, e.label) != _plain(labels.of(named, e.id)[0])]
+    other = [id for id in ids if writer.label(id) != labels.of(named, id)[0]]
     if other:
         raise UsageError(
-            f"{source}: expected the subjects and results that {len(other)} recordings were made with, found "
-            f"others ({listed(other)}); remove these recordings and run the command again."
+            f"{source}: expected the subjects, results and texts that {len(other)} recordings were made "
+            f"with, found others ({listed(other)}); remove these recordings and run the command again."
         )
-
-
-def _plain(label: Label) -> tuple[str, int | None]:
-    return label.subject, label.label

@@ -161,6 +161,9 @@ def test_labels_without_a_video_and_labels_that_changed(clips, corpus, tmp_path)
         extracting.run(Options(clips, changed, tmp_path / "c"))
     whole = extracting.run(Options(clips, changed, tmp_path / "c", partial_release=True))
     assert contents(whole) == contents(corpus)
+    changed.write_text(LABELS.replace("He smiles.", "He frowns."))
+    with pytest.raises(UsageError, match=r"expected the subjects, results and texts .* others \(a\); remove"):
+        extracting.run(Options(clips, changed, tmp_path / "c"))
     changed.write_text(LABELS.replace("loss", "win"))
     with pytest.raises(UsageError, match=r"found others \(b\); remove these recordings"):
         extracting.run(Options(clips, changed, tmp_path / "c"))

@@ -10,6 +10,8 @@ from stream.capture.source import Source
 from stream.frontend.mediapipe import embedded
 from stream.records import Frame
 from stream.runtime.analyzer import Analyzer
+from training.data.materials import ENCODER
+from training.delivery import demo
 from training.simulator.rendering import make_clip
 
 pytestmark = pytest.mark.slow
@@ -55,3 +57,34 @@ def test_the_built_in_clip_with_its_parts_the_other_way_round() -> None:
     after_60, after_90 = wins(frames[750:] + frames[:750], (60, 90))
     assert after_60 >= 0.60
     assert after_90 < after_60 - 0.05, "thirty seconds of loss behaviour pull it down again"
+
+
+def test_an_encoder_that_is_there_is_not_trained_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who trains, films and delivers is replaced: what is held is what is made, from what, and where."""
+    trained: list[Path] = []
+    delivered: list[tuple[object, ...]] = []
+    monkeypatch.setattr(demo.embedded, "from_cache", lambda threads: "front end")
+    monkeypatch.setattr(
+        demo, "warped_recordings", lambda *given, folder, **more: delivered.append((folder,)) or ()
+    )
+    monkeypatch.setattr(demo, "load_folder", lambda folder, encode: [folder])
+    monkeypatch.setattr(demo.materials, "image_encoder", lambda recipe, work, encoder: encoder)
+    monkeypatch.setattr(demo.materials, "from_simulator", lambda recipe, films, encode: films)
+    monkeypatch.setattr(demo.runs, "run", lambda recipe, work, found: (work, found))
+    monkeypatch.setattr(demo.runs, "ring_of", lambda work: "ring")
+    monkeypatch.setattr(demo, "deliver_run", lambda *given: delivered.append(given) or "written")
+
+    def train(out: Path, course: object) -> None:
+        trained.append(out)
+        out.mkdir(parents=True)
+        (out / "model.safetensors").touch()
+
+    monkeypatch.setattr(demo.image_encoder, "train", train)
+    work, films, encoder = tmp_path, tmp_path / "warped", tmp_path / ENCODER
+    for _ in range(2):
+        assert demo.rebuild(tmp_path / "bundle", work, 3) == "written"
+    assert trained == [encoder]
+    whole = ((work, [films]), tmp_path / "bundle", encoder, demo.COMMAND, "ring")
+    assert delivered == [(films,), whole] * 2

@@ -96,19 +96,3 @@ def test_the_flat_function_can_be_read_by_typer() -> None:
     flat = takes(ListenOptions)(lambda _: None)
     names = [each.name for each in dataclasses.fields(ListenOptions)]
     assert list(inspect.signature(flat).parameters) == names
-
-
-@pytest.mark.parametrize("command", [[], ["models"]])
-def test_every_command_explains_itself(command: list[str]) -> None:
-    shown = CliRunner().invoke(app, [*command, "--help"]).output
-    assert shown.count("│") > 4
-    for name in {(): ("watch", "listen", "inspect", "sources", "doctor")}.get(
-        tuple(command), ("list", "pull")
-    ):
-        about = CliRunner().invoke(app, [*command, name, "--help"]).output
-        assert "Example" in about
-        assert " ".join(["undertone", *command, name]) in " ".join(about.split())
-
-
-def test_shell_completion_is_offered() -> None:
-    assert "--install-completion" in CliRunner().invoke(app, ["--help"]).output

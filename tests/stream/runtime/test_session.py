@@ -21,7 +21,6 @@ from stream.errors import DescriptionUnavailable, SourceError
 from stream.publish.wire import Confidence, Event, Health, Message
 from stream.records import Estimate, Frame, Observation, Portrait, WindowFigures
 from stream.runtime.announcer import Settings
-from stream.runtime.pace import live_hop
 from stream.runtime.session import Session
 
 PICTURE = np.zeros((4, 4, 3), np.uint8)
@@ -367,11 +366,3 @@ def test_wait_asks_again_until_the_source_is_there(monkeypatch: pytest.MonkeyPat
     assert thinker.estimated == [9, 11]
     with pytest.raises(SourceError, match="refused"):
         Session(Settings("feed", "fast", 10), Thinker(), lambda: Refused(0), Wall()).run()  # type: ignore[arg-type,return-value]
-
-
-def test_live_hop_leaves_room_for_the_fast_lane() -> None:
-    assert live_hop(20, 0.1, 25.0) == 20
-    assert live_hop(20, 0.6, 25.0) == 25
-    assert live_hop(5, 1.21, 25.0) == 55
-    assert live_hop(1, 0.02, 25.0) == 1
-    assert live_hop(1, 0.03, 25.0) == 5

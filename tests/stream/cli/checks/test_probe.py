@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from stream.cli.checks import child
 from stream.cli.checks.probe import Look, look
 
 
@@ -41,15 +40,3 @@ def test_a_hang_ends_after_its_time() -> None:
     found = look("gpu", timeout_s=1.0, run=instead("import time; time.sleep(600)"))
     assert found == Look(False, "no answer in 1 s")
     assert time.monotonic() - began < 30
-
-
-def test_the_child_itself() -> None:
-    assert look("provider cpu").works
-    missing = look("provider npu")
-    assert not missing.works
-    assert "expected one of cpu, cuda, tensorrt" in missing.found
-
-
-def test_unknown_names_are_a_mistake_of_ours() -> None:
-    with pytest.raises(KeyError):
-        child.look("weather")

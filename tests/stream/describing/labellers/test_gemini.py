@@ -4,18 +4,15 @@ import json
 import logging
 import re
 import traceback
-from datetime import UTC, datetime
 
 import pytest
 from gemini_server import GOOD, KEY, NEVER, RPC, Fault, response
 from google.genai import _api_client
-from google.genai.errors import APIError
 
 from stream.describing.labellers import prompts
 from stream.describing.labellers.answer import Answer
 from stream.describing.labellers.backoff import Backoff
 from stream.describing.labellers.gemini import INLINE_BYTES, Gemini
-from stream.describing.labellers.gemini_errors import retry_after_s
 from stream.describing.labellers.provider import Clip, Meter, Reply, Sampling, gemini_address
 from stream.errors import (
     DescriptionDenied,
@@ -467,21 +464,3 @@ def test_vertex_s_switches_in_the_environment_change_nothing(gemini_server, monk
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "somebody")
     monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", "http://127.0.0.1:1")
     assert describe().answer.confidence_win == 70
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        ("5", 5.0),
-        ("Sat, 21 Nov 2026 12:00:30 GMT", 30.0),
-        ("Sat, 21 Nov 2026 11:00:00 GMT", 0.0),
-        ("soon", None),
-        ("", None),
-    ],
-)
-def test_retry_after_is_a_number_or_a_date(header, seconds):
-    class Response:
-        headers = {"retry-after": header}  # noqa: RUF012
-
-    error = APIError(429, {"error": {"message": "busy"}}, Response())
-    assert retry_after_s(error, now=datetime(2026, 11, 21, 12, tzinfo=UTC)) == seconds

@@ -36,9 +36,10 @@ test-quick: $(VENV)/.all models  ## the tests of seconds: no servers, no trainin
 tools:  ## servers and tools that the tests need: Debian's, installed where this user may
 	tests/tools.sh
 
+ALSO := tests/stream/publish tests/stream/cli/test_watch.py tests/stream/runtime/test_session.py
 faults: $(VENV)/.all models tools  ## what happens when a source fails, measured into tests/RESULTS-faults.md
 	rm -f build/faults.jsonl && mkdir -p build
-	UNDERTONE_FAULTS=$(CURDIR)/build/faults.jsonl $(VENV)/bin/pytest -n auto tests/faults
+	UNDERTONE_FAULTS=$(CURDIR)/build/faults.jsonl $(VENV)/bin/pytest -n auto tests/faults $(ALSO)
 	$(VENV)/bin/python tests/faults/table.py build/faults.jsonl
 
 test-base: $(BASE)/.base tools  ## the live side's tests in an environment without torch

@@ -1,8 +1,10 @@
 """Fixtures that more than one package's tests share."""
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -14,6 +16,9 @@ from stream.errors import ModelError
 # A busy machine is no failure.
 hypothesis.settings.register_profile("undertone", deadline=None)
 hypothesis.settings.load_profile("undertone")
+
+
+FAULTS = "UNDERTONE_FAULTS"  # where rows of the table of faults are appended, if anywhere
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +40,21 @@ def gemini_server(monkeypatch) -> Iterator[GeminiServer]:
         monkeypatch.setenv("GOOGLE_API_KEY", server.key)
         monkeypatch.setenv("UNDERTONE_GEMINI_URL", server.url)
         yield server
+
+
+@pytest.fixture
+def record(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Adds a row to the table of faults: the fault, the outcome, seconds to recover, states."""
+
+    def write(fault: str, watch: Any = None, **figures: Any) -> None:
+        path = os.environ.get(FAULTS)
+        if path is None:
+            return
+        row = {"file": request.node.path.stem, "fault": fault, **figures}
+        if watch is not None:
+            row["states"] = watch.states()
+            row["reconnects"] = watch.health.get("reconnects")
+        with Path(path).open("a", encoding="utf-8") as out:
+            out.write(json.dumps(row) + "\n")
+
+    return write

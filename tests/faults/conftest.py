@@ -1,17 +1,12 @@
-"""Servers on loopback with a fault switch, and the table of what was measured."""
+"""Servers on loopback with a fault switch."""
 
-import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from faults.http_server import FeedServer
 from faults.watching import Watch, quick_bundle
-
-RESULTS = "UNDERTONE_FAULTS"  # where rows of the table are appended, if anywhere
 
 
 @pytest.fixture(scope="session")
@@ -43,24 +38,6 @@ def watching(bundle: Path, tmp_path: Path) -> Iterator[Callable[..., Watch]]:
             watch.__exit__()
     for watch in started:
         watch.check()
-
-
-@pytest.fixture
-def record(request: pytest.FixtureRequest) -> Callable[..., None]:
-    """Adds a row to the table: the fault, what happened, seconds to recover, states."""
-
-    def write(fault: str, watch: Watch | None = None, **figures: Any) -> None:
-        path = os.environ.get(RESULTS)
-        if path is None:
-            return
-        row = {"file": request.node.path.stem, "fault": fault, **figures}
-        if watch is not None:
-            row["states"] = watch.states()
-            row["reconnects"] = watch.health.get("reconnects")
-        with Path(path).open("a", encoding="utf-8") as out:
-            out.write(json.dumps(row) + "\n")
-
-    return write
 
 
 def settled(watch: Watch, within: float = 60.0) -> None:

@@ -6,6 +6,8 @@ from fractions import Fraction
 from functools import cache
 
 import av
+import numpy as np
+from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 
 from stream.capture.source import Source
@@ -111,3 +113,17 @@ def segment(number: int, seconds: float = 1.0, codec: str = "libx264", shift: in
     muxer = TsMuxer(codec)
     first = number * count
     return b"".join(muxer.packet(first + i, (first + i) * STEP + 90_000 + shift) for i in range(count))
+
+
+@cache
+def sound(seconds: int = 60) -> bytes:
+    """MPEG-TS with a stream of silence and no picture."""
+    out = io.BytesIO()
+    with av.open(out, "w", format="mpegts") as container:
+        stream = container.add_stream("mp2", rate=48_000)
+        for number in range(seconds * 48_000 // 1152):
+            frame = AudioFrame.from_ndarray(np.zeros((1, 2 * 1152), np.int16), format="s16", layout="stereo")
+            frame.sample_rate, frame.pts = 48_000, number * 1152
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return out.getvalue()

@@ -39,6 +39,7 @@ class Feed:
     rate: float = feed.RATE  # frames a second by the wall clock
     frames: int | None = None  # a finite stream ends after so many
     missing: set[int] = field(default_factory=set)  # HLS segments that answer 404
+    audio: bool = False  # /live.ts holds sound alone
     frozen: bool = False  # the playlist does not move on
     emptied: bool = False  # neither the playlist nor its segments are there
     kept: int = KEPT  # segments in the playlist
@@ -74,6 +75,14 @@ class FeedServer:
         self._server.server_close()
         self._server = None
         self.cut(reset=reset)
+
+    def vanish(self) -> None:
+        """Stop listening and fall silent, with every connection left open: as a host that lost its power."""
+        self.feed.stalled = True
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
 
     def cut(self, *, reset: bool = False) -> None:
         """Close every connection, keep listening."""
@@ -136,6 +145,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self._whole(self._playlist().encode(), "application/vnd.apple.mpegurl")
             elif self.path.startswith("/segment"):
                 self._segment(int(self.path.removeprefix("/segment").split(".")[0]))
+            elif self.path.startswith("/live.ts") and switch.audio:
+                self._whole(feed.sound(), "video/mp2t")
             elif self.path.startswith("/live.ts"):
                 self._stream()
             else:

@@ -1,4 +1,4 @@
-"""Writes tests/RESULTS-faults.md from the rows that the tests of faults leave.
+"""Writes tests/RESULTS-faults.md from the rows that the tests of faults leave, here and beside the packages.
 
     python tests/faults/table.py ROWS.jsonl
 

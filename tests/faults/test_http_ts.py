@@ -239,3 +239,58 @@ def test_the_codec_changes(server: FeedServer, watching: Watching, record: Recor
     assert age is not None
     assert age < 2000
     record("h264 → mpeg2 mid-stream", watch, outcome="decoder rebuilt", recovery_s=round(took, 1))
+
+
+def test_sound_alone(server: FeedServer, watching: Watching, record: Record) -> None:
+    server.feed.audio = True
+    watch = watching(server.url(), "--wait")
+    assert watch.wait_for_end(40) == 1
+    assert "holds no video, found only audio" in watch.stderr.strip().splitlines()[-1]
+    record("audio only, --wait", watch, outcome="exit 1 at once, one sentence")
+
+
+def test_a_peer_that_vanishes(server: FeedServer, watching: Watching, record: Record) -> None:
+    """Half-open: the connection stands, nobody is at its other end."""
+    watch = watching(server.url(), "--timeout", "3")
+    settled(watch)
+    server.vanish()
+    watch.wait_for("stale", 15.0)
+    time.sleep(3.0)
+    server.feed.stalled = False
+    server.start()
+    took = watch.wait_for("ok or degraded", RECOVER_S + BUSY_S)
+    assert watch.health["reconnects"] >= 1
+    record("half-open connection, time-out 3 s", watch, outcome="reconnects", recovery_s=round(took, 1))
+
+
+def same_stamps(data: bytes, _: random.Random) -> bytes:
+    """Without the last bit of the stamps of a video PES packet: even and odd are the same pts."""
+    at = data.find(b"\x00\x00\x01\xe0")
+    if at < 0:
+        return data
+    spoiled = bytearray(data)
+    spoiled[at + 13] &= 0xFD
+    if spoiled[at + 7] & 0x40:  # a dts follows
+        spoiled[at + 18] &= 0xFD
+    return bytes(spoiled)
+
+
+def test_stamps_that_are_the_same(server: FeedServer, watching: Watching, record: Record) -> None:
+    """One picture in ten has the stamp of the one before."""
+    server.feed.clock = lambda number: (number - (number % 10 == 9)) * feed.STEP + (number % 10 == 9) + 90_000
+    server.feed.spoil = same_stamps
+    watch = watching(server.url())
+    watch.wait_for("ok", 60.0, since=0.0)
+    record("duplicate pts", watch, outcome="plays")
+
+
+def test_a_signal_while_it_plays(server: FeedServer, watching: Watching, record: Record) -> None:
+    watch = watching(server.url())
+    settled(watch)
+    watch.process.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    assert watch.wait_for_end(30) == 0
+    took = time.monotonic() - began
+    end = [seen.message for seen in watch.events if seen.message["event"] == "end"][-1]
+    assert end["detail"]["reason"] == "stopped"
+    record("SIGTERM while it plays", watch, outcome=f"exit 0 after {took:.1f} s, end: stopped")

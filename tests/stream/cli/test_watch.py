@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -53,7 +53,9 @@ def receive(endpoint: str, count: int) -> list[int]:
 
 
 @pytest.mark.usefixtures("holistic_files")
-def test_a_full_pipe_neither_silences_the_publisher_nor_keeps_the_process() -> None:
+def test_a_full_pipe_neither_silences_the_publisher_nor_keeps_the_process(
+    record: Callable[..., None],
+) -> None:
     read, write = os.pipe()
     fcntl.fcntl(write, F_SETPIPE_SZ, 4096)  # a few messages
     with started("pattern", "--pace", "live", "--hop", "5", "--json", stdout=write) as (process, endpoint):
@@ -65,11 +67,14 @@ def test_a_full_pipe_neither_silences_the_publisher_nor_keeps_the_process() -> N
         _, stderr = process.communicate(timeout=LIMIT_S)
         assert process.returncode == 0
     assert re.search(r"undertone: \d+ lines were not printed", stderr)
+    record("stalled stdout: full pipe", outcome="published on, lost lines counted, SIGTERM exit 0")
     os.close(read)
 
 
 @pytest.mark.usefixtures("holistic_files")
-def test_a_stopped_terminal_neither_silences_the_publisher_nor_keeps_the_process() -> None:
+def test_a_stopped_terminal_neither_silences_the_publisher_nor_keeps_the_process(
+    record: Callable[..., None],
+) -> None:
     leader, terminal = pty.openpty()
     with started("pattern", "--pace", "live", "--hop", "5", stdout=terminal) as (process, endpoint):
         termios.tcflow(terminal, termios.TCOOFF)  # as Ctrl-S does
@@ -79,6 +84,7 @@ def test_a_stopped_terminal_neither_silences_the_publisher_nor_keeps_the_process
         assert process.returncode == 0
     os.close(leader)
     os.close(terminal)
+    record("stalled stdout: Ctrl-S", outcome="published on, SIGINT exit 0")
 
 
 @pytest.mark.usefixtures("holistic_files")
@@ -108,7 +114,7 @@ def test_a_reader_that_leaves_ends_the_run_with_zero() -> None:
 
 @pytest.mark.usefixtures("holistic_files")
 @pytest.mark.parametrize("where", ["/dev/full", "closed"])
-def test_an_output_that_fails_does_not_end_the_run(where: str) -> None:
+def test_an_output_that_fails_does_not_end_the_run(where: str, record: Callable[..., None]) -> None:
     output = ">&-" if where == "closed" else f">{where}"
     command = ["bash", "-c", f'"$@" {output}', "bash", *WATCH, "pattern", "--pace", "live", "--for", "3"]
     for more in ([], ["--json"]):
@@ -117,6 +123,7 @@ def test_an_output_that_fails_does_not_end_the_run(where: str) -> None:
         assert "Traceback" not in done.stderr
         counted = re.search(r"\d+ lines were not printed \(No space left on device\)", done.stderr)
         assert (counted is not None) == (where == "/dev/full")
+    record(f"stdout: {where}", outcome="runs on, exit 0")
 
 
 @pytest.mark.usefixtures("holistic_files")

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import msgspec
@@ -43,7 +44,9 @@ def port(publisher: Publisher) -> int:
 
 
 @pytest.mark.parametrize("size", [4, 40, 400])
-def test_a_flood_of_subscriptions_neither_silences_nor_grows_nor_holds_the_publisher(size: int) -> None:
+def test_a_flood_of_subscriptions_neither_silences_nor_grows_nor_holds_the_publisher(
+    size: int, record: Callable[..., None]
+) -> None:
     with Publisher(ANY) as publisher, Subscriber(publisher.endpoint) as client:
         publisher.publish(confidence(0))
         assert client.receive(WAIT_S) is not None
@@ -68,6 +71,7 @@ def test_a_flood_of_subscriptions_neither_silences_nor_grows_nor_holds_the_publi
             publisher.close()
             assert time.monotonic() - closing < 4
             flood.kill()
+    record(f"flood of subscriptions of {size} bytes", outcome="every message arrives, closes at once")
 
 
 @pytest.mark.parametrize("prefix", [b"weather", b"confidence x", b"confidencex", b"\x00", b"x" * 300])
@@ -98,7 +102,7 @@ def test_a_cancelled_subscription_gets_nothing_more(plain) -> None:
         assert take(sock, QUIET_S) is None
 
 
-def test_idle_connections_give_way_to_subscribers() -> None:
+def test_idle_connections_give_way_to_subscribers(record: Callable[..., None]) -> None:
     """None of them subscribes; those that do stay."""
     with Publisher(ANY) as publisher, Subscriber(publisher.endpoint) as first, ExitStack() as stack:
         publisher.publish(confidence(0))
@@ -112,6 +116,7 @@ def test_idle_connections_give_way_to_subscribers() -> None:
             publisher.publish(confidence(1))
             assert first.receive(WAIT_S)[1].seq == late.receive(WAIT_S)[1].seq == 1
         assert publisher.counts().refused >= 50
+    record("idle connections", outcome="give way, subscribers are served")
 
 
 @pytest.mark.parametrize("transport", ["tcp", "ipc"])

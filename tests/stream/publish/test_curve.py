@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ def test_an_allowed_key_hears(server: Keys, client: Keys) -> None:
 
 
 def test_other_keys_no_keys_and_a_wrong_server_hear_nothing(
-    server: Keys, client: Keys, tmp_path: Path, plain
+    server: Keys, client: Keys, tmp_path: Path, plain, record: Callable[..., None]
 ) -> None:
     keys.allow(server.folder, "studio", client.public)
     stranger = made(tmp_path / "stranger")
@@ -58,6 +59,7 @@ def test_other_keys_no_keys_and_a_wrong_server_hear_nothing(
         assert unknown.receive(QUIET_S) is None
         assert misled.receive(QUIET_S) is None
         assert take(bare, QUIET_S) is None
+    record("subscriber with another key, or none", outcome="hears nothing, the others do")
 
 
 def test_the_allow_list_counts_when_somebody_connects(server: Keys, client: Keys, tmp_path: Path) -> None:

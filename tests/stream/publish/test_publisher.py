@@ -20,7 +20,7 @@ from stream.publish.subscriber import Subscriber
 
 
 @pytest.mark.parametrize("wire", ["json", "msgpack"])
-def test_a_late_subscriber_gets_the_last_value_of_its_topic(wire, plain):
+def test_a_late_subscriber_gets_the_last_value_of_its_topic(wire, plain, record):
     with Publisher(ANY, wire=wire) as publisher:
         for seq in range(5):
             publisher.publish(confidence(seq))
@@ -36,6 +36,7 @@ def test_a_late_subscriber_gets_the_last_value_of_its_topic(wire, plain):
         assert take(late, QUIET_S) is None, "one replay, and of no other topic"
         publisher.publish(confidence(5))
         assert take(late) == ("confidence", confidence(5))
+    record(f"late subscriber, {wire}", outcome="gets the last value with its age")
 
 
 @pytest.mark.parametrize("prefix", [b"", b"con", b"confidence", b"confidence {"])
@@ -98,7 +99,7 @@ def test_messages_arrive_in_order_and_complete():
         assert found == list(range(first + 1, first + 1 + total))
 
 
-def test_a_stalled_subscriber_delays_nobody(plain):
+def test_a_stalled_subscriber_delays_nobody(plain, record):
     total = 50_000
     with Publisher(ANY) as publisher:
         publisher.publish(confidence(0))
@@ -118,6 +119,7 @@ def test_a_stalled_subscriber_delays_nobody(plain):
     assert time.perf_counter() - closing < 2
     counts = publisher.counts()
     assert counts.sent + counts.dropped == total, "what was displaced is counted"
+    record("slow subscriber: reads nothing", outcome="delays nobody, its losses are counted")
 
 
 def test_the_newest_wins_when_the_queue_is_full(monkeypatch, plain):
@@ -191,7 +193,7 @@ def test_a_process_that_forgets_to_close_still_ends():
     assert done.stderr == ""
 
 
-def test_garbage_from_the_network_does_not_stop_the_publisher(plain):
+def test_garbage_from_the_network_does_not_stop_the_publisher(plain, record):
     with Publisher(ANY) as publisher:
         port = int(publisher.endpoint.rsplit(":", 1)[1])
         with socket.create_connection(("127.0.0.1", port)) as stranger:
@@ -203,6 +205,7 @@ def test_garbage_from_the_network_does_not_stop_the_publisher(plain):
         xsub.close(100)
         publisher.publish(confidence(1))
         assert take(plain(publisher.endpoint))[1].seq == 1
+    record("subscriber that sends garbage", outcome="cut off, others are served")
 
 
 def test_closing_does_not_wait_for_ever(monkeypatch):

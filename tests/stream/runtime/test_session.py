@@ -366,3 +366,24 @@ def test_wait_asks_again_until_the_source_is_there(monkeypatch: pytest.MonkeyPat
     assert thinker.estimated == [9, 11]
     with pytest.raises(SourceError, match="refused"):
         Session(Settings("feed", "fast", 10), Thinker(), lambda: Refused(0), Wall()).run()  # type: ignore[arg-type,return-value]
+
+
+def test_a_step_of_the_wall_clock_changes_timestamps_alone(
+    monkeypatch: pytest.MonkeyPatch, record: Callable[..., None]
+) -> None:
+    """An hour ahead, then two back: order, ages and states are the monotonic clock's."""
+    real, seen = time.time, itertools.count()
+
+    def stepped() -> float:
+        return real() + (0, 3600, -3600)[min(next(seen) // 4, 2)]
+
+    monkeypatch.setattr(time, "time", stepped)
+    run, wall = session(Feed(100, 0.01), Thinker(), pace="live")
+    run.run()
+    found = wall.of(Confidence)
+    hours = {m.time[11:13] for m in found}
+    assert len(hours) >= 3, "the steps are in the timestamps"
+    assert [m.seq for m in found] == list(range(1, len(found) + 1))
+    assert {m.state for m in found} == {"ok"}
+    assert all(m.age_ms is not None and 0 <= m.age_ms < 2000 for m in found)
+    record("wall clock stepped by hours", outcome="timestamps follow; seq, ages and states do not")

@@ -5,7 +5,7 @@ import json
 import re
 
 import pytest
-from gemini_server import KEY, Fault
+from gemini_server import GOOD, KEY, Fault, response
 from label_command import IDS, kept, lines, sheet
 
 from stream.errors import DescriptionDenied, DescriptionError, DescriptionUnavailable, UsageError
@@ -173,6 +173,20 @@ def test_a_budget_of_tokens_stops_before_it_is_passed(server, label, out):
     assert 1 <= answered == len(server.of("generate")) <= 3
     assert label().exit_code == 0
     assert len(server.of("generate")) == 4
+
+
+def test_a_budget_of_tokens_holds_without_the_service_counting(server, label, out):
+    uncounted = {k: v for k, v in response(json.dumps(GOOD)).items() if k != "usageMetadata"}
+    server.faults["generate"].extend([Fault(response=uncounted)] * 4)
+    result = label("--max-tokens", 9000)  # an answer is taken to be 4000, before there are any
+    assert result.exit_code == 3
+    asked = len(server.of("generate"))
+    assert 1 <= asked < 4
+    assert f"warning: {asked} replies came without token counts; theirs are estimated" in result.output
+    spent = json.loads((out / "spent.json").read_text())
+    assert spent["estimated"] == spent["requests"] == asked
+    assert spent["tokens_out"] == 4000 * asked
+    assert spent["tokens_in"] > 4 * 64 * asked
 
 
 def test_a_budget_of_nothing_sends_nothing(server, label):

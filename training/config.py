@@ -177,7 +177,11 @@ class Ring(Section, frozen=True, kw_only=True):
     """The ring mode: causal Transformers as wide as the full ones, taught after them (0 steps = left out)."""
 
     layers: Some = 3
-    readout: Some = 25  # newest outputs whose mean is read
+    readout: Some = 25  # newest outputs whose mean is read, without a pool
+    # What is read: the mean of the newest outputs, whose layers hand on the whole window; or the whole window
+    # pooled, by its mean or by learned attention, whose layers see ``band_s`` seconds each.
+    pool: Literal["newest", "mean", "attention"] = "newest"
+    band_s: Positive = 2.0
     hop: Some = 5  # ticks between estimates, of the bundle
     course: Stage = Stage(steps=0, batch=8, rate=1e-3, partial=0.0)  # each branch alone, at every position
     together: Stage = Stage(steps=0, rate=3e-4)  # all branches; without steps each says what it said alone

@@ -3,9 +3,9 @@
 step:    each stream's new values float32 [h, width] by its name, ``mask`` bool [S, h], ``bias`` float32
          [L, S, h, C], ``cos`` and ``sin`` float32 [h, w], ``tail`` [S, local − 1, D] with local ticks,
          of each layer i ``keys_i`` [S, H, w, C] and ``values_i`` [S, H, C, w]
-         → ``rows`` [S, h, D], with local ticks ``next_tail``, ``new_keys_i`` [S, H, w, h],
-         ``new_values_i`` [S, H, h, w]
-readout: ``rows`` float32 [S, D], the mean of the newest rows of each stream, and ``present`` bool [S]
+         → ``rows`` [S, h, D], with an attention pool ``scores`` [S, h, H], with local ticks ``next_tail``,
+         ``new_keys_i`` [S, H, w, h], ``new_values_i`` [S, H, h, w]
+readout: ``rows`` float32 [S, D], what the host pooled of each stream, and ``present`` bool [S]
          → ``vector`` [1, E]
 
 The host keeps the caches: it writes new keys and values over rows that have left every band.
@@ -14,9 +14,11 @@ The host keeps the caches: it writes new keys and values over rows that have lef
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import onnx
 import torch
+from msgspec import structs
 from torch import Tensor, nn
 
 from export.lowering.module_parity import Case, Report, check, random_cases
@@ -28,6 +30,26 @@ from export.modules.traceable import MASKED, PERIODS_S
 from stream.bundle.manifest import BRANCHES, Graph, RingSpec, Steps
 
 HOPS = (1, 5, 25)
+Pool = Literal["newest", "mean", "attention"]
+BOUND = 4.0  # of a row's score in an attention pool: weights between e⁻⁴ and e⁴ need no running maximum
+
+
+class AttentionPool(nn.Module):
+    """Scores of rows by learned queries, one a stream and head, float32 [S, ..., D] → [S, ..., H].
+
+    They depend on nothing but the row, and are bounded, so that sums of exp(score) · row over a window can be
+    kept by adding what comes and subtracting what leaves. Queries start at 0: the pool starts as the mean.
+    """
+
+    def __init__(self, streams: int, heads: int, dim: int) -> None:
+        super().__init__()
+        self.queries = nn.Parameter(torch.zeros(streams, heads, dim // heads))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        streams, heads, width = self.queries.shape
+        split = rows.reshape(streams, -1, heads, width)
+        scores = (split * self.queries[:, None]).sum(-1) * width**-0.5
+        return (BOUND * torch.tanh(scores)).reshape(*rows.shape[:-1], heads)
 
 
 class RingBranch(nn.Module):
@@ -37,10 +59,20 @@ class RingBranch(nn.Module):
     """
 
     def __init__(
-        self, streams: Mapping[str, nn.Module], ring: Ring, dim: int, out: int, readout: int
+        self,
+        streams: Mapping[str, nn.Module],
+        ring: Ring,
+        dim: int,
+        out: int,
+        readout: int,
+        pool: Pool = "newest",
     ) -> None:
+        """``readout`` rows are read: the newest few, or those of the whole window by another ``pool``."""
         super().__init__()
         self.streams, self.ring, self.readout = nn.ModuleDict(dict(streams)), ring, readout
+        self.pool: Pool = pool
+        heads = dim // ring.width
+        self.attend = AttentionPool(len(streams), heads, dim) if pool == "attention" else None
         self.absent = nn.Parameter(0.02 * torch.randn(len(streams), dim))
         self.project = nn.Linear(len(streams) * dim, out)
 
@@ -53,13 +85,25 @@ class RingBranch(nn.Module):
         """What would be read after every tick: rows [S, B, T, D] → [B, T, E].
 
         Of each stream the mean of its ``readout`` newest rows, or its absent vector. A row counts where it or
-        any other row of its band was there: a missing tick still asks what is remembered.
+        any other row of its band was there: a missing tick still asks what is remembered. Of a pool over the
+        whole window only rows that were there count.
         """
         there = torch.stack(list(masks))[..., None].to(rows.dtype)
+        if self.pool != "newest":
+            return self._pooled(rows, there)
         heard = (_running(there, min(self.ring.bands)) > 0.5).to(rows.dtype)
         count = _running(heard, self.readout)
         mean = _running(rows * heard, self.readout) / count.clamp(min=1)
         return self.read(mean.permute(1, 2, 0, 3), (count[..., 0] > 0.5).permute(1, 2, 0))
+
+    def _pooled(self, rows: Tensor, there: Tensor) -> Tensor:
+        """Weighted means over the window up to each row, [S, B, T, D] and there [S, B, T, 1] → [B, T, E]."""
+        weights = there if self.attend is None else there * self.attend(rows).exp()  # [S, B, T, H]
+        each = weights.repeat_interleave(rows.shape[-1] // weights.shape[-1], dim=-1)
+        total, weight = (_running(x, self.readout, float64=True) for x in (rows * each, each))
+        count = _running(there, self.readout)[..., 0] > 0.5
+        mean = torch.where(count[..., None], total / weight.clamp(min=1e-9), 0.0).to(rows.dtype)
+        return self.read(mean.permute(1, 2, 0, 3), count.permute(1, 2, 0))
 
     def read(self, mean: Tensor, present: Tensor) -> Tensor:
         """Means [..., S, D] and bool [..., S] → [..., E]."""
@@ -69,21 +113,24 @@ class RingBranch(nn.Module):
     def spec(self, local: int) -> RingSpec:
         """What the host must know to keep the caches."""
         bands = self.ring.bands
-        return RingSpec(
+        spec = RingSpec(
             bands=bands,
             capacity=-(-(max(bands) - 1) // max(HOPS)) * max(HOPS),
             readout=self.readout,
+            pool=self.pool,
             local=local,
             step_s=self.ring.step_s,
             periods_s=PERIODS_S,
         )
+        return structs.replace(spec, receptive_field=spec.reach)
 
 
-def _running(x: Tensor, n: int) -> Tensor:
-    """Sum of the newest ``n`` rows along the third axis, in float64."""
+def _running(x: Tensor, n: int, *, float64: bool = False) -> Tensor:
+    """Sum of the newest ``n`` rows along the third axis, in float64; returned so, or in the type of ``x``."""
     total = x.double().cumsum(2)
-    earlier = torch.nn.functional.pad(total, (0, 0, n, 0))[:, :, : x.shape[2]]
-    return (total - earlier).to(x.dtype)
+    if n < x.shape[2]:
+        total = total - torch.nn.functional.pad(total, (0, 0, n, 0))[:, :, : x.shape[2]]
+    return total if float64 else total.to(x.dtype)
 
 
 class Step(nn.Module):
@@ -99,7 +146,9 @@ class Step(nn.Module):
         tail = rest.pop(0) if ring.local else None
         x = torch.stack([embed(v[None])[0] for embed, v in zip(streams.values(), values, strict=True)])
         caches = list(zip(rest[::2], rest[1::2], strict=True))
-        return ring.step(x, mask, bias, cos, sin, tail, caches)
+        rows, *others = ring.step(x, mask, bias, cos, sin, tail, caches)
+        attend = self.branch.attend
+        return (rows, *([] if attend is None else [attend(rows)]), *others)
 
 
 class Readout(nn.Module):
@@ -181,7 +230,8 @@ def write_ring(
 def step_outputs(branch: RingBranch) -> list[str]:
     """Names of a step's outputs, in order."""
     caches = [f"new_{kind}_{i}" for i in range(len(branch.ring.layers)) for kind in ("keys", "values")]
-    return ["rows", *(["next_tail"] if branch.ring.local else []), *caches]
+    scores = [] if branch.attend is None else ["scores"]
+    return ["rows", *scores, *(["next_tail"] if branch.ring.local else []), *caches]
 
 
 def step_inputs(

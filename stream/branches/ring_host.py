@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.branches.ring_memory import Remembered
+from stream.branches.ring_readout import readout_of
 from stream.bundle.manifest import Graph, Steps
 from stream.inference import nvidia
 from stream.inference.buffers import Place
@@ -79,8 +80,8 @@ class RingHost:
         }
         self._size = hops[0]
         self._memory = Remembered(spec, streams, shapes["cos"][1])
-        self._read: NDArray[np.float64] = np.zeros((streams, spec.readout, dim))  # newest rows, in no order
-        self._counts: Mask = np.zeros((streams, spec.readout), np.bool_)
+        heads = shapes["scores"][2] if "scores" in shapes else 1
+        self._readout = readout_of(spec, streams, dim, heads)
         self._row = 0  # number of the next row that is run
         self._waiting = 0  # rows that lie in the largest step's places
         self.reset()
@@ -95,7 +96,8 @@ class RingHost:
         """Bytes of everything that is kept between two rows, and of the places of new ones."""
         places = [*self._kept.values(), *(p for step in self._steps.values() for p in step.own.values())]
         memory = self._memory
-        arrays = [*(p.array for p in places), self._read, self._counts, memory.numbers, memory.weights]
+        readout = self._readout.arrays().values()
+        arrays = [*(p.array for p in places), *readout, memory.numbers, memory.weights]
         return sum(array.nbytes for array in arrays)
 
     @property
@@ -103,7 +105,8 @@ class RingHost:
         """Number of the oldest row that anything may be remembered of. Missing rows hand nothing on: where
         none is there for as long as the widest band, all of before is lost, however far the rings reach."""
         self.flush()
-        return self._memory.begun
+        oldest = self._readout.oldest(self._row)
+        return self._memory.begun if oldest is None else oldest
 
     def reset(self, row: int = 0) -> None:
         """Forget everything; the next row is number ``row``."""
@@ -111,8 +114,7 @@ class RingHost:
             place.array[...] = 0
             place.send()
         self._memory.forget()
-        self._read[...] = 0
-        self._counts[...] = False
+        self._readout.forget(row)
         self._row, self._waiting = row, 0
 
     def push(self, values: Sequence[Floats], mask: Mask) -> None:
@@ -130,14 +132,15 @@ class RingHost:
 
     def skip(self, rows: int) -> None:
         """That many rows are missing: as if they were pushed with nothing in them, at a bounded cost."""
-        # A missing row is seen by no other; it only asks what is remembered, while it is among those read.
-        if rows > self.spec.readout:
+        # A missing row is seen by no other; among the newest that are read it still asks what is remembered.
+        asking = self.spec.readout if self.spec.pool == "newest" else 0
+        if rows > asking:
             self.flush()
-            self._pass(rows - self.spec.readout)
-        rest = min(rows, self.spec.readout)
+            self._pass(rows - asking)
+        rest = min(rows, asking)
         widths = [self._steps[1].own[name].array.shape[1] for name in self.names]
         nothing = [np.zeros((rest, width), np.float32) for width in widths]
-        self.push(nothing, np.zeros((len(self._counts), rest), np.bool_))
+        self.push(nothing, np.zeros((len(self._memory.newest), rest), np.bool_))
 
     def flush(self) -> None:
         """Run the rows that wait."""
@@ -145,7 +148,7 @@ class RingHost:
         while first < self._waiting:
             hop = self._hop(self._waiting - first)
             step, here = self._steps[hop], slice(first, first + hop)
-            if not full.mask[:, here].any() and not self._memory.hears(self._row):
+            if not full.mask[:, here].any() and not self._asks(self._row):
                 self._pass(hop)
             else:
                 if step is not full:
@@ -155,6 +158,10 @@ class RingHost:
                 self._run(step, hop)
             first += hop
         self._waiting = 0
+
+    def _asks(self, row: int) -> bool:
+        """Whether row ``row``, itself missing, is read all the same."""
+        return self.spec.pool == "newest" and self._memory.hears(row)
 
     def _hop(self, rows: int) -> int:
         """The largest hop of ``rows`` rows that does not wrap."""
@@ -169,8 +176,7 @@ class RingHost:
             tail.array[:, :keep] = tail.array[:, tail.array.shape[1] - keep :].copy()
             tail.array[:, keep:] = 0
             tail.send()
-        gone = np.arange(self._row, self._row + min(rows, self.spec.readout)) % self.spec.readout
-        self._counts[:, gone] = False
+        self._readout.skip(self._row, rows)
         self._row += rows
 
     def _run(self, step: _Step, hop: int) -> None:
@@ -189,27 +195,21 @@ class RingHost:
             tail.array[...] = own["next_tail"].fetch()
             tail.send()
         heard = self._memory.write(row, step.mask)
-        keep = min(hop, self.spec.readout)
-        places = np.arange(row + hop - keep, row + hop) % self.spec.readout
-        self._read[:, places] = own["rows"].fetch()[:, hop - keep :]
-        self._counts[:, places] = heard[:, hop - keep :]
+        counts = heard if self.spec.pool == "newest" else step.mask
+        scores = own["scores"].fetch() if "scores" in own else None
+        self._readout.put(row, own["rows"].fetch(), scores, counts)
         self._row = row + hop
 
     def read(self) -> tuple[Floats, Mask]:
-        """Mean of the newest rows of each stream, float32 [S, D], and whether there is any, bool [S].
-
-        It is summed again each time, in float64, so nothing drifts.
-        """
+        """What is read of each stream's rows, float32 [S, D], and whether there is any, bool [S]."""
         self.flush()
-        count = self._counts.sum(axis=1)
-        total = np.matmul(self._counts[:, None].astype(np.float64), self._read)[:, 0]
-        return (total / np.maximum(count, 1)[:, None]).astype(np.float32), count > 0
+        return self._readout.read()
 
     def fade(self, times: int = 1) -> None:
         """After a cut: what was before counts for less, and is not read any more."""
         self.flush()
         self._memory.fade(self._row, times)
-        self._counts[...] = False
+        self._readout.fade(times)
 
     def forget(self) -> None:
         """After a cut: nothing of what was before is asked or read any more; rows count on."""
@@ -241,8 +241,7 @@ class RingHost:
             "weights": memory.weights.copy(),
             "newest": memory.newest.copy(),
             "since": np.array([memory.begun, memory.faded]),
-            "read": self._read.copy(),
-            "counts": self._counts.copy(),
+            **{name: array.copy() for name, array in self._readout.arrays().items()},
         }
 
     def check(self, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -267,5 +266,6 @@ class RingHost:
         memory.numbers[...], memory.weights[...] = arrays["numbers"], arrays["weights"]
         memory.newest[...] = arrays["newest"]
         memory.begun, memory.faded = arrays["since"].tolist()
-        self._read[...], self._counts[...] = arrays["read"], arrays["counts"]
+        for name, array in self._readout.arrays().items():
+            array[...] = arrays[name]
         self._row, self._waiting = int(arrays["row"]), 0

@@ -104,10 +104,12 @@ class RingSpec(Record, frozen=True, kw_only=True):
 
     bands: tuple[int, ...]  # rows that a layer's query sees, its own included
     capacity: int  # cached rows, a multiple of every hop, at least the largest band − 1
-    readout: int  # newest rows whose mean is read
+    readout: int  # newest rows that are read
+    pool: Literal["newest", "mean", "attention"] = "newest"  # the mean of few, or the whole window pooled
     local: int  # ticks that are mixed before the layers; 0 = none
     step_s: float  # seconds between rows
     periods_s: tuple[float, float]  # shortest and longest rotary period; the rest lie between, in log
+    receptive_field: int | None = None  # rows that an estimate depends on, for who reads the file: `reach`
 
     def __post_init__(self) -> None:
         if not self.bands or min(self.bands) < 2 or self.capacity < max(self.bands) - 1:
@@ -116,11 +118,17 @@ class RingSpec(Record, frozen=True, kw_only=True):
             )
         if self.readout < 1 or self.local < 0 or not (self.step_s > 0 and min(self.periods_s) > 0):
             raise ValueError("readout, step_s and periods_s must be positive")
+        if self.receptive_field not in (None, self.reach):
+            raise ValueError(f"receptive_field must be {self.reach} rows, found {self.receptive_field}")
 
     @property
     def reach(self) -> int:
-        """Rows that the newest output depends on, its own included."""
-        return sum(band - 1 for band in self.bands) + max(self.local - 1, 0) + 1
+        """Rows that an estimate depends on: all from the bands of the oldest row that is read.
+
+        The mean of the newest few counts as one row, which a window is dimensioned by.
+        """
+        pooled = 0 if self.pool == "newest" else self.readout - 1
+        return pooled + sum(band - 1 for band in self.bands) + max(self.local - 1, 0) + 1
 
 
 class Steps(Record, frozen=True, kw_only=True):

@@ -92,7 +92,7 @@ class Progress:
 
 
 # Keys that recipes did not have before: left out where they change nothing, so that older runs go on.
-ADDED = {"model.graph_readout"}
+ADDED = {"model.graph_readout", "ring.pool", "ring.band_s"}
 
 
 def fingerprint(recipe: Recipe) -> str:

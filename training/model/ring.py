@@ -33,12 +33,15 @@ class RingFused(Branches):
         super().__init__()
         out, k, i = sizes.out, sizes.keypoints, sizes.image
         spatial = {name: build_spatial(sizes, name, window.values) for name in GROUPS}
+        whole = self.whole = ring.pool != "newest"
         body = _ring(len(GROUPS), k, ring, window.poses, 1 / window.rate, sizes.local)
-        self.keypoints = RingBranch(spatial, body, k.dim, out, ring.readout)
+        read = window.poses if whole else ring.readout
+        self.keypoints = RingBranch(spatial, body, k.dim, out, read, ring.pool)
         width = sizes.image_features
         embed = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, i.dim))
         shown = _ring(1, i, ring, window.features, window.stride / window.rate, 0)
-        self.image = RingBranch({FEATURES: embed}, shown, i.dim, out, ring.readout)
+        read = window.features if whole else ring.readout
+        self.image = RingBranch({FEATURES: embed}, shown, i.dim, out, read, ring.pool)
         self.text = Text(build_bert(sizes.text, vocabulary), sizes.text.dim, out)
         cross = Cross(out, sizes.fusion_dropout) if sizes.fusion == "cross" else None
         self.fusion = Fusion(out, sizes.fusion_dropout, cross)
@@ -49,8 +52,9 @@ class RingFused(Branches):
     @torch.no_grad()
     def begin(self, full: Fused) -> None:
         """Take over what reads one tick, the mix of neighbouring ticks, the first layers, and the text branch
-        with its head. Attention has other positions here, so what is taken over is where learning begins; in
-        the upper layers most heads begin with the far end of their band."""
+        with its head. Attention has other positions here, so what is taken over is where learning starts. In
+        upper layers that hand on the window most heads start with the far end of their band; a pool over the
+        whole window reads it as the full mode does, so its readout is taken over, too."""
         for name in GROUPS:
             self.keypoints.streams[name].load_state_dict(full.keypoints.spatial[name].state_dict())
         for mine, name in zip(self.keypoints.ring.local, GROUPS, strict=False):
@@ -63,10 +67,38 @@ class RingFused(Branches):
             for stream, encoder in enumerate(encoders):
                 for mine, theirs in zip(ring.layers, cast(Encoder, encoder).layers, strict=False):
                     _take(cast(RingLayer, mine), stream, cast(Layer, theirs))
-            for layer in list(ring.layers)[1:]:
-                _look_back(cast(RingLayer, layer), ring.step_s)
+            copied = len(cast(Encoder, encoders[0]).layers) if self.whole else 1
+            for layer in list(ring.layers)[copied:]:
+                if self.whole:
+                    _add_nothing(cast(RingLayer, layer))
+                else:
+                    _look_back(cast(RingLayer, layer), ring.step_s)
+        if self.whole:
+            self._read_as(full)
         self.text.load_state_dict(full.text.state_dict())
         self.heads["text"].load_state_dict(full.heads["text"].state_dict())
+
+    def _read_as(self, full: Fused) -> None:
+        """Take over projections, absent vectors and heads. The full mode's last norms have scales, which go
+        into the projection behind the mean."""
+        for name, mine, theirs, encoders, absent in (
+            (
+                "keypoints",
+                self.keypoints,
+                full.keypoints.project,
+                [full.keypoints.temporal[group] for group in GROUPS],
+                [full.keypoints.absent[group] for group in GROUPS],
+            ),
+            ("image", self.image, full.image.project, [full.image.temporal], None),
+        ):
+            norms = [cast(Encoder, encoder).norm for encoder in encoders]
+            scale, shift = (torch.cat([getattr(norm, side) for norm in norms]) for side in ("weight", "bias"))
+            mine.project.weight.copy_(theirs.weight * scale)
+            mine.project.bias.copy_(theirs.bias + theirs.weight @ shift)
+            if absent is not None:
+                for row, norm, vector in zip(mine.absent, norms, absent, strict=True):
+                    row.copy_((vector - norm.bias) / torch.where(norm.weight == 0, 1.0, norm.weight))
+            self.heads[name].load_state_dict(full.heads[name].state_dict())
 
     @torch.no_grad()
     def level(self, branch: str, batch: Batch) -> None:
@@ -79,7 +111,7 @@ class RingFused(Branches):
         rows = part.rows(values, masks)[0]
         known = zip(rows, masks, strict=True)
         size = torch.stack([x[mask].std() if mask.any() else x.new_ones(()) for x, mask in known])
-        for module in list(part.ring.layers)[1:]:
+        for module in () if self.whole else list(part.ring.layers)[1:]:
             layer = cast(RingLayer, module)
             for side in (layer.out, layer.down):
                 side.weight.mul_(size[:, None, None])
@@ -110,16 +142,27 @@ class RingFused(Branches):
 
 
 def _ring(streams: int, sizes: Temporal, ring: Sizes, span: int, step_s: float, local: int) -> Ring:
+    if ring.pool == "newest":
+        bands = bands_of(span, ring.layers, local)
+    else:
+        bands = (max(round(ring.band_s / step_s), 2),) * ring.layers
     return Ring(
         streams,
         sizes.dim,
         sizes.heads,
         sizes.feedforward,
-        bands_of(span, ring.layers, local),
+        bands,
         step_s=step_s,
         local=local,
         dropout=sizes.dropout,
     )
+
+
+def _add_nothing(layer: RingLayer) -> None:
+    """Let a layer that the full mode does not have start as no change."""
+    for side in (layer.out, layer.down):
+        side.weight.zero_()
+        side.bias.zero_()
 
 
 def _look_back(layer: RingLayer, step_s: float) -> None:

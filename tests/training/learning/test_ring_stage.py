@@ -245,6 +245,20 @@ def test_a_bundle_ships_both_modes(keypoints_alone):
     assert all(r.worst < 1e-4 for r in reports)
 
 
+@pytest.mark.parametrize("pool", ["mean", "attention"])
+def test_a_ring_that_pools_the_window_is_taught_and_delivered(keypoints_alone, tmp_path, pool):
+    first = runs.resume(keypoints_alone)
+    ring = structs.replace(first.recipe.ring, pool=pool, layers=1, band_s=0.4)
+    recipe = structs.replace(first.recipe, ring=ring)
+    full = load_checkpoint(keypoints_alone / runs.FINETUNED, recipe)
+    taught = runs.run_ring(full, tmp_path, from_simulator(recipe))
+    bundle, reports = deliver(runs.resume(keypoints_alone), tmp_path / "bundle", ring=taught)
+    spec = Bundle.load(bundle.folder).manifest.modes["ring"].steps["keypoints"].ring
+    assert (spec.pool, spec.readout, spec.bands) == (pool, 150, (10,))
+    assert spec.receptive_field == 150 - 1 + (10 - 1) + (3 - 1) + 1
+    assert all(r.worst < 1e-4 for r in reports)
+
+
 def test_a_ring_taught_at_another_length_takes_the_full_mode_along(keypoints_alone, materials, tmp_path):
     """As `small-ring` does with `small`."""
     first = runs.resume(keypoints_alone)

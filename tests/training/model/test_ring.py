@@ -117,3 +117,45 @@ def test_upper_layers_begin_as_loud_as_what_they_are_given(recipe, materials):
     loud = shares()
     assert float(quiet[1]) < 0.1  # of the face; hands are not there in so short a time
     assert float(loud[1]) > 0.4 * float(loud[0]) > 0.1
+
+
+@pytest.mark.parametrize("pool", ["mean", "attention"])
+@pytest.mark.parametrize("branch", ["keypoints", "image"])
+def test_a_pool_starts_by_reading_rows_as_the_full_mode_does(recipe, materials, pool, branch):
+    """Projection, the last norm's scales, the vector of who is absent, and the head: of the same rows."""
+    whole = structs.replace(recipe, ring=structs.replace(recipe.ring, pool=pool, layers=3, band_s=0.4))
+    full, ring = build(whole, materials.tokenizer).eval(), build_ring(whole, materials.tokenizer).eval()
+    torch.manual_seed(0)
+    for p in full.parameters():
+        torch.nn.init.normal_(p, std=0.3)
+    ring.begin(full)
+    part = getattr(ring, branch)
+    streams, dim = part.absent.shape
+    rows = torch.randn(streams, 2, 30, dim)
+    masks = [torch.rand(2, 30) < 0.7 for _ in range(streams)]
+    if branch == "keypoints":
+        masks[1] = torch.zeros(2, 30, dtype=torch.bool)
+        norms = [full.keypoints.temporal[group].norm for group in full.keypoints.temporal]
+    else:
+        norms = [full.image.temporal.norm]
+    with torch.no_grad():
+        read = part.vectors(torch.nn.functional.layer_norm(rows, (dim,)), masks)[:, -1]
+        theirs = [norm(x) for norm, x in zip(norms, rows, strict=True)]
+        pooled = getattr(full, branch).pool(
+            theirs if branch == "keypoints" else theirs[0], masks if branch == "keypoints" else masks[0]
+        )
+        torch.testing.assert_close(read, pooled, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(ring.heads[branch](read), full.heads[branch](pooled), rtol=1e-4, atol=1e-4)
+
+
+def test_further_layers_of_a_pool_start_as_no_change(recipe, materials):
+    deep = structs.replace(recipe, ring=structs.replace(recipe.ring, pool="mean", layers=3, band_s=0.4))
+    ring = build_ring(deep, materials.tokenizer).eval()
+    ring.begin(build(deep, materials.tokenizer).eval())
+    batch = assemble([Cut(p, 0, 100) for p in materials.pools.labelled[:2]], deep.window, deep.target)
+    with torch.no_grad():
+        first, *_, last = ring.keypoints.rows(list(batch.groups.values()), list(batch.masks.values()))
+    torch.testing.assert_close(torch.nn.functional.layer_norm(first, first.shape[-1:]), last)
+    assert [layer.band for layer in ring.keypoints.ring.layers] == [10, 10, 10]
+    assert [layer.band for layer in ring.image.ring.layers] == [2, 2, 2]
+    assert (ring.keypoints.readout, ring.image.readout) == (deep.window.poses, deep.window.features)

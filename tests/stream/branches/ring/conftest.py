@@ -15,7 +15,7 @@ from export.bundles import golden as writing
 from export.bundles.untrained import write_untrained
 from export.bundles.write import copied
 from export.modules.ring import Ring, bands_of
-from export.modules.ring_branches import RingBranch, write_branch
+from export.modules.ring_branches import Pool, RingBranch, write_branch
 from stream.branches.full_mode import FullMode
 from stream.branches.image import ImageEncoder
 from stream.branches.ring_host import RingHost
@@ -72,7 +72,9 @@ def make(
     span: int = SPAN,
     step_s: float = 0.04,
     readout: int = READOUT,
+    pool: Pool = "newest",
 ) -> Small:
+    """With a ``pool`` the layers' bands are of ``span`` rows together, and ``readout`` rows are pooled."""
     widths = widths or WIDTHS
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
@@ -80,7 +82,9 @@ def make(
         ring = Ring(
             len(widths), DIM, HEADS, 2 * DIM, bands_of(span, LAYERS, local), step_s=step_s, local=local
         )
-        branch = RingBranch(embed, ring, DIM, DIM, readout).eval()
+        branch = RingBranch(embed, ring, DIM, DIM, readout, pool).eval()
+        if branch.attend is not None:
+            nn.init.normal_(branch.attend.queries, std=3.0)
     name = "keypoints" if len(widths) > 1 else "image"
     graphs, read, _ = write_branch(name, branch, widths, local, folder)
     steps = Steps(graphs={graph.inputs[0].shape[0]: graph for graph in graphs}, ring=branch.spec(local))
@@ -95,6 +99,13 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Small:
 @pytest.fixture(scope="session")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Small:
     return make(tmp_path_factory.mktemp("local"), local=5)
+
+
+@pytest.fixture(scope="session", params=["mean", "attention"])
+def pooled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Small:
+    """The whole window of 97 rows pooled, over layers that see a few rows each; 97 fits no hop."""
+    folder = tmp_path_factory.mktemp(request.param)
+    return make(folder, local=3, span=80, readout=97, pool=request.param)
 
 
 @pytest.fixture(scope="session")

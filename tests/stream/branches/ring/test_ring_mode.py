@@ -258,7 +258,7 @@ def test_decay_on_cut_lies_between(both: Bundle) -> None:
             each.observe(frame)
         mean, _ = (each.estimate(), each._temporal.rings["keypoints"].read())[1]  # type: ignore[attr-defined]
         said[on_cut] = mean
-        assert each._temporal.rings["keypoints"]._counts.sum() == 3 * (25 if on_cut == "keep" else 3)  # type: ignore[attr-defined]
+        assert each._temporal.rings["keypoints"]._readout._counts.sum() == 3 * (25 if on_cut == "keep" else 3)  # type: ignore[attr-defined]
     for one, other in (("keep", "decay"), ("decay", "reset"), ("keep", "reset")):
         assert np.abs(said[one] - said[other]).max() > 1e-3
 
@@ -396,7 +396,7 @@ def test_after_coming_back_a_cut_is_a_cut(both: Bundle) -> None:
         new.push(tick, Portrait(BOX, 1.0), pose(tick), scene=1 + (tick >= 52))
     again.follow(new, 59)
     again.rings["keypoints"].read()
-    assert again.rings["keypoints"]._counts[0].sum() == 60 - 52
+    assert again.rings["keypoints"]._readout._counts[0].sum() == 60 - 52
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,3 @@
-"""Turns trained branches into ONNX bundles and proves them equal."""
+"""Exports trained branches to ONNX bundles and checks that they give the same outputs."""
 
 import stream  # noqa: F401 - first: it switches off the usage reporting of ONNX Runtime

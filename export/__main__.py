@@ -1,4 +1,4 @@
-"""``undertone-export``: write, quantize and prove bundles, build engines."""
+"""``undertone-export``: write, quantize and verify bundles, build engines."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,33 +17,33 @@ app = typer.Typer(
     epilog="Completion in the shell: undertone-export --install-completion, then a new shell.",
 )
 
-WRITE, PROVE = "Write", "Prove and build"
+WRITE, VERIFY = "Write", "Verify and build"
 
 TargetArgument = Annotated[
     Path, typer.Argument(help="A bundle, or front-end models: an ONNX file with its card, or their folder.")
 ]
 BundleArgument = Annotated[Path, typer.Argument(help="Directory of a bundle.")]
-ThreadsOption = Annotated[int, typer.Option(min=1, help="Threads of each network.")]
+ThreadsOption = Annotated[int, typer.Option(min=1, help="Threads per network.")]
 
 app.add_typer(frontends, name="frontends", rich_help_panel=WRITE)
 
 
 @app.callback()
 def root(version: Annotated[bool, entry.version_option("undertone-export")] = False) -> None:
-    """Turn trained networks into bundles and prove them equal."""
+    """Export trained networks to bundles and verify that they give the same outputs."""
 
 
 @app.command(rich_help_panel=WRITE)
 def untrained(
     out: Annotated[Path, typer.Argument(help="Directory of the bundle to write.")],
-    poses: Annotated[int, typer.Option(min=1, help="Pose slots, one a tick.")] = 4000,
+    poses: Annotated[int, typer.Option(min=1, help="Pose slots, one per tick.")] = 4000,
     features: Annotated[int, typer.Option(min=1, help="Image feature slots.")] = 800,
     dim: Annotated[int, typer.Option(min=2, help="Width of every network.")] = 32,
     seed: Annotated[int, typer.Option(help="Seed of the random weights.")] = 0,
     image: Annotated[bool, typer.Option(help="Include the image branch.")] = True,
     text: Annotated[bool, typer.Option(help="Include the text branch.")] = True,
 ) -> None:
-    """Write a bundle of random weights, for tests of the live chain.
+    """Write a bundle with random weights, to test the live pipeline.
 
     Example:
 
@@ -56,20 +56,22 @@ def untrained(
     typer.echo(f"{folder}: untrained bundle written and verified")
 
 
-@app.command(rich_help_panel=PROVE)
+@app.command(rich_help_panel=VERIFY)
 def check(
     target: TargetArgument,
     provider: Annotated[str, typer.Option(help="cpu, cuda or tensorrt.")] = "cpu",
     report: Annotated[
         Path | None,
-        typer.Option(help="Write the report here too: JSON, or Markdown for .md.", show_default=False),
+        typer.Option(
+            help="Also write the report to this file: JSON, or Markdown for .md.", show_default=False
+        ),
     ] = None,
     threads: ThreadsOption = 2,
 ) -> None:
-    """Prove a bundle or front-end models on this machine: hashes, shapes, golden answers.
+    """Verify a bundle or front-end models on this machine: hashes, shapes, golden outputs.
 
     The report goes to the user's cache, where `undertone watch --provider` looks for it. The exit code is 1
-    where anything fails.
+    if anything fails.
 
     Examples:
 
@@ -91,16 +93,17 @@ def golden(
     bundle: BundleArgument,
     source: Annotated[
         list[str] | None,
-        typer.Option(help="Video with a person in it; may be repeated. Default: the built-in clip."),
+        typer.Option(help="Video that shows a person; may be repeated. Default: the built-in clip."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Write to another directory than the bundle's own.")
+        Path | None, typer.Option(help="Directory to write to. Default: the bundle's own.")
     ] = None,
     threads: ThreadsOption = 2,
 ) -> None:
-    """Add golden tensors to a bundle: clips, with the outputs of its own float32 graphs on this machine.
+    """Add golden tensors to a bundle: clips and the outputs of its own float32 graphs on this machine.
 
-    `undertone-training deliver` writes better ones: outputs of the networks that the graphs came from.
+    `undertone-training deliver` writes better ones: the outputs of the networks that the graphs were exported
+    from.
 
     Example:
 
@@ -108,9 +111,9 @@ def golden(
     """
     from export.bundles.golden import add
 
-    found = add(load(bundle), source or ["demo"], out or bundle, threads=threads)
-    size = sum(entry.size for entry in found.manifest.files.values())
-    typer.echo(f"{found.folder}: {size / 1e6:.1f} MB with golden tensors")
+    written = add(load(bundle), source or ["demo"], out or bundle, threads=threads)
+    size = sum(entry.size for entry in written.manifest.files.values())
+    typer.echo(f"{written.folder}: {size / 1e6:.1f} MB with golden tensors")
 
 
 @app.command(rich_help_panel=WRITE)
@@ -122,7 +125,7 @@ def quantize(
         list[str] | None,
         typer.Option(
             help="keypoints, image, text, fusion, image_encoder, ring-keypoints, ring-image or ring-fusion; "
-            "may be repeated. Default: all that the bundle has and the precision is for."
+            "may be repeated. Default: every branch that the bundle has and the precision supports."
         ),
     ] = None,
     portraits: Annotated[
@@ -130,7 +133,7 @@ def quantize(
     ] = "demo",
     threads: ThreadsOption = 2,
 ) -> None:
-    """Write a bundle in lower precision, as far as it still gives the golden answers.
+    """Write a bundle in lower precision, as far as it still reproduces the golden outputs.
 
     A branch that fails stays float32, and the output says how far off it was.
 
@@ -146,21 +149,21 @@ def quantize(
         typer.echo(line)
 
 
-@app.command(rich_help_panel=PROVE)
+@app.command(rich_help_panel=VERIFY)
 def engines(
     target: TargetArgument,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Cache to build into; `undertone watch` needs it as UNDERTONE_CACHE. Default: the user's.",
+            help="Cache to build into; set UNDERTONE_CACHE to it for `undertone watch`. Default: the user's.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Build TensorRT engines for `--provider tensorrt` on this machine, and prove them on it.
+    """Build TensorRT engines for `--provider tensorrt` on this machine and verify them.
 
     An engine works with one GPU, driver, CUDA and TensorRT version, so it is kept in the user's cache, is
-    never part of a bundle, and is refused where any of these differs.
+    never part of a bundle, and is refused if any of these differs.
 
     Examples:
 

@@ -1,1 +1,1 @@
-"""Bundles written: graphs, golden answers, other precisions."""
+"""Writing bundles: graphs, golden outputs, lower precisions."""

@@ -1,4 +1,4 @@
-"""Golden tensors of a bundle: clips, texts and portraits, and what its networks say of them in float32."""
+"""Golden tensors of a bundle: clips, texts and portraits, with the float32 outputs of its networks."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -26,25 +26,25 @@ from stream.verify.golden import Inputs
 from stream.window.grid import Grid
 
 FOLDER = "golden"
-MOMENTS, PORTRAITS = 12, 3  # of a clip
+MOMENTS, PORTRAITS = 12, 3  # per clip
 TEXTS = (
     "nods, brows raise, smile; lips press; hand at the face; win: likely, loss: less likely",
     "head lower, frowns, lips press; turns away; win: unlikely, loss: likely",
     "still",
-    "smiles and nods. " * 40,  # longer than a text branch reads
+    "smiles and nods. " * 40,  # longer than the text branch's input
 )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Watched:
-    """A video as the front end saw it."""
+class ObservedClip:
+    """The front end's output for a whole video."""
 
-    inputs: Inputs  # without features: every slot's portrait is in ``crops``
+    inputs: Inputs  # features still missing: they are computed from ``crops``
     crops: dict[int, Image]  # slot → uint8 [size, size, 3]
 
 
 def moments(ticks: int, poses: int) -> np.ndarray:
-    """Ticks to answer at: spread over the clip, and one at which a window is full, the clip played again."""
+    """Ticks to estimate at: spread over the clip, plus one at which the window is full (the clip repeats)."""
     spread = np.linspace(ticks / MOMENTS, ticks, MOMENTS).round().astype(np.int64) - 1
     return np.unique(np.append(spread, max(poses, ticks) - 1))
 
@@ -52,10 +52,11 @@ def moments(ticks: int, poses: int) -> np.ndarray:
 def write(
     bundle: Bundle, temporal: FullMode | None, encode: Encode | None, clips: Sequence[Inputs]
 ) -> tuple[str, ...]:
-    """Ask and write ``golden/N.npz`` into the bundle's folder; returns the files' names for the manifest.
+    """Compute the outputs and write ``golden/N.npz`` into the bundle's folder; returns the files' names for
+    the manifest.
 
-    ``temporal`` answers for full mode; for a ring mode the bundle's own graphs do, followed tick by tick.
-    None where the bundle has a ring mode only.
+    ``temporal`` gives the outputs of full mode, and is None for a bundle with ring mode only. The outputs of
+    ring mode come from the bundle's own graphs, run tick by tick.
     """
     (bundle.folder / FOLDER).mkdir(exist_ok=True)
     ring = RingMode(bundle) if "ring" in bundle.manifest.modes else None
@@ -64,37 +65,38 @@ def write(
         inputs = golden.rounded(clip)
         names.append(f"{FOLDER}/{n}.npz")
         modes = [mode for mode in (temporal, ring) if mode is not None]
-        said = [ask(bundle, mode, encode if mode is modes[0] else None, inputs) for mode in modes]
-        golden.save(bundle.path(names[-1]), inputs, said[0], said[-1] if ring is not None else None)
+        outputs = [ask(bundle, mode, encode if mode is modes[0] else None, inputs) for mode in modes]
+        golden.save(bundle.path(names[-1]), inputs, outputs[0], outputs[-1] if ring is not None else None)
     return tuple(names)
 
 
 def add(bundle: Bundle, sources: Iterable[str], out: Path, *, threads: int = 2) -> Bundle:
-    """Write ``bundle`` again, to ``out``, with golden clips of video sources and the answers of its own
-    float32 graphs on the CPU. They prove another machine equal to this one, not the graphs to their networks.
+    """Copy ``bundle`` to ``out`` and add golden clips from videos, with the outputs of its own float32 graphs
+    on the CPU. They show that another machine agrees with this one, not that the graphs agree with the
+    networks that they were exported from.
 
-    Raises SourceError for a video in which nobody is seen.
+    Raises SourceError for a video that shows nobody.
     """
     names = list(sources)
     temporal = FullMode(bundle, threads=threads) if "full" in bundle.manifest.modes else None
     image = bundle.manifest.image
     encode = ImageEncoder(bundle, image, threads=threads) if image else None
-    clips = [encoded(watch(bundle, name, threads=threads), encode) for name in names]
+    clips = [with_features(observe(bundle, name, threads=threads), encode) for name in names]
 
     def fill(folder: Path) -> Manifest:
         files = write(structs.replace(bundle, folder=folder), temporal, encode, clips)
-        said = Golden(
+        entry = Golden(
             files=files,
             inputs=f"video through the front end: {', '.join(Path(name).name for name in names)}",
             outputs="the bundle's own float32 graphs, ONNX Runtime on a CPU",
         )
-        return structs.replace(bundle.manifest, golden=said)
+        return structs.replace(bundle.manifest, golden=entry)
 
     return copied(bundle, out, fill)
 
 
-def watch(bundle: Bundle, source: str, *, threads: int = 2) -> Watched:
-    """The front end over a whole video. Raises SourceError where nobody is seen."""
+def observe(bundle: Bundle, source: str, *, threads: int = 2) -> ObservedClip:
+    """Run the front end over a whole video. Raises SourceError if nobody is seen."""
     manifest = bundle.manifest
     window, image = manifest.window, manifest.image
     grid, front_end = Grid(window.rate), embedded.from_cache(threads)
@@ -119,8 +121,8 @@ def watch(bundle: Bundle, source: str, *, threads: int = 2) -> Watched:
     ticks = max(seen) + 1
     points, valid = np.zeros((ticks, COUNT, 2), np.float32), np.zeros((ticks, COUNT), np.bool_)
     boxes, cuts = np.zeros((ticks, 4), np.float32), np.zeros(ticks, np.bool_)
-    for tick, (where, there, box, cut) in seen.items():
-        points[tick], valid[tick], boxes[tick], cuts[tick] = where, there, box, cut
+    for tick, row in seen.items():
+        points[tick], valid[tick], boxes[tick], cuts[tick] = row
     slots = -(-ticks // window.stride)
     inputs = Inputs(
         points=points,
@@ -130,25 +132,25 @@ def watch(bundle: Bundle, source: str, *, threads: int = 2) -> Watched:
         features=np.zeros((slots, image.dim if image else 0), np.float32),
         feature_mask=np.zeros(slots, np.bool_),
         text=golden.together([*map(TextReader(bundle, manifest.text), TEXTS)]) if manifest.text else None,
-        portraits=some(crops, image.size if image else 0),
+        portraits=sample_portraits(crops, image.size if image else 0),
         moments=moments(ticks, window.poses),
     )
-    return Watched(inputs, crops)
+    return ObservedClip(inputs, crops)
 
 
-def some(crops: dict[int, Image], size: int) -> Image:
-    """A few portraits, spread over the clip."""
+def sample_portraits(crops: dict[int, Image], size: int) -> Image:
+    """Up to `PORTRAITS` portraits spread over the clip, uint8 [N, size, size, 3]."""
     slots = sorted(crops)
     chosen = [crops[slots[i]] for i in np.linspace(0, len(slots) - 1, min(PORTRAITS, len(slots))).astype(int)]
     return np.array(chosen, np.uint8).reshape(-1, size, size, 3)
 
 
-def encoded(watched: Watched, encode: Encode | None) -> Inputs:
-    """The clip with an image feature for every slot that has a portrait."""
-    inputs = watched.inputs
+def with_features(clip: ObservedClip, encode: Encode | None) -> Inputs:
+    """The clip's inputs with an image feature for every slot that has a portrait."""
+    inputs = clip.inputs
     if encode is None:
         return inputs
     features, mask = inputs.features.copy(), inputs.feature_mask.copy()
-    for slot, crop in watched.crops.items():
+    for slot, crop in clip.crops.items():
         features[slot], mask[slot] = encode(crop), True
     return replace(inputs, features=features, feature_mask=mask)

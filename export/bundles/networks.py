@@ -1,4 +1,4 @@
-"""All networks of one mode → graphs in a folder, each held against its module before it counts."""
+"""All networks of one mode → graphs in a folder, each compared with its module."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -38,8 +38,8 @@ class Networks:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Written:
-    """Graph specifications for the manifest, and how equal each graph is to its module."""
+class WrittenGraphs:
+    """Graph specifications for the manifest, and the parity of each graph with its module."""
 
     branches: dict[str, Graph]
     fusion: Graph
@@ -49,34 +49,36 @@ class Written:
 
 def write_graphs(
     networks: Networks, folder: Path, cases: Mapping[str, Iterable[Case]] | None = None
-) -> Written:
+) -> WrittenGraphs:
     """Export every network into ``folder`` and check parity.
 
-    Cases are random ones (full, partly filled, with gaps, fully masked) and, per file stem, those given.
-    Raises ModelError when a graph differs from its module.
+    The test inputs are random (full, partly filled, with gaps, fully masked) plus those of ``cases``, by file
+    stem. Raises ModelError when a graph differs from its module.
     """
     cases = cases or {}
     reports: list[Report] = []
 
-    def one(name: str, module: nn.Module | None, inputs: dict[str, Tensor], output: str) -> Graph | None:
+    def write_one(
+        name: str, module: nn.Module | None, inputs: dict[str, Tensor], output: str
+    ) -> Graph | None:
         if module is None:
             return None
         path = folder / f"{name}.onnx"
         graph = export(module, inputs, output, path)
-        every = [*random_cases(graph, vocabulary=networks.vocabulary), *cases.get(name, ())]
-        reports.append(check(module, graph, path, every))
+        all_cases = [*random_cases(graph, vocabulary=networks.vocabulary), *cases.get(name, ())]
+        reports.append(check(module, graph, path, all_cases))
         return graph
 
     traced = traced_inputs(networks)
-    branches = {name: one(name, getattr(networks, name), traced[name], "vector") for name in BRANCHES}
-    fusion = one("fusion", networks.fusion, traced["fusion"], "logit")
-    encoder = one("image_encoder", networks.portrait, traced["image_encoder"], "feature")
+    branches = {name: write_one(name, getattr(networks, name), traced[name], "vector") for name in BRANCHES}
+    fusion = write_one("fusion", networks.fusion, traced["fusion"], "logit")
+    encoder = write_one("image_encoder", networks.portrait, traced["image_encoder"], "feature")
     assert fusion is not None
-    return Written({n: g for n, g in branches.items() if g is not None}, fusion, encoder, reports)
+    return WrittenGraphs({n: g for n, g in branches.items() if g is not None}, fusion, encoder, reports)
 
 
-class Trained:
-    """A module in the place of its graph, for the answers that the graph is held against."""
+class ModuleRunner:
+    """Runs a torch module in place of its graph, to compute the reference outputs."""
 
     def __init__(self, module: nn.Module, graph: Graph) -> None:
         self._module, self._names = module.eval(), [t.name for t in graph.inputs]
@@ -90,10 +92,10 @@ class Trained:
         """Nothing is built at the first call."""
 
 
-def trained(networks: Networks, written: Written) -> dict[str, Trained]:
-    """The modules by branch and ``fusion``."""
-    found = {name: Trained(getattr(networks, name), graph) for name, graph in written.branches.items()}
-    return found | {"fusion": Trained(networks.fusion, written.fusion)}
+def module_runners(networks: Networks, written: WrittenGraphs) -> dict[str, ModuleRunner]:
+    """A runner per branch, and one for ``fusion``."""
+    runners = {name: ModuleRunner(getattr(networks, name), graph) for name, graph in written.branches.items()}
+    return runners | {"fusion": ModuleRunner(networks.fusion, written.fusion)}
 
 
 def traced_inputs(networks: Networks) -> dict[str, dict[str, Tensor]]:

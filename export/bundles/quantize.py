@@ -1,7 +1,7 @@
-"""``undertone-export quantize``: a bundle whose branches have a lower precision, if the gate lets them.
+"""``undertone-export quantize``: writes a bundle in lower precision, as far as the gate passes.
 
-A part is what is reduced together: a graph of full mode, or all hops of a ring. A file that both modes read
-is one part, and both are judged by it.
+A part is quantized as a unit: a graph of full mode, or all hops of a ring branch. A file that both modes use
+is one part and is checked in both.
 """
 
 import shutil
@@ -29,22 +29,22 @@ from stream.verify import bundle_parity
 from stream.verify.bundle_parity import RING, Difference, Report, named_graphs, tolerance_of
 from stream.window.grid import Grid
 
-Reduced = Literal["fp16", "int8"]
+Precision = Literal["fp16", "int8"]
 Key = TypeVar("Key", int, str)
-STATIC = "image_encoder"  # sees pictures, of which a few stand for all
-FOR: dict[Reduced, tuple[str, ...]] = {  # of either mode
+STATIC = "image_encoder"  # quantized statically: a few portraits represent its inputs well
+SUPPORTED: dict[Precision, tuple[str, ...]] = {  # in both modes
     "fp16": ("keypoints", "image", "text", "fusion", STATIC),
-    "int8": ("keypoints", "image", "text", STATIC),  # the fusion is too small to gain
+    "int8": ("keypoints", "image", "text", STATIC),  # the fusion is too small to benefit
 }
-PORTRAITS = 24  # for calibration
+PORTRAITS = 24  # that calibrate the image encoder
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What is reduced together."""
+    """Graph files that are quantized together."""
 
     files: tuple[str, ...]
-    judged: tuple[str, ...]  # its names in the gate's report
+    report_names: tuple[str, ...]  # its names in the gate's report
 
 
 def quantize(
@@ -56,15 +56,15 @@ def quantize(
     portraits: str = "demo",
     threads: int = 2,
 ) -> Iterator[str]:
-    """Write ``bundle`` to ``out`` with ``branches`` (default: all that it is for) in ``precision``; a line
-    for each of them. One at a time takes the place of its float32 graph, and stays if the whole passes the
+    """Write ``bundle`` to ``out`` with ``branches`` (default: all that support it) in ``precision``; yields a
+    line per part. Each part in turn replaces its float32 graphs, and stays if the whole bundle passes the
     gate.
 
-    ``portraits``: a video whose portraits calibrate the int8 image encoder. Raises UsageError for another
-    precision or branch, BundleError without golden tensors, ModelError when no branch passed.
+    ``portraits``: a video whose portraits calibrate the int8 image encoder. Raises UsageError for an unknown
+    precision or branch, BundleError for a bundle without golden tensors, ModelError if no part passes.
     """
-    wanted = chosen(bundle, precision, branches)
-    kind = cast(Reduced, precision)
+    selected = select_parts(bundle, precision, branches)
+    kind = cast(Precision, precision)
     if bundle.manifest.golden is None:
         raise BundleError(
             f"{bundle.folder}: expected golden tensors to hold {precision} against, found none; "
@@ -73,16 +73,16 @@ def quantize(
     with tempfile.TemporaryDirectory(prefix="quantize-") as work:
         folder = Path(work) / "bundle"
         shutil.copytree(bundle.folder, folder)
-        now = structs.replace(bundle, folder=folder)
+        current = structs.replace(bundle, folder=folder)
         kept: list[str] = []
-        for name, part in wanted.items():
+        for name, part in selected.items():
             cases = portrait_cases(bundle, portraits, threads) if (kind, name) == ("int8", STATIC) else []
-            tried = structs.replace(now, manifest=with_precision(now.manifest, part.files, kind))
+            candidate = structs.replace(current, manifest=with_precision(current.manifest, part.files, kind))
             for file in part.files:
                 reduce(bundle.path(file), folder / file, kind, cases)
-            report = bundle_parity.check(tried, threads=threads)
+            report = bundle_parity.check(candidate, threads=threads)
             if report.passed:
-                now = tried
+                current = candidate
                 kept.append(name)
                 yield f"{name}: {precision}, {figures(report, part)}"
             else:
@@ -94,42 +94,41 @@ def quantize(
                 f"{bundle.folder}: expected at least one branch that passes the gate in {precision}, found "
                 "none; keep the float32 bundle."
             )
-        found = copied(
-            bundle, out, lambda fresh: _fill(fresh, now, kind, [f for n in kept for f in wanted[n].files])
-        )
-    size = sum(entry.size for entry in found.manifest.files.values())
-    yield f"{found.folder}: {size / 1e6:.1f} MB, {', '.join(kept)} in {precision}"
+        files = [file for name in kept for file in selected[name].files]
+        written = copied(bundle, out, lambda fresh: _fill(fresh, current, kind, files))
+    size = sum(entry.size for entry in written.manifest.files.values())
+    yield f"{written.folder}: {size / 1e6:.1f} MB, {', '.join(kept)} in {precision}"
 
 
-def parts(bundle: Bundle, precision: Reduced) -> dict[str, Part]:
-    """What can be reduced of a bundle, by name, in its order."""
-    found = {name: Part((graph.file,), (name,)) for name, graph in named_graphs(bundle).items()}
+def parts(bundle: Bundle, precision: Precision) -> dict[str, Part]:
+    """The parts of a bundle that support a precision, by name, in the bundle's order."""
+    all_parts = {name: Part((graph.file,), (name,)) for name, graph in named_graphs(bundle).items()}
     for name, files in _ring_files(bundle, precision).items():
-        same = next((other for other, part in found.items() if part.files == files), None)
+        same = next((other for other, part in all_parts.items() if part.files == files), None)
         if same is None:
-            found[RING + name] = Part(files, (RING + name,))
+            all_parts[RING + name] = Part(files, (RING + name,))
         else:
-            found[same] = Part(files, (same, RING + name))
-    return {name: part for name, part in found.items() if name.removeprefix(RING) in FOR[precision]}
+            all_parts[same] = Part(files, (same, RING + name))
+    return {name: part for name, part in all_parts.items() if name.removeprefix(RING) in SUPPORTED[precision]}
 
 
-def _ring_files(bundle: Bundle, precision: Reduced) -> dict[str, tuple[str, ...]]:
-    """What each branch of the ring mode, and its fusion, is made of."""
+def _ring_files(bundle: Bundle, precision: Precision) -> dict[str, tuple[str, ...]]:
+    """The graph files of each branch of ring mode, and of its fusion."""
     mode = bundle.manifest.modes.get("ring")
     if mode is None:
         return {}
     graphs = {**mode.branches, "fusion": mode.fusion}
-    found: dict[str, tuple[str, ...]] = {name: (graph.file,) for name, graph in graphs.items()}
+    files_of: dict[str, tuple[str, ...]] = {name: (graph.file,) for name, graph in graphs.items()}
     for name, steps in mode.steps.items():
         files = tuple(graph.file for graph in steps.graphs.values())
-        # A readout has nothing to gain from int8: one product with one row.
-        found[name] = files if precision == "int8" else files + found[name]
-    return found
+        # A readout does not benefit from int8: it is one product with one row.
+        files_of[name] = files if precision == "int8" else files + files_of[name]
+    return files_of
 
 
-def chosen(bundle: Bundle, precision: str, branches: Sequence[str] | None) -> dict[str, Part]:
-    """Parts to reduce. Raises UsageError."""
-    if precision not in FOR:
+def select_parts(bundle: Bundle, precision: str, branches: Sequence[str] | None) -> dict[str, Part]:
+    """Parts to quantize. Raises UsageError for an unknown precision or branch, or a quantized bundle."""
+    if precision not in SUPPORTED:
         raise UsageError(f"--precision: expected fp16 or int8, found {precision!r}; choose one of these.")
     possible = parts(bundle, precision)
     for name in branches or ():
@@ -138,20 +137,20 @@ def chosen(bundle: Bundle, precision: str, branches: Sequence[str] | None) -> di
                 f"--branch: expected some of {', '.join(possible)} for {precision}, found {name!r}; "
                 "choose one of these."
             )
-    wanted = {name: part for name, part in possible.items() if name in (branches or possible)}
-    known = {graph.file: graph.precision for graph in graphs_of(bundle.manifest)}
-    for name, part in wanted.items():
-        done = [known[file] for file in part.files if known[file] != "fp32"]
+    selected = {name: part for name, part in possible.items() if name in (branches or possible)}
+    current = {graph.file: graph.precision for graph in graphs_of(bundle.manifest)}
+    for name, part in selected.items():
+        done = [current[file] for file in part.files if current[file] != "fp32"]
         if done:
             raise UsageError(
                 f"{bundle.folder}: expected {name} in float32, found {done[0]}; "
                 "quantize the float32 bundle that it was made from."
             )
-    return wanted
+    return selected
 
 
-def reduce(path: Path, out: Path, precision: Reduced, cases: Sequence[dict[str, Floats]] = ()) -> None:
-    """Write a graph in another precision; with ``cases`` int8 is static."""
+def reduce(path: Path, out: Path, precision: Precision, cases: Sequence[dict[str, Floats]] = ()) -> None:
+    """Write a graph in lower precision; int8 is static if there are ``cases``, else dynamic."""
     if precision == "fp16":
         onnx.save(baked.fp16(onnx.load(path)), out)
     elif cases:
@@ -160,8 +159,8 @@ def reduce(path: Path, out: Path, precision: Reduced, cases: Sequence[dict[str, 
         baked.int8(path, out)
 
 
-def with_precision(manifest: Manifest, files: Sequence[str], precision: Reduced) -> Manifest:
-    """The manifest with every graph of these files marked."""
+def with_precision(manifest: Manifest, files: Sequence[str], precision: Precision) -> Manifest:
+    """The manifest with ``precision`` set for every graph of these files."""
 
     def one(graph: Graph) -> Graph:
         return structs.replace(graph, precision=precision) if graph.file in files else graph
@@ -180,38 +179,39 @@ def with_precision(manifest: Manifest, files: Sequence[str], precision: Reduced)
 
 
 def portrait_cases(bundle: Bundle, source: str, threads: int) -> list[dict[str, Floats]]:
-    """Portraits of a video, spread over it, as the image encoder reads them. Raises SourceError for none."""
+    """Portraits spread over a video, as inputs of the image encoder. Raises SourceError if it shows
+    nobody."""
     image, window = bundle.manifest.image, bundle.manifest.window
     assert image is not None
     front_end, grid, second = embedded.from_cache(threads), Grid(window.rate), round(window.rate)
-    found = []
+    cases = []
     with Capture(Source.parse(source), pace="fast") as capture:
         capture.open()
         for frame in capture.frames():
             tick = grid.claim(frame.pts, frame.discontinuity)
             if tick is None or tick % second != second // 2:
-                continue  # golden portraits are of other moments
+                continue  # not the moments of the golden portraits
             front_end.reset()
             portrait = front_end.push(frame).portrait
             if portrait is not None:
                 crop = crop_portrait(frame.image, portrait, image.size)
-                found.append({image.encoder.inputs[0].name: normalised(crop, image)})
-    if not found:
+                cases.append({image.encoder.inputs[0].name: normalised(crop, image)})
+    if not cases:
         raise SourceError(f"{source}: expected somebody in the video, found nobody; choose another.")
-    return [found[i] for i in np.unique(np.linspace(0, len(found) - 1, PORTRAITS).astype(int))]
+    return [cases[i] for i in np.unique(np.linspace(0, len(cases) - 1, PORTRAITS).astype(int))]
 
 
 def figures(report: Report, part: Part) -> str:
-    """How far a part is from its golden answers, at worst, in words."""
+    """The largest difference of a part from its golden outputs, in words."""
 
-    def off(difference: Difference) -> tuple[bool, float]:
+    def severity(difference: Difference) -> tuple[bool, float]:
         return not difference.passed, difference.relative
 
-    found = max((d for d in report.graphs if d.graph in part.judged), key=off)
-    return f"relative {found.relative:.2g}, cosine {found.cosine:.5f}, confidence off by {report.drift:.2g}"
+    worst = max((d for d in report.graphs if d.graph in part.report_names), key=severity)
+    return f"relative {worst.relative:.2g}, cosine {worst.cosine:.5f}, confidence off by {report.drift:.2g}"
 
 
-def refusal(bundle: Bundle, report: Report, part: Part, precision: Reduced) -> str:
+def refusal(bundle: Bundle, report: Report, part: Part, precision: Precision) -> str:
     """Why a part stays float32, in one sentence."""
     allowed = tolerance_of(bundle, precision)
     return (
@@ -221,7 +221,7 @@ def refusal(bundle: Bundle, report: Report, part: Part, precision: Reduced) -> s
     )
 
 
-def _fill(fresh: Path, reduced: Bundle, precision: Reduced, files: Sequence[str]) -> Manifest:
+def _fill(fresh: Path, reduced: Bundle, precision: Precision, files: Sequence[str]) -> Manifest:
     for file in files:
         shutil.copyfile(reduced.path(file), fresh / file)
     manifest = reduced.manifest

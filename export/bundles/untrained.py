@@ -1,4 +1,4 @@
-"""A bundle with random weights: the live chain can be built and tested before anything is trained."""
+"""A bundle with random weights: the live pipeline can be built and tested before anything is trained."""
 
 import datetime
 from itertools import combinations
@@ -49,8 +49,8 @@ def write_untrained(
 ) -> Path:
     """Write a complete bundle of untrained weights and return its folder.
 
-    ``dim`` is the width of everything (Transformers, branch vectors and, unless ``features`` says otherwise,
-    image features), ``size`` the portrait's pixels (a multiple of 14). The estimates mean nothing; they
+    ``dim`` is the width of all layers (Transformers, branch vectors and, unless ``features`` is given, image
+    features), ``size`` the portrait's side in pixels (a multiple of 14). The estimates are meaningless, but
     differ between inputs.
     """
     if size % PATCH or size <= 0:
@@ -149,9 +149,9 @@ def _dinov2(dim: int, size: int) -> nn.Module:
 
 
 def freeze_positions(dinov2: nn.Module) -> nn.Module:
-    """Use the positional embedding as it is stored: the graph is for one size, so nothing is resized.
+    """Use the stored positional embedding without interpolation: the graph has one fixed size.
 
-    The traced bicubic resize differs between torch and ONNX even where it should do nothing.
+    The traced bicubic resize differs between torch and ONNX even if the size stays the same.
     """
 
     def stored(embeddings: Tensor, height: int, width: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Writes a bundle in one step: filled beside its place, hashed, verified as the live side will, renamed."""
+"""Writes a bundle atomically: into a temporary folder, hashed, verified as the live side will, renamed."""
 
 import shutil
 import tempfile
@@ -16,11 +16,11 @@ from stream.files import sha256_of
 def write(folder: str | Path, fill: Callable[[Path], Manifest]) -> Bundle:
     """Write a bundle to ``folder``, replacing one that is there.
 
-    ``fill`` writes the graphs and the tokenizer into the directory it is given and returns the manifest;
-    its ``files`` are computed here. The place is taken only after the live side's own check has passed, so
-    a reader sees the old bundle or the new one. Raises BundleError or OSError; then nothing new is left
-    behind, and the old bundle is back in its place. A folder is replaced only if its manifest can be read
-    and names every file in it.
+    ``fill`` writes the graphs and the tokenizer into the given directory and returns the manifest; its
+    ``files`` are computed here. The new folder is renamed only after the live side's own check has passed, so
+    a reader sees the old bundle or the new one. Raises BundleError or OSError; then no new file is left
+    behind and the old bundle is back in its place. A folder is replaced only if its manifest is readable and
+    lists every file in it.
     """
     folder = Path(folder)
     _check_replaceable(folder)
@@ -38,9 +38,9 @@ def write(folder: str | Path, fill: Callable[[Path], Manifest]) -> Bundle:
 
 
 def copied(bundle: Bundle, folder: str | Path, change: Callable[[Path], Manifest]) -> Bundle:
-    """Write ``bundle`` to ``folder`` again (its own, too) with what ``change`` does to the files' copies.
+    """Copy ``bundle`` to ``folder`` (which may be its own) and apply ``change`` to the copy.
 
-    ``change`` gets the directory and returns the manifest.
+    ``change`` gets the directory of the copied files and returns the manifest.
     """
 
     def fill(fresh: Path) -> Manifest:
@@ -64,7 +64,7 @@ def save(folder: Path, manifest: Manifest) -> None:
 
 
 def _put(fresh: Path, folder: Path, old: Path) -> None:
-    """Rename ``fresh`` to ``folder``; what was there goes to ``old``, and comes back where that fails."""
+    """Rename ``fresh`` to ``folder``; the previous folder goes to ``old`` and is restored on failure."""
     if not folder.exists():
         fresh.rename(folder)
         return
@@ -77,7 +77,7 @@ def _put(fresh: Path, folder: Path, old: Path) -> None:
 
 
 def _check_replaceable(folder: Path) -> None:
-    """Raises BundleError for a place that holds anything but one bundle."""
+    """Raises BundleError for a folder with anything but one bundle in it."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     try:

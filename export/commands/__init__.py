@@ -1,1 +1,1 @@
-"""What ``undertone-export check`` and ``engines`` do."""
+"""The commands ``undertone-export check`` and ``engines``."""

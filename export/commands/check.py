@@ -1,4 +1,4 @@
-"""``undertone-export check``: files, graphs and answers of a bundle or front-end models on one provider."""
+"""``undertone-export check``: files, graphs and outputs of a bundle or front-end models on one provider."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,9 +19,9 @@ from stream.verify.model_parity import Model
 
 
 def subjects(target: Path) -> list[Subject]:
-    """The subjects of a check: a bundle, a front-end model by its ONNX file, or a folder's models with cards.
+    """The subjects of a check: a bundle, one front-end model (an ONNX file) or a folder of models with cards.
 
-    Raises UsageError for none of these, BundleError or ModelError for a damaged one.
+    Raises UsageError for anything else, BundleError or ModelError for a damaged one.
     """
     if target.is_file():
         return [model_parity.opened(target)]
@@ -37,19 +37,19 @@ def subjects(target: Path) -> list[Subject]:
 
 
 def check(
-    found: Sequence[Subject], provider: str, out: Path | None = None, *, threads: int = 2
+    targets: Sequence[Subject], provider: str, out: Path | None = None, *, threads: int = 2
 ) -> Iterator[str]:
-    """Inspect the graphs, run the gate, keep its reports (and write them to ``out``); yields lines of text.
+    """Inspect the graphs, run the gate, store its reports (and write them to ``out``); yields lines of text.
 
-    Raises BundleError for a damaged bundle or, except on the CPU in float32, one without golden tensors;
-    ModelError for such a model; ProviderError for a provider that does not load or gives other answers.
+    Raises BundleError for a bundle that is damaged or, except on the CPU in float32, has no golden tensors;
+    ModelError for such a model; ProviderError for a provider that does not load or fails the gate.
     """
     provider_name(provider)
     reports: list[tuple[Report, Path]] = []
-    for subject in found:
-        yield from _inspected(subject)
-        if _unprovable(subject) and gate.is_reference(subject, provider):
-            yield "golden tensors: none, so this bundle cannot be proven on another provider"
+    for subject in targets:
+        yield from _inspect(subject)
+        if _has_no_golden(subject) and gate.is_reference(subject, provider):
+            yield "golden tensors: none, so this bundle cannot be verified on another provider"
             continue
         reports.append(gate.prove(subject, provider, threads=threads))
         yield gate.markdown(reports[-1][0])
@@ -61,16 +61,16 @@ def check(
             raise ProviderError(gate.refusal(report, path))
 
 
-def _inspected(subject: Subject) -> Iterator[str]:
+def _inspect(subject: Subject) -> Iterator[str]:
     if isinstance(subject, Model):
-        yield f"{subject.path.name}: as its card says"
-        for found in unsupported(subject.path):
-            yield f"{subject.path.name}: not for --provider tensorrt: {found}"
+        yield f"{subject.path.name}: matches its card"
+        for problem in unsupported(subject.path):
+            yield f"{subject.path.name}: not for --provider tensorrt: {problem}"
     else:
         yield from inspect(subject)
 
 
-def _unprovable(subject: Subject) -> bool:
+def _has_no_golden(subject: Subject) -> bool:
     return isinstance(subject, Bundle) and subject.manifest.golden is None
 
 

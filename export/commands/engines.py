@@ -1,6 +1,6 @@
-"""``undertone-export engines``: TensorRT engines of a bundle or of front-end models, built and proven here.
+"""``undertone-export engines``: builds and verifies TensorRT engines of a bundle or of front-end models.
 
-An engine belongs to one GPU, driver and TensorRT version (see `stream.inference.tensorrt_cache`), so none is
+An engine works with one GPU, driver and TensorRT version (see `stream.inference.tensorrt_cache`), so none is
 ever shipped: it is built on the machine that runs it and must then pass the gate there.
 """
 
@@ -22,53 +22,53 @@ from stream.verify.bundle_parity import Report
 from stream.verify.gate import Subject
 from stream.verify.model_parity import Model
 
-# Graph, engine to write, folder of timings, names of open dimensions that are one.
+# Graph, engine file to write, folder of the timing cache, names of open dimensions that are set to 1.
 Compile = Callable[[Path, Path, Path, Sequence[str]], None]
-Prove = Callable[[Subject, str], tuple[Report, Path]]
+RunGate = Callable[[Subject, str], tuple[Report, Path]]
 
 
 def build(
-    found: Sequence[Subject],
+    targets: Sequence[Subject],
     out: Path | None = None,
     *,
-    about: Callable[[], Machine] = machine,
-    compiled: Compile = compile_engine,
-    proven: Prove = gate.prove,
+    detect: Callable[[], Machine] = machine,
+    compiler: Compile = compile_engine,
+    run_gate: RunGate = gate.prove,
 ) -> Iterator[str]:
     """Build the missing engines and run the gate; yields a line for each.
 
     ``out`` is a cache folder in place of the user's. Raises ModelError for a graph that TensorRT's parser
-    does not take, BundleError or ModelError for what has no golden answers, ProviderError without a GPU or
-    TensorRT 10, for a cache that others may reach, and where the gate fails.
+    does not support, BundleError or ModelError for a bundle or model without golden outputs, ProviderError
+    without a GPU or TensorRT 10, for a cache that other users can write to, and if the gate fails.
     """
     if out is not None:
         os.environ["UNDERTONE_CACHE"] = str(out)
-    for subject in found:
+    for subject in targets:
         for path in _graphs(subject):
             check(path)
-        _check_provable(subject)
-    here = about()
+        _check_golden(subject)
+    here = detect()
     yield f"{here.gpu}, compute capability {here.sm}, TensorRT {here.tensorrt}, CUDA {here.cuda}"
-    for subject in found:
-        gate.report_path(subject, "tensorrt").unlink(missing_ok=True)  # it may be on engines that are gone
+    for subject in targets:
+        gate.report_path(subject, "tensorrt").unlink(missing_ok=True)  # its engines may be gone
     timings = tensorrt_cache.own_folder(tensorrt_cache.own_folder(tensorrt_cache.folder()) / "timings")
-    for subject in found:
+    for subject in targets:
         for path in _graphs(subject):
             began = time.monotonic()
-            engine = tensorrt_cache.put(path, here, partial(_one, path, timings, compiled))
+            engine = tensorrt_cache.put(path, here, partial(_compile, path, timings, compiler))
             yield f"{path.name}: {engine} ({time.monotonic() - began:.0f} s)"
-        report, where = proven(subject, "tensorrt")
+        report, where = run_gate(subject, "tensorrt")
         if not report.passed:
             raise ProviderError(gate.refusal(report, where))
         yield f"{report.bundle}: passed the gate on tensorrt in {report.seconds:.0f} s, see {where}"
 
 
 def check(path: Path) -> None:
-    """Raises ModelError, naming the first of them, for a graph with something that TensorRT does not take."""
-    if found := unsupported(path):
-        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    """Raises ModelError for a graph that TensorRT does not support, naming the first problem."""
+    if problems := unsupported(path):
+        more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
         raise ModelError(
-            f"{path}: expected operators that TensorRT's parser takes, found {found[0]}{more}; "
+            f"{path}: expected operators that TensorRT's parser takes, found {problems[0]}{more}; "
             "export it in fp32 or fp16, or use --provider cuda or cpu."
         )
 
@@ -79,7 +79,7 @@ def _graphs(subject: Subject) -> list[Path]:
     return [subject.path(graph.file) for graph in graphs_of(subject.manifest)]
 
 
-def _check_provable(subject: Subject) -> None:
+def _check_golden(subject: Subject) -> None:
     if isinstance(subject, Model):
         if subject.card.golden is None:
             raise ModelError(
@@ -93,11 +93,11 @@ def _check_provable(subject: Subject) -> None:
         )
 
 
-def _one(graph: Path, timings: Path, compiled: Compile, place: Path) -> None:
-    """Build one engine; the timing cache is for this user alone, too."""
+def _compile(graph: Path, timings: Path, compiler: Compile, place: Path) -> None:
+    """Build one engine at ``place``; the timing cache must belong to this user alone, like the engines."""
     for path in timings.iterdir():
         tensorrt_cache.check_own(path)
-    compiled(graph, place, timings, open_batches(graph))
+    compiler(graph, place, timings, open_batches(graph))
     for path in timings.iterdir():
         path.chmod(0o600)
     nodes = [(node.domain, node.operator) for node in read(place).graph.nodes]
@@ -109,6 +109,6 @@ def _one(graph: Path, timings: Path, compiled: Compile, place: Path) -> None:
 
 
 def open_batches(graph: Path) -> list[str]:
-    """Names of first dimensions that a published file leaves open; an engine is built for one picture."""
+    """Names of the batch dimensions that a published file leaves open; engines are built for batch 1."""
     batches = [value.shape[0] for value in read(graph).graph.inputs if value.shape]
     return sorted({batch for batch in batches if isinstance(batch, str)})

@@ -1,4 +1,5 @@
-"""Runs every graph of a bundle on full, partly filled and empty inputs; names what TensorRT does not take."""
+"""Runs every graph of a bundle on full, partly filled and empty inputs; lists what TensorRT does not
+support."""
 
 from collections.abc import Iterator
 
@@ -12,11 +13,11 @@ from stream.errors import BundleError
 
 
 def inspect(bundle: Bundle) -> Iterator[str]:
-    """One line per graph; raises BundleError when a graph does not match its manifest or yields no number."""
+    """One line per graph; raises BundleError if a graph does not match its manifest or gives NaN."""
     for graph in graphs_of(bundle.manifest):
         yield _one(bundle, graph)
-        for found in unsupported(bundle.path(graph.file)):
-            yield f"{graph.file}: not for --provider tensorrt: {found}"
+        for problem in unsupported(bundle.path(graph.file)):
+            yield f"{graph.file}: not for --provider tensorrt: {problem}"
 
 
 def _one(bundle: Bundle, graph: Graph) -> str:
@@ -33,4 +34,4 @@ def _one(bundle: Bundle, graph: Graph) -> str:
     for case in random_cases(graph):
         if not all(np.isfinite(output).all() for output in runner.run(None, case)):
             raise BundleError(f"{path}: expected finite outputs, found NaN; export the bundle again.")
-    return f"{graph.file}: shapes and numbers are sound"
+    return f"{graph.file}: shapes match, outputs are finite"

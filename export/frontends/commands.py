@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from export.frontends.extras import TRAINING, needed
+from export.frontends.extras import TRAINING, require
 from stream.bundle.model_card import Card, card_file
 from stream.errors import UsageError
 
@@ -29,7 +29,7 @@ def detector(
 ) -> None:
     """Person detector for `undertone watch --detector yolo` (extra `yolo`, AGPL-3.0).
 
-    A released name is downloaded. A checkpoint is a pickle: it goes through a restricted reader, but still
+    A released name is downloaded. A checkpoint is a pickle: it is read with a restricted loader, but still
     use only checkpoints from a publisher you trust.
 
     Examples:
@@ -38,10 +38,10 @@ def detector(
 
       undertone-export frontends detector weights/mine.pt --precision fp16
     """
-    needed(*TRAINING)
+    require(*TRAINING)
     from export.frontends.detector import export_detector
 
-    _say(out, export_detector(source, out, size=_size(size), precision=_precision(precision)))
+    _print_card(out, export_detector(source, out, size=_size(size), precision=_precision(precision)))
 
 
 @frontends.command()
@@ -62,11 +62,11 @@ def image(
 
       undertone-export frontends image weights/dinov2-base --precision fp16
     """
-    needed(*TRAINING)
+    require(*TRAINING)
     from export.frontends.image import export_image
 
     card = export_image(source, out, size=size, token=_token(token), precision=_precision(precision))
-    _say(out, card)
+    _print_card(out, card)
 
 
 @frontends.command()
@@ -81,17 +81,17 @@ def bert(
     token: Annotated[str, typer.Option(help="mean of the valid pieces, or cls.")] = "mean",
     precision: PrecisionOption = "fp32",
 ) -> None:
-    """BERT text encoder and its tokenizer, before training. A bundle brings its own.
+    """Pretrained BERT text encoder and its tokenizer. A bundle brings its own.
 
     Example:
 
       undertone-export frontends bert bert-base-uncased --length 128
     """
-    needed(*TRAINING)
+    require(*TRAINING)
     from export.frontends.text import export_text
 
     card = export_text(source, out, length=length, token=_token(token), precision=_precision(precision))
-    _say(out, card)
+    _print_card(out, card)
 
 
 @frontends.command()
@@ -99,25 +99,25 @@ def wholebody(
     source: Annotated[str, typer.Argument(help="RTMW or DWPose file in ONNX.")],
     out: OutOption = Path("models"),
 ) -> None:
-    """Whole-body keypoints for `undertone watch --keypoints wholebody`: an unchanged file, with a card.
+    """Whole-body keypoints for `undertone watch --keypoints wholebody`: the unchanged file, with a card.
 
     Example:
 
       undertone-export frontends wholebody dw-ll_ucoco_384.onnx
     """
-    needed(*TRAINING)
+    require(*TRAINING)
     from export.frontends.wholebody import export_wholebody
 
-    _say(out, export_wholebody(source, out))
+    _print_card(out, export_wholebody(source, out))
 
 
-def _say(out: Path, card: Card) -> None:
+def _print_card(out: Path, card: Card) -> None:
     place = out / card.file
     typer.echo(f"{place}: {card.size / 1e6:.1f} MB, opset {card.opset}, {card.precision}")
     typer.echo(f"{card_file(place)}: its card")
     if card.parity is not None:
         typer.echo(
-            f"equal to the network on {card.parity.cases} inputs that were not traced: relative error "
+            f"equal to the network on {card.parity.cases} inputs other than the traced ones: relative error "
             f"{card.parity.relative:.1e}, cosine {card.parity.cosine:.6f} (CPU)"
         )
 

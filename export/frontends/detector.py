@@ -1,4 +1,4 @@
-"""Person detector: an ultralytics detection checkpoint → ONNX; the live side decodes what it says."""
+"""Person detector: an ultralytics detection checkpoint → ONNX; the live side decodes its output."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from export.frontends.checkpoint import load
-from export.frontends.extras import needed
+from export.frontends.extras import require
 from export.frontends.pictures import patches, pictures
 from export.frontends.write_model import Precision, draft, write
 from export.lowering.to_onnx import OPSET
@@ -37,7 +37,7 @@ def export_detector(
 ) -> Card:
     """Write the detector of ``source``: a ``.pt`` file, the name of a released one, or a model's ``.yaml``.
 
-    ``size`` is the input's (width, height); a YAML gives random weights, to try the chain with. Raises
+    ``size`` is the input's (width, height); a YAML gives random weights, to test the pipeline with. Raises
     UsageError for a wrong size or source, ModelError for a file that is no detection checkpoint.
     """
     if min(size) <= 0 or size[0] % STRIDE or size[1] % STRIDE:
@@ -45,9 +45,9 @@ def export_detector(
             f"--size: expected a width and height that are multiples of {STRIDE}, found "
             f"{size[0]}x{size[1]}; choose e.g. 640x384 for a wide picture."
         )
-    needed("ultralytics")
+    require("ultralytics")
     model, weights, licence = load(source)
-    person = _person(source, model, named=weights is not None)
+    person = _person_class(source, model, named=weights is not None)
     width, height = size
     stem = Path(source).stem
     rng = np.random.default_rng(0)
@@ -58,7 +58,7 @@ def export_detector(
         height=height,
         mean=(0.0, 0.0, 0.0),
         std=(1.0, 1.0, 1.0),
-        note="RGB in 0..1; aspect kept, bilinear, in the middle of a field of grey 114",
+        note="RGB in 0..1; aspect kept, bilinear, centred on grey 114",
     )
 
     def card(graph: Graph) -> Card:
@@ -90,13 +90,13 @@ def export_detector(
     )
 
 
-def _person(source: str, model: Any, *, named: bool) -> int:
-    """The class called person; the first one of random weights, which have no names."""
+def _person_class(source: str, model: Any, *, named: bool) -> int:
+    """The number of the class named person; 0 for random weights, whose classes have no names."""
     names = {int(number): name for number, name in model.names.items()}
-    found = [number for number, name in names.items() if name == "person"]
-    if not found and named:
+    people = [number for number, name in names.items() if name == "person"]
+    if not people and named:
         raise ModelError(
             f"{source}: expected a class named person, found {', '.join(list(names.values())[:5])}…; "
-            "give a detector that knows people."
+            "give a detector of people."
         )
-    return found[0] if found else 0
+    return people[0] if people else 0

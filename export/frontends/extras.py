@@ -1,4 +1,4 @@
-"""The libraries that an export needs beyond the runtime, checked before any work begins."""
+"""Checks the libraries that an export needs beyond the runtime, before any work starts."""
 
 import importlib.util
 
@@ -8,8 +8,8 @@ from stream.errors import UsageError
 TRAINING = ("torch", "transformers", "onnx")
 
 
-def needed(*libraries: str) -> None:
-    """Raises UsageError for a library that is not installed; the sentence names its extra."""
+def require(*libraries: str) -> None:
+    """Raises UsageError for a library that is not installed; the message names its extra."""
     for library in libraries:
         if importlib.util.find_spec(library) is None:
             raise UsageError(sentence(library) or f"expected {library}, found it not installed; install it.")

@@ -1,7 +1,7 @@
-"""Image encoder: DINOv2 → ONNX for portraits of one size, the positions worked out for it beforehand.
+"""Image encoder: DINOv2 → ONNX for portraits of one size, with its positional embedding precomputed.
 
 Paper: DINOv2-Base at 518×518, the CLS token after the final LayerNorm. The portrait is resized to the square
-directly; the library's own preprocessing (256, then the middle 224) would cut the hands off.
+directly; the library's own preprocessing (256, then a centre crop of 224) would cut the hands off.
 """
 
 from functools import partial
@@ -15,7 +15,7 @@ from transformers import Dinov2Model
 
 from export.bundles.untrained import MEAN, STD, freeze_positions
 from export.frontends.pictures import pictures
-from export.frontends.published import card_of, dinov2, opened
+from export.frontends.published import card_of, dinov2, load_weights
 from export.frontends.write_model import Precision, write
 from export.modules.branches import Portrait
 from stream.bundle.model_card import Card, Preprocessing
@@ -26,7 +26,7 @@ Token = Literal["cls", "mean"]
 
 
 class MeanPortrait(Portrait):
-    """The mean of the patches' tokens in place of CLS."""
+    """The mean of the patch tokens in place of CLS."""
 
     def forward(self, portrait: Tensor) -> Tensor:
         feature: Tensor = self.dinov2(portrait).last_hidden_state[:, 1:].mean(1)
@@ -43,9 +43,9 @@ def export_image(
 ) -> Card:
     """Write the encoder of ``source``, a folder or hub name of DINOv2 weights, for portraits of ``size``.
 
-    Raises UsageError for a size that its patches do not fill, ModelError when nothing reads.
+    Raises UsageError for a size that is no multiple of the patch size, ModelError for unreadable weights.
     """
-    model, weights = opened(partial(dinov2, attention="eager"), source, "DINOv2")
+    model, weights = load_weights(partial(dinov2, attention="eager"), source, "DINOv2")
     patch = model.config.patch_size
     if size <= 0 or size % patch:
         raise UsageError(
@@ -58,11 +58,15 @@ def export_image(
         height=size,
         mean=MEAN,
         std=STD,
-        note="RGB in 0..1, minus mean, over std; the portrait resized to the square, nothing cut off",
+        note="RGB in 0..1, minus mean, over std; the portrait resized to the square without cropping",
     )
     rng = np.random.default_rng(0)
     shape = (1, 3, size, size)
-    module = MeanPortrait(placed(model, size)) if token == "mean" else Portrait(placed(model, size))
+    module = (
+        MeanPortrait(with_positions(model, size))
+        if token == "mean"
+        else Portrait(with_positions(model, size))
+    )
     return write(
         module,
         {"portrait": torch.from_numpy(rng.normal(0, 1, shape).astype(np.float32))},
@@ -75,8 +79,8 @@ def export_image(
     )
 
 
-def placed(model: Dinov2Model, size: int) -> nn.Module:
-    """The network with its positional embedding worked out for ``size``, as the library would on the way."""
+def with_positions(model: Dinov2Model, size: int) -> nn.Module:
+    """The network with its positional embedding interpolated for ``size``, as the library's forward would."""
     embeddings: Any = model.embeddings
     side = size // int(model.config.patch_size)
     tokens = torch.zeros(1, 1 + side * side, int(model.config.hidden_size))

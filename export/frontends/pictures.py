@@ -1,6 +1,7 @@
-"""Pictures for a front-end network: golden ones, and others that its graph is held against.
+"""Test images for a front-end network: golden inputs, and inputs for the parity check of its graph.
 
-Golden are a frame of the built-in clip, with somebody made up in it, and patches of colour: small in a file.
+Golden inputs are a frame of the built-in clip, which shows a simulated person, and patches of colour, which
+compress well.
 """
 
 from functools import cache
@@ -20,10 +21,10 @@ PATCH = 32  # pixels
 
 
 def pictures(before: Preprocessing) -> Image:
-    """Two pictures of the input's size, uint8 [2, H, W, 3]."""
+    """Two golden images of the input's size, uint8 [2, H, W, 3]."""
     size = before.width, before.height
-    seen = _frame()
-    fitted = letterboxed(seen, size)[0] if before.resize == "letterbox" else _middle(seen, size)
+    frame = _frame()
+    fitted = letterboxed(frame, size)[0] if before.resize == "letterbox" else _centre_crop(frame, size)
     rng = np.random.default_rng(11)
     coarse = rng.integers(0, 256, (-(-size[1] // PATCH), -(-size[0] // PATCH), 3)).astype(np.uint8)
     plain = coarse.repeat(PATCH, axis=0).repeat(PATCH, axis=1)[: size[1], : size[0]]
@@ -31,7 +32,7 @@ def pictures(before: Preprocessing) -> Image:
 
 
 def patches(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Patches of colour with noise over them, 0..1: something with edges in it."""
+    """Patches of colour under noise, in 0..1, so that the image has edges."""
     coarse = rng.random((*shape[:2], shape[2] // 32, shape[3] // 32))
     smooth = coarse.repeat(32, axis=2).repeat(32, axis=3)
     return (0.8 * smooth + 0.2 * rng.random(shape)).astype(np.float32)
@@ -46,8 +47,8 @@ def _frame() -> Image:
     raise SourceError("demo: expected a frame of the built-in clip, found none; install undertone again.")
 
 
-def _middle(image: Image, size: tuple[int, int]) -> Image:
-    """The largest upright part of the aspect of ``size`` (width, height), in the middle."""
+def _centre_crop(image: Image, size: tuple[int, int]) -> Image:
+    """The largest centred crop with the aspect of ``size`` (width, height), resized to it."""
     height, width = image.shape[:2]
     scale = min(width / size[0], height / size[1])
     wide, high = round(size[0] * scale), round(size[1] * scale)

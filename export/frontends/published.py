@@ -1,4 +1,4 @@
-"""DINOv2 and BERT with published weights, by hub name or from a folder: safetensors only, no code.
+"""DINOv2 and BERT with published weights, by hub name or from a folder: safetensors only, no remote code.
 
 A hub name is downloaded the first time.
 """
@@ -20,7 +20,7 @@ from stream.errors import ModelError
 from stream.files import sha256_of
 
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
-KNOWN = {  # who publishes what under which licence
+LICENCES = {  # by the start of a source's name
     "facebook/dinov2-": "Apache-2.0 (facebookresearch/dinov2)",
     "bert-base-": "Apache-2.0 (google-research/bert)",
     "google-bert/bert-base-": "Apache-2.0 (google-research/bert)",
@@ -29,21 +29,22 @@ KNOWN = {  # who publishes what under which licence
 T = TypeVar("T")
 
 
-def opened(read: Callable[[str], T], source: str, kind: str) -> T:
-    """What ``read`` makes of a source; ModelError, in one sentence, where it cannot be read."""
+def load_weights(read: Callable[[str], T], source: str, kind: str) -> T:
+    """Call ``read`` on a source. Raises ModelError if it cannot be read."""
     try:
         return read(source)
-    except READING as error:
+    except LOAD_ERRORS as error:
         raise unreadable(source, kind, error) from error
 
 
-def card_of(source: str, weights: Path, precision: Precision, **known: Any) -> Callable[[Graph], Card]:
-    """The card of a published network, once its graph is there; ``known`` are the card's other fields."""
-    origin = about(source, weights)
+def card_of(source: str, weights: Path, precision: Precision, **fields: Any) -> Callable[[Graph], Card]:
+    """A function from the graph of a published network to its card; ``fields`` are the card's other
+    fields."""
+    origin = origin_of(source, weights)
 
     def card(graph: Graph) -> Card:
         return draft(
-            "transformers", "torch", graph=graph, opset=OPSET, precision=precision, **origin, **known
+            "transformers", "torch", graph=graph, opset=OPSET, precision=precision, **origin, **fields
         )
 
     return card
@@ -52,7 +53,7 @@ def card_of(source: str, weights: Path, precision: Precision, **known: Any) -> C
 def dinov2(source: str, *, attention: str = "sdpa") -> tuple[Dinov2Model, Path]:
     """The network in float32 and eval mode, and its weights' file.
 
-    Raises one of `READING`, with the reason, when there is none that reads.
+    Raises one of `LOAD_ERRORS` for missing or unreadable weights.
     """
     config = AutoConfig.from_pretrained(file_of(source, CONFIG).parent)
     if not isinstance(config, Dinov2Config):
@@ -62,12 +63,12 @@ def dinov2(source: str, *, attention: str = "sdpa") -> tuple[Dinov2Model, Path]:
         source, use_safetensors=True, output_loading_info=True, attn_implementation=attention
     )
     _complete(report)
-    found: Dinov2Model = model.float().eval()
-    return found, weights
+    ready: Dinov2Model = model.float().eval()
+    return ready, weights
 
 
 def bert(source: str) -> tuple[BertModel, Path, Path]:
-    """The network without its pooler, with attention that traces, and its weights' and tokenizer's files.
+    """The network without its pooler, with traceable attention, and its weights' and tokenizer's files.
 
     Raises as `dinov2` does.
     """
@@ -81,12 +82,12 @@ def bert(source: str) -> tuple[BertModel, Path, Path]:
         attn_implementation="eager",
     )
     _complete(report)
-    found: BertModel = model.float().eval()
-    return found, weights, tokenizer
+    ready: BertModel = model.float().eval()
+    return ready, weights, tokenizer
 
 
 def bert_config(source: str) -> BertConfig:
-    """The sizes of a BERT. Raises as `dinov2` does."""
+    """The configuration of a BERT. Raises as `dinov2` does."""
     config = AutoConfig.from_pretrained(file_of(source, CONFIG).parent)
     if not isinstance(config, BertConfig):
         raise ValueError(f"it is of type {config.model_type}")
@@ -94,27 +95,27 @@ def bert_config(source: str) -> BertConfig:
 
 
 def file_of(source: str, name: str) -> Path:
-    """A file of a folder or a hub's repository. Raises OSError when there is none."""
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # of every try without a network it warns
-    found = cached_file(source, name)
-    if found is None:
+    """A file of a folder or of a hub repository. Raises OSError if it is missing."""
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # offline, it warns at every attempt
+    path = cached_file(source, name)
+    if path is None:
         raise OSError(f"no {name}")
-    return Path(found)
+    return Path(path)
 
 
-def about(source: str, weights: Path) -> dict[str, Any]:
-    """A card's fields about a source: its name, the extractor, the licence as far as it is known."""
+def origin_of(source: str, weights: Path) -> dict[str, Any]:
+    """A card's fields about a source: its name, the extractor, and the licence if it is known."""
     name = Path(source).name
-    known = [licence for start, licence in KNOWN.items() if source.startswith(start)]
+    known = [licence for start, licence in LICENCES.items() if source.startswith(start)]
     return {
         "source": source if "/" in source and not Path(source).exists() else name,
         "extractor": Extractor(name=name, sha256=sha256_of(weights)),
-        "licence": known[0] if known else "not known here: ask who published the weights",
+        "licence": known[0] if known else "not known here: ask the publisher of the weights",
     }
 
 
 def unreadable(source: str, kind: str, error: Exception) -> ModelError:
-    """The error of a source that does not read, in one sentence."""
+    """The error for unreadable weights."""
     return ModelError(
         f"{source}: expected {kind} weights, a folder or hub name with config.json and {WEIGHTS}, found none "
         f"that reads ({reason(error)}); give the place of a downloaded folder."
@@ -122,11 +123,11 @@ def unreadable(source: str, kind: str, error: Exception) -> ModelError:
 
 
 def reason(error: Exception) -> str:
-    """The first sentence of what a library says, without its end."""
+    """The first sentence of a library's error message, without its full stop."""
     return str(error).strip().split("\n")[0].split(". ")[0].rstrip(".:")
 
 
-READING = (OSError, ValueError, RuntimeError, ImportError, SafetensorError)
+LOAD_ERRORS = (OSError, ValueError, RuntimeError, ImportError, SafetensorError)
 
 
 def _complete(report: dict[str, object]) -> None:

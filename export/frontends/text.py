@@ -1,4 +1,5 @@
-"""Text encoder: BERT → ONNX with its tokenizer beside it; the encoder alone, as the text branch runs it."""
+"""Text encoder: BERT → ONNX, with its tokenizer in a file of its own; the encoder as the text branch runs
+it."""
 
 from pathlib import Path
 from typing import Literal
@@ -7,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from export.frontends.published import bert, card_of, opened
+from export.frontends.published import bert, card_of, load_weights
 from export.frontends.write_model import Precision, write
 from export.lowering.module_parity import random_cases
 from export.modules.branches import Text
@@ -29,7 +30,7 @@ class MeanText(Text):
 
 
 class FirstText(MeanText):
-    """The first piece's vector, [CLS], in place of the mean."""
+    """The vector of the first piece, [CLS], in place of the mean."""
 
     def forward(self, ids: Tensor, ids_mask: Tensor) -> Tensor:
         return self.rows(ids, ids_mask)[:, 0]
@@ -40,9 +41,9 @@ def export_text(
 ) -> Card:
     """Write the encoder of ``source``, a folder or hub name of BERT weights, for texts of ``length`` pieces.
 
-    Raises UsageError for a length beyond its positions, ModelError when nothing reads.
+    Raises UsageError for a length beyond its positions, ModelError for unreadable weights.
     """
-    model, weights, tokenizer = opened(bert, source, "BERT")
+    model, weights, tokenizer = load_weights(bert, source, "BERT")
     config = model.config
     if not 0 < length <= config.max_position_embeddings:
         raise UsageError(
@@ -60,10 +61,10 @@ def export_text(
     )
     cases = random_cases(Graph(file="", inputs=specs, outputs=()), vocabulary=config.vocab_size)
     rng = np.random.default_rng(1)
-    filled = np.array((length, length // 2, max(length // 8, 1)))  # as texts of several lengths fill it
+    lengths = np.array((length, length // 2, max(length // 8, 1)))  # texts of several lengths
     golden = {
-        "ids": rng.integers(0, config.vocab_size, (len(filled), length)),
-        "ids_mask": np.arange(length) < filled[:, None],
+        "ids": rng.integers(0, config.vocab_size, (len(lengths), length)),
+        "ids_mask": np.arange(length) < lengths[:, None],
     }
     return write(
         module,
@@ -74,5 +75,5 @@ def export_text(
         precision=precision,
         cases=cases[:1],
         golden=golden,
-        beside={pieces: tokenizer},
+        extra_files={pieces: tokenizer},
     )

@@ -1,4 +1,4 @@
-"""Whole-body keypoints: an RTMW or DWPose file is taken as it is, checked, and given a card."""
+"""Whole-body keypoints: an RTMW or DWPose file is checked, copied unchanged and given a card."""
 
 import shutil
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import onnx
 
 from export.frontends.pictures import pictures
-from export.frontends.write_model import Staging, answer, draft, finish
+from export.frontends.write_model import Staging, draft, finish, save_golden
 from stream.bundle import external_data
 from stream.bundle.model_card import Card, Preprocessing
 from stream.errors import BundleError, ModelError
@@ -57,11 +57,11 @@ def export_wholebody(source: str, out: Path) -> Card:
         precision="fp16" if half else "fp32",
     )
     golden = {"pictures": pictures(before)}
-    said = [engine(**case) for case in model_parity.feeds(card, golden)]
+    outputs = [engine(**case) for case in model_parity.feeds(card, golden)]
     place = out / path.name
     with Staging(place) as work:
         shutil.copyfile(path, work / place.name)
-        answer(work, place, card, golden, said)
+        save_golden(work, place, card, golden, outputs)
         return finish(
-            work, place, card, None, "the file itself, ONNX Runtime on a CPU, which sums in float32"
+            work, place, card, None, "the file itself, ONNX Runtime on a CPU, which computes in float32"
         )

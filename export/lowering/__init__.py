@@ -1,1 +1,1 @@
-"""From a torch module to an ONNX graph in the precision that is asked for, with its parity check."""
+"""From a torch module to an ONNX graph of a given precision, with its parity check."""

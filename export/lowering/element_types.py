@@ -1,6 +1,6 @@
-"""The element type of everything between the nodes of a graph: the part of ONNX's inference that is needed.
+"""Infers the element types of all values of a graph, without the `onnx` package.
 
-Facts from the operators' type constraints (onnx/docs/Operators.md). What is not known stays out.
+Follows the operators' type constraints (onnx/docs/Operators.md). Values of unknown type are left out.
 """
 
 from collections.abc import Mapping
@@ -21,9 +21,9 @@ _BOOL = {
     "Xor",
 }
 _INT64 = {"ArgMax", "ArgMin", "NonMaxSuppression", "NonZero", "Shape", "Size"}
-_LIKE = {"CastLike": 1, "OneHot": 2, "Where": 1}  # operators whose output is like this input
+_LIKE = {"CastLike": 1, "OneHot": 2, "Where": 1}  # operators whose output has the type of this input
 _SECOND = {"Dropout": "BOOL", "LayerNormalization": "FLOAT", "MaxPool": "INT64", "TopK": "INT64"}
-_STATED = {  # an attribute names the type; beside it, the type where there is none ("" for the first input's)
+_STATED = {  # operator → attribute that names the type, and the default ("": the type of the first input)
     "BlackmanWindow": ("output_datatype", "FLOAT"),
     "Cast": ("to", ""),
     "EyeLike": ("dtype", ""),
@@ -43,13 +43,13 @@ _VALUES = {"value_float": "FLOAT", "value_floats": "FLOAT", "value_int": "INT64"
 
 
 def element_types(graph: Graph, outer: Mapping[str, str]) -> dict[str, str]:
-    """Name → type of every value in a graph whose type is known; ``outer`` are those around it."""
+    """Name → type of every value in a graph whose type is known; ``outer``: types of the enclosing graph."""
     types = dict(outer)
     types |= {value.name: value.type for value in graph.inputs if value.type}
     types |= {name: tensor.type for name, tensor in graph.constants.items()}
     for node in graph.nodes:
-        found = _outputs(node, types)
-        types |= {name: kind for name, kind in zip(node.outputs, found, strict=False) if name and kind}
+        kinds = _outputs(node, types)
+        types |= {name: kind for name, kind in zip(node.outputs, kinds, strict=False) if name and kind}
     return types | {value.name: value.type for value in graph.outputs if value.type}
 
 
@@ -89,7 +89,7 @@ def _constant(node: Node) -> str:
 
 
 def _control(node: Node, types: Mapping[str, str]) -> tuple[str, ...]:
-    """The types of what the inner graph gives: of If all outputs, of a Loop those after its condition."""
+    """Types of the inner graph's outputs; of a Loop only those after its condition."""
     inner = node.attributes.get("then_branch") or node.attributes.get("body")
     if not isinstance(inner, Graph):
         return ()

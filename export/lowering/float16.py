@@ -1,12 +1,14 @@
-"""A float32 graph with weights and most sums in float16, baked in; its inputs and outputs stay float32.
+"""Converts a float32 graph to float16 weights and, mostly, float16 arithmetic; inputs and outputs stay
+float32.
 
-TensorRT 11 has no flag for it any more and a bundle's file should be what runs. What float16 spoils stays in
-float32: LayerNorm, softmax and the scores that go into it, products with what comes in as it is (the caches
-of a ring: they would be cast at every step) and, of a detector, what comes after its last convolution
-(between 512 and 1024 the next float16 is half a pixel away).
+The conversion is part of the file because TensorRT 11 no longer has a flag for it, and a bundle's file should
+be what runs. Operations that float16 would ruin stay in float32: LayerNorm, softmax and the scores that it
+reads, products with an unmodified input (a ring's caches, which would otherwise be cast at every step) and,
+in a detector, everything after its last convolutions (float16 has steps of half a pixel between 512 and
+1024).
 
-ONNX Runtime's CPU provider has no float16 kernels: it casts and computes in float32. On the CPU such a graph
-shows that it is well formed and what rounding the weights costs, not what float16 sums cost.
+ONNX Runtime's CPU provider has no float16 kernels: it casts and computes in float32. A run on the CPU shows
+that such a graph is well formed and what rounding the weights costs, not what float16 arithmetic costs.
 """
 
 from collections.abc import Iterable
@@ -17,13 +19,13 @@ from onnxruntime.transformers import float16
 
 FLOAT, FLOAT16 = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16
 _KEPT = ("LayerNormalization", "Softmax", "ReduceMean", "TopK", "Range", "CumSum")
-_BETWEEN = ("Mul", "Div", "Add", "Where", "Cast", "Concat")  # of a score product and its softmax
+_BETWEEN = ("Mul", "Div", "Add", "Where", "Cast", "Concat")  # may lie between a score product and its softmax
 
 
-def halved(model: ModelProto, *, tail: bool = False, keep: Iterable[str] = ()) -> ModelProto:
-    """The graph in float16; ``tail``: all that follows the last convolutions stays float32, and so do the
-    nodes named in ``keep``."""
-    kept = _scores(model) | _cached(model) | (_tail(model) if tail else set()) | set(keep)
+def to_float16(model: ModelProto, *, tail: bool = False, keep: Iterable[str] = ()) -> ModelProto:
+    """The graph in float16; nodes named in ``keep`` and, with ``tail``, all nodes after the last convolutions
+    stay float32."""
+    kept = _scores(model) | _input_products(model) | (_tail(model) if tail else set()) | set(keep)
     half: ModelProto = float16.convert_float_to_float16(
         model,
         keep_io_types=True,
@@ -31,35 +33,35 @@ def halved(model: ModelProto, *, tail: bool = False, keep: Iterable[str] = ()) -
         node_block_list=sorted(kept),
     )
     _sort(half)
-    _straighten(half)
+    _remove_round_trips(half)
     onnx.checker.check_model(half)
     return half
 
 
 def _scores(model: ModelProto) -> set[str]:
     """Names of the nodes from a score product to its softmax."""
-    made, found = _made(model), set()
+    producers, scores = _producers(model), set()
     for node in model.graph.node:
         if node.op_type == "Softmax":
-            waiting = [*node.input]
-            while waiting:
-                before = made.get(waiting.pop())
-                if before is None or before.name in found or before.op_type not in (*_BETWEEN, "MatMul"):
+            pending = [*node.input]
+            while pending:
+                before = producers.get(pending.pop())
+                if before is None or before.name in scores or before.op_type not in (*_BETWEEN, "MatMul"):
                     continue
-                found.add(before.name)
-                waiting += before.input if before.op_type != "MatMul" else []
-    return found
+                scores.add(before.name)
+                pending += before.input if before.op_type != "MatMul" else []
+    return scores
 
 
-def _cached(model: ModelProto) -> set[str]:
-    """Names of the products of an input, as it came, with something that was computed."""
+def _input_products(model: ModelProto) -> set[str]:
+    """Names of the products of an unmodified input with a computed value."""
     constant = {w.name for w in model.graph.initializer}
-    given = {value.name for value in model.graph.input} - constant
+    inputs = {value.name for value in model.graph.input} - constant
     return {
         node.name
         for node in model.graph.node
         if node.op_type == "MatMul"
-        and given.intersection(node.input)
+        and inputs.intersection(node.input)
         and not constant.intersection(node.input)
     }
 
@@ -67,38 +69,38 @@ def _cached(model: ModelProto) -> set[str]:
 def _tail(model: ModelProto) -> set[str]:
     """Names of the nodes between the last convolutions and the outputs.
 
-    A convolution to a single channel counts as tail: it is the mean over a box side's distribution.
+    A convolution to a single channel counts as tail: it is the mean of the distribution of a box side.
     """
-    made, shapes = _made(model), {w.name: tuple(w.dims) for w in model.graph.initializer}
-    found: set[str] = set()
-    waiting = [output.name for output in model.graph.output]
-    while waiting:
-        node = made.get(waiting.pop())
-        if node is None or node.name in found:
+    producers, shapes = _producers(model), {w.name: tuple(w.dims) for w in model.graph.initializer}
+    tail: set[str] = set()
+    pending = [output.name for output in model.graph.output]
+    while pending:
+        node = producers.get(pending.pop())
+        if node is None or node.name in tail:
             continue
         if node.op_type == "Conv" and shapes.get(node.input[1], (0,))[0] != 1:
             continue
-        found.add(node.name)
-        waiting += node.input
-    return found
+        tail.add(node.name)
+        pending += node.input
+    return tail
 
 
-def _straighten(model: ModelProto) -> None:
-    """Lead float32 to float32 directly: between two kept nodes, and from an input or to an output, the
-    converter casts to float16 and back, which would round the values to be kept."""
-    made, graph, kinds = _made(model), model.graph, _kinds(model)
+def _remove_round_trips(model: ModelProto) -> None:
+    """Remove casts from float32 to float16 and back: the converter inserts them between float32 nodes, and
+    next to inputs and outputs, where they would round values that must keep their precision."""
+    producers, graph, kinds = _producers(model), model.graph, _element_types(model)
     outputs = {value.name for value in graph.output}
     for node in graph.node:
-        there = made.get(node.input[0]) if _casts(node, FLOAT) and node.output[0] in outputs else None
-        if there is not None and _casts(there, FLOAT16) and kinds.get(there.input[0]) == FLOAT:
-            node.input[0] = there.input[0]  # the output keeps its name: this cast does nothing now
+        down = producers.get(node.input[0]) if _casts(node, FLOAT) and node.output[0] in outputs else None
+        if down is not None and _casts(down, FLOAT16) and kinds.get(down.input[0]) == FLOAT:
+            node.input[0] = down.input[0]  # kept for the output's name, this cast is now a no-op
         for i, name in enumerate(node.input):
-            back = made.get(name)
-            there = made.get(back.input[0]) if back is not None else None
-            if back is None or there is None or not (_casts(back, FLOAT) and _casts(there, FLOAT16)):
+            up = producers.get(name)
+            down = producers.get(up.input[0]) if up is not None else None
+            if up is None or down is None or not (_casts(up, FLOAT) and _casts(down, FLOAT16)):
                 continue
-            if kinds.get(there.input[0]) == FLOAT:  # a mask made float16 is no loss
-                node.input[i] = there.input[0]
+            if kinds.get(down.input[0]) == FLOAT:  # a mask loses nothing in float16
+                node.input[i] = down.input[0]
     read = outputs.union(*(node.input for node in graph.node))
     while dead := [n for n in graph.node if n.op_type == "Cast" and n.output[0] not in read]:
         for node in dead:
@@ -106,8 +108,8 @@ def _straighten(model: ModelProto) -> None:
         read = outputs.union(*(node.input for node in graph.node))
 
 
-def _kinds(model: ModelProto) -> dict[str, int]:
-    """Element type of every tensor, inferred again: the recorded types predate the conversion."""
+def _element_types(model: ModelProto) -> dict[str, int]:
+    """Element type of every tensor, inferred here because the recorded types predate the conversion."""
     bare = ModelProto.FromString(model.SerializeToString())
     del bare.graph.value_info[:]
     graph = onnx.shape_inference.infer_shapes(bare).graph
@@ -119,14 +121,14 @@ def _casts(node: NodeProto, to: int) -> bool:
 
 
 def _sort(model: ModelProto) -> None:
-    """Put every node behind those that make its inputs: the converter appends its casts at the end."""
-    made, done, ordered = _made(model), set(), []
+    """Sort the nodes topologically: the converter appends its casts at the end."""
+    producers, done, ordered = _producers(model), set(), []
 
     def place(node: NodeProto) -> None:
         stack = [node]
         while stack:
             top = stack[-1]
-            missing = [made[n] for n in top.input if n in made and made[n].name not in done]
+            missing = [producers[n] for n in top.input if n in producers and producers[n].name not in done]
             if missing:
                 stack += missing
                 continue
@@ -142,7 +144,7 @@ def _sort(model: ModelProto) -> None:
     model.graph.node.extend(nodes)
 
 
-def _made(model: ModelProto) -> dict[str, NodeProto]:
-    """The node that makes each tensor."""
+def _producers(model: ModelProto) -> dict[str, NodeProto]:
+    """The node that produces each tensor."""
     nodes: Iterable[NodeProto] = model.graph.node
     return {name: node for node in nodes for name in node.output}

@@ -1,4 +1,4 @@
-"""The ONNX graph against the module it came from, on inputs that were not traced."""
+"""Compares an ONNX graph with the module it was exported from, on inputs other than the traced ones."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stream.bundle.manifest import Graph
 from stream.errors import ModelError
 
-if TYPE_CHECKING:  # a bundle is checked where there is no torch, too
+if TYPE_CHECKING:  # `export check` must run without torch
     from torch import nn
 
 TOLERANCE = 1e-4  # largest difference over the largest expected magnitude, float32
@@ -22,7 +22,7 @@ Case = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Report:
-    """How equal a graph is to its module."""
+    """The parity of a graph with its module."""
 
     file: str
     cases: int
@@ -30,7 +30,7 @@ class Report:
 
 
 def session(path: Path, threads: int = 1) -> Any:
-    """A CPU session of an ONNX file, for checks; the live side has its own engine."""
+    """A CPU session of an ONNX file, for checks only; the live side uses `stream.inference.engine`."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
@@ -40,7 +40,7 @@ def session(path: Path, threads: int = 1) -> Any:
 def check(
     module: "nn.Module", graph: Graph, path: Path, cases: Iterable[Case], tolerance: float = TOLERANCE
 ) -> Report:
-    """Compare on every case; raises ModelError when one differs too much or is no number."""
+    """Compare on every case; raises ModelError if an output differs too much or is not finite."""
     import torch
 
     module = module.eval()
@@ -50,10 +50,10 @@ def check(
     for case in cases:
         inputs = {t.name: np.ascontiguousarray(case[t.name]) for t in graph.inputs}
         with torch.no_grad():
-            said = module(*(torch.from_numpy(v.copy()) for v in inputs.values()))
-        expected = [said] if isinstance(said, torch.Tensor) else said
-        found = runner.run([t.name for t in graph.outputs], inputs)
-        differences = [_relative(e.numpy(), f) for e, f in zip(expected, found, strict=True)]
+            output = module(*(torch.from_numpy(v.copy()) for v in inputs.values()))
+        expected = [output] if isinstance(output, torch.Tensor) else output
+        actual = runner.run([t.name for t in graph.outputs], inputs)
+        differences = [_relative(e.numpy(), a) for e, a in zip(expected, actual, strict=True)]
         worst, count = max(worst, *differences), count + 1
         if not worst <= tolerance:
             raise ModelError(
@@ -65,10 +65,10 @@ def check(
     return Report(file=path.name, cases=count, worst=worst)
 
 
-def _relative(expected: NDArray[Any], found: NDArray[Any]) -> float:
-    if expected.shape != found.shape or not (np.isfinite(expected).all() and np.isfinite(found).all()):
+def _relative(expected: NDArray[Any], actual: NDArray[Any]) -> float:
+    if expected.shape != actual.shape or not (np.isfinite(expected).all() and np.isfinite(actual).all()):
         return float("inf")
-    return float(np.abs(expected - found).max() / max(float(np.abs(expected).max()), 1e-3))
+    return float(np.abs(expected - actual).max() / max(float(np.abs(expected).max()), 1e-3))
 
 
 def _check_names(graph: Graph, runner: Any, path: Path) -> None:
@@ -85,8 +85,8 @@ def _check_names(graph: Graph, runner: Any, path: Path) -> None:
 def random_cases(graph: Graph, seed: int = 0, *, vocabulary: int = 2) -> list[dict[str, NDArray[Any]]]:
     """Untraced inputs of a graph: all rows valid, partly filled from the end, gaps, and nothing valid.
 
-    Rows outside a mask keep their random numbers, so a graph that reads them is found out where the
-    module does not. ``vocabulary`` bounds the int64 inputs.
+    Masked rows keep their random numbers, so a graph that wrongly reads them differs from its module.
+    ``vocabulary`` bounds the int64 inputs.
     """
     rng = np.random.default_rng(seed)
     return [_case(graph, rng, kind, vocabulary) for kind in ("full", "partial", "gaps", "none", "single")]

@@ -1,6 +1,6 @@
-"""What an ONNX file holds, as far as operators and types go, read without the `onnx` package.
+"""Reads the operators and types of an ONNX file without the `onnx` package.
 
-A machine that runs streams has no `onnx`; the field numbers are those of onnx.proto.
+The base install has no `onnx`; the field numbers are those of onnx.proto.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,13 +22,13 @@ TYPES = (
 )
 # fmt: on
 _INTEGERS = {"UINT8", "INT8", "UINT16", "INT16", "INT32", "INT64", "UINT32", "UINT64"}
-_DEPTH = 16  # graphs within graphs
-_READ = 4096  # bytes of a constant: sizes, axes and zero points are short, weights are not looked at
+_DEPTH = 16  # most levels of nested graphs
+_READ = 4096  # bytes read of a constant: sizes, axes and zero points are short, weights are not needed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tensor:
-    """A constant; its numbers where they are integers that lie in the file itself."""
+    """A constant; ``integers`` only for integers stored in the file itself."""
 
     name: str
     type: str
@@ -37,22 +37,22 @@ class Tensor:
 
     @property
     def zero(self) -> bool:
-        """Whether every number is zero; of floats, whether every bit is."""
+        """Whether every number is zero; for floats, whether every bit is."""
         return not any(self.raw if self.integers is None else self.integers)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Value:
-    """An input or output: a dimension is a size, a name, or None where the file leaves it out."""
+    """An input or output: each dimension is a size, a name, or None if the file leaves it out."""
 
     name: str
-    type: str  # empty where it is not stated
+    type: str  # empty if not stated
     shape: tuple[int | str | None, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
-    """One operator; floats among its attributes are left out."""
+    """One operator; float attributes are left out."""
 
     operator: str
     domain: str
@@ -63,7 +63,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Graph:
-    """A graph, or one within a node."""
+    """A graph, or one nested in a node."""
 
     nodes: tuple[Node, ...]
     constants: Mapping[str, Tensor]
@@ -125,16 +125,16 @@ class _Fields:
 
     def integers(self, number: int) -> tuple[int, ...]:
         """A repeated integer, packed or not."""
-        found: list[int] = []
+        integers: list[int] = []
         for value in self._all.get(number, ()):
             if isinstance(value, int):
-                found.append(_signed(value))
+                integers.append(_signed(value))
                 continue
             at = value.start
             while at < value.stop:
                 one, at = self._walker.varint(at, value.stop)
-                found.append(_signed(one))
-        return tuple(found)
+                integers.append(_signed(one))
+        return tuple(integers)
 
 
 def _signed(value: int) -> int:

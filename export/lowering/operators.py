@@ -1,9 +1,9 @@
-"""What TensorRT's ONNX parser takes: finds an operator that it does not know, without a GPU.
+"""Checks without a GPU whether TensorRT's ONNX parser supports a graph.
 
-Facts from NVIDIA's support matrix (onnx/onnx-tensorrt, docs/operators.md, as of TensorRT 10.15; the pinned
-10.16 is taken to support at least as much): operator names, the types of their data, opsets 9 to 24, and
-those restrictions that an exported network could run into. Whether an engine can be built of a graph that
-passes here shows on a GPU.
+Based on NVIDIA's support matrix (onnx/onnx-tensorrt, docs/operators.md, as of TensorRT 10.15; the pinned
+10.16 is assumed to support at least as much): operator names, their data types, opsets 9 to 24, and the
+restrictions that an exported network could run into. Only a GPU shows whether an engine can be built from a
+graph that passes here.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ _FLOATS = frozenset({"FLOAT", "FLOAT16", "BFLOAT16"})
 _NUMBERS = _FLOATS | {"INT32", "INT64"}
 _ANY = _NUMBERS | {"BOOL"}
 _QUANTIZED = frozenset({"INT8", "INT4", "FLOAT8E4M3FN", "FLOAT4E2M1"})
-_PASSING = _ANY | _QUANTIZED  # what may travel between nodes
+_BETWEEN_NODES = _ANY | _QUANTIZED  # types of the values between nodes
 
 _BY_TYPE = {
     _FLOATS: """
@@ -53,22 +53,22 @@ _TOPK = 3840
 
 
 def unsupported(path: Path) -> list[str]:
-    """What TensorRT would not take in an ONNX file, a line each; empty when nothing is known against it.
+    """The problems that TensorRT would have with an ONNX file, a line each; empty if none is known.
 
     Raises ModelError for a file that is no ONNX graph.
     """
-    found = Counter(_complaints(read(path)))
-    return [f"{what} ({count} times)" if count > 1 else what for what, count in sorted(found.items())]
+    problems = Counter(_problems(read(path)))
+    return [f"{line} ({count} times)" if count > 1 else line for line, count in sorted(problems.items())]
 
 
-def _complaints(model: Model) -> Iterator[str]:
+def _problems(model: Model) -> Iterator[str]:
     for domain, version in model.opsets.items():
         if domain in ("", "ai.onnx") and version not in OPSETS:
             yield f"opset {version}: TensorRT's parser knows {OPSETS.start} to {OPSETS.stop - 1}"
     for value in model.graph.inputs:
-        batch, *sizes = value.shape or [1]  # a named batch is one when the engine is built
+        batch, *sizes = value.shape or [1]  # engines are built with a named batch dimension of 1
         if batch is None or not all(isinstance(size, int) for size in sizes):
-            yield f"input {value.name}: an open shape, where engines here are built for one"
+            yield f"input {value.name}: an open shape, but engines are built for a fixed one"
     yield from _graph(model.graph, {})
 
 
@@ -99,13 +99,13 @@ def _node(node: Node, types: Mapping[str, str], constants: Mapping[str, Tensor])
         if types.get(value) and types[value] not in allowed:
             yield f"{name} of {types[value].lower()}: not a type that TensorRT has it for"
     for value in (*node.inputs, *node.outputs):
-        if types.get(value) and types[value] not in _PASSING | allowed:
+        if types.get(value) and types[value] not in _BETWEEN_NODES | allowed:
             yield f"{name} with {types[value].lower()}: not a type between TensorRT's layers"
     if name in _RESTRICTED and not _RESTRICTED[name](node, constants):
         yield f"{name}: used in a way that TensorRT does not have ({_WAYS[name]})"
 
 
-# -- restrictions: whether a node keeps to what the matrix says beside types --------------------------
+# -- restrictions of the support matrix other than types -----------------------------------------------
 
 Check = Callable[[Node, Mapping[str, Tensor]], bool]
 
@@ -120,7 +120,7 @@ def _one_output(node: Node, constants: Mapping[str, Tensor]) -> bool:
 
 
 def _known(position: int) -> Check:
-    """An input that must be a constant, where there is one."""
+    """Check that an input, if there is one, is a constant."""
 
     def check(node: Node, constants: Mapping[str, Tensor]) -> bool:
         name = node.inputs[position] if len(node.inputs) > position else ""

@@ -1,12 +1,13 @@
-"""A float32 graph in another precision, baked into the file: float16 for GPUs, int8 for CPUs.
+"""Converts a float32 graph to a lower precision, stored in the file: float16 for GPUs, int8 for CPUs.
 
-fp16: weights and sums; what float16 spoils stays in float32 (see `float16`), so do a branch's way in, where
-coordinates between 0 and 1 have their means taken off, and its pooling, a sum over thousands of rows.
-int8, dynamic: the weights of every product with a constant, 8 bits a channel; activations are scaled as they
-come, so nothing has to be calibrated. Attention's own products stay float32.
-int8, static: products and convolutions with scales that were seen on calibration inputs.
+fp16: weights and arithmetic. Operations that float16 would ruin stay in float32 (see `float16`); so do the
+nodes before a branch's first layer, which subtract means from coordinates between 0 and 1, and its pooling, a
+sum over thousands of rows.
+int8, dynamic: the weights of every product with a constant, per channel; activations are scaled at run time,
+so no calibration is needed. Attention's own products stay float32.
+int8, static: products and convolutions, with scales measured on calibration inputs.
 
-ONNX Runtime's CPU provider computes float16 in float32: what fp16 sums cost is known on a GPU only.
+ONNX Runtime's CPU provider computes float16 in float32, so the cost of fp16 arithmetic only shows on a GPU.
 """
 
 import contextlib
@@ -26,7 +27,7 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from export.lowering.float16 import halved
+from export.lowering.float16 import to_float16
 
 _LAYERS = ("MatMul", "Gemm", "Conv")
 _POOLING = ("ReduceSum", "ReduceMean")
@@ -34,14 +35,18 @@ _POOLING = ("ReduceSum", "ReduceMean")
 
 def fp16(model: ModelProto) -> ModelProto:
     """The graph in float16; inputs and outputs stay float32."""
-    return halved(model, keep=_way_in(model) | _pooling(model))
+    return to_float16(model, keep=_before_first_layer(model) | _pooling(model))
 
 
 def int8(path: Path, out: Path) -> None:
     """Write the graph of ``path`` with dynamically quantized products to ``out``."""
     with _quiet():
         quantize_dynamic(
-            _bare(path), out, op_types_to_quantize=["MatMul"], per_channel=True, weight_type=QuantType.QInt8
+            _without_shapes(path),
+            out,
+            op_types_to_quantize=["MatMul"],
+            per_channel=True,
+            weight_type=QuantType.QInt8,
         )
 
 
@@ -49,7 +54,7 @@ def int8_static(path: Path, out: Path, cases: Sequence[dict[str, NDArray[Any]]])
     """Write the graph of ``path``, its scales taken from ``cases``, to ``out``."""
     with _quiet():
         quantize_static(
-            _bare(path),
+            _without_shapes(path),
             out,
             _Cases(cases),
             quant_format=QuantFormat.QDQ,
@@ -61,35 +66,35 @@ def int8_static(path: Path, out: Path, cases: Sequence[dict[str, NDArray[Any]]])
         )
 
 
-def _bare(path: Path) -> ModelProto:
-    """The graph without noted shapes: some are of weights that were folded; the quantizer infers its own."""
+def _without_shapes(path: Path) -> ModelProto:
+    """The graph without recorded shapes: some belong to folded weights, and the quantizer infers its own."""
     model = onnx.load(path)
     del model.graph.value_info[:]
     return model
 
 
-class _Cases(CalibrationDataReader):  # type: ignore[misc]  # no types there
+class _Cases(CalibrationDataReader):  # type: ignore[misc]  # untyped library
     def __init__(self, cases: Iterable[dict[str, NDArray[Any]]]) -> None:
-        self._left = iter(cases)
+        self._cases = iter(cases)
 
     def get_next(self) -> dict[str, NDArray[Any]] | None:
-        return next(self._left, None)
+        return next(self._cases, None)
 
 
-def _way_in(model: ModelProto) -> set[str]:
+def _before_first_layer(model: ModelProto) -> set[str]:
     """Names of the nodes between the inputs and the first layer with weights."""
     readers: dict[str, list[Any]] = {}
     for node in model.graph.node:
         for name in node.input:
             readers.setdefault(name, []).append(node)
-    found: set[str] = set()
-    waiting = [value.name for value in model.graph.input if _is_float(value)]
-    while waiting:
-        for node in readers.get(waiting.pop(), ()):
-            if node.op_type not in _LAYERS and node.name not in found:
-                found.add(node.name)
-                waiting += node.output
-    return found
+    names: set[str] = set()
+    pending = [value.name for value in model.graph.input if _is_float(value)]
+    while pending:
+        for node in readers.get(pending.pop(), ()):
+            if node.op_type not in _LAYERS and node.name not in names:
+                names.add(node.name)
+                pending += node.output
+    return names
 
 
 def _pooling(model: ModelProto) -> set[str]:
@@ -102,7 +107,7 @@ def _is_float(value: Any) -> bool:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """ONNX Runtime's quantizer advises on its own pre-processing, to the root logger."""
+    """Silence the hints on pre-processing that ONNX Runtime's quantizer sends to the root logger."""
     previous = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

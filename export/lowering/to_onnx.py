@@ -1,6 +1,6 @@
 """Module → one ONNX file with fixed shapes; the only caller of torch's exporter.
 
-Weights of more than a protocol buffer holds (2 GB) go into ``NAME.onnx.data`` beside it and nowhere else.
+Weights beyond the limit of a protocol buffer (2 GB) go into ``NAME.onnx.data`` beside it.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from stream.bundle.manifest import Graph
 from stream.bundle.manifest import Tensor as Spec
 
 OPSET = 18
-LARGEST = 1_900_000_000  # bytes of weights that are kept inside the file
+LARGEST = 1_900_000_000  # most bytes of weights stored inside the file
 _DTYPES: dict[torch.dtype, Any] = {torch.float32: "float32", torch.int64: "int64", torch.bool: "bool"}
 
 
@@ -37,11 +37,11 @@ def export(
     specification for a manifest, with the file's bare name.
     """
     module = module.eval()
-    beside = sum(p.nbytes for p in (*module.parameters(), *module.buffers())) > largest
+    external = sum(p.nbytes for p in (*module.parameters(), *module.buffers())) > largest
     names = [output] if isinstance(output, str) else list(output)
     with torch.no_grad():
-        found = module(*inputs.values())
-    results = (found,) if isinstance(found, Tensor) else found
+        output_values = module(*inputs.values())
+    results = (output_values,) if isinstance(output_values, Tensor) else output_values
     with warnings.catch_warnings(), _quiet():
         warnings.simplefilter("ignore")  # the exporter warns about its own internals
         torch.onnx.export(
@@ -52,10 +52,10 @@ def export(
             output_names=names,
             opset_version=OPSET,
             dynamo=True,
-            external_data=beside,
+            external_data=external,
             verbose=False,
         )
-    _strip(path, beside)
+    _strip(path, external)
     return Graph(
         file=path.name,
         inputs=tuple(_spec(name, value) for name, value in inputs.items()),
@@ -67,8 +67,8 @@ def _spec(name: str, value: Tensor) -> Spec:
     return Spec(name=name, shape=tuple(value.shape), dtype=_DTYPES[value.dtype])
 
 
-def _strip(path: Path, beside: bool) -> None:
-    """Remove what the exporter notes about this machine: stack traces with its paths."""
+def _strip(path: Path, external: bool) -> None:
+    """Remove the exporter's metadata: stack traces with paths of this machine."""
     model = onnx.load(path)
     graph = model.graph
     model.doc_string = graph.doc_string = ""
@@ -85,15 +85,15 @@ def _strip(path: Path, beside: bool) -> None:
     for node in graph.node:
         node.doc_string = ""
     data = f"{path.name}.data"
-    if beside:
-        (path.parent / data).unlink(missing_ok=True)  # else it would grow
-    onnx.save(model, path, save_as_external_data=beside, location=data if beside else None)
+    if external:
+        (path.parent / data).unlink(missing_ok=True)  # onnx would append to it
+    onnx.save(model, path, save_as_external_data=external, location=data if external else None)
     onnx.checker.check_model(str(path))
 
 
 @contextlib.contextmanager
 def _quiet() -> Any:
-    """The exporter logs and prints progress that is no business of the reader of a command."""
+    """Silence the exporter's log and progress output."""
     previous = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -1,1 +1,1 @@
-"""The branches as torch modules that can be traced."""
+"""The branches as traceable torch modules."""

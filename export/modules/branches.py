@@ -5,8 +5,8 @@ image:     ``features`` float32 [B, F, D], ``feature_mask`` bool [B, F] → ``ve
 text:      ``ids`` int64 [B, L], ``ids_mask`` bool [B, L] → ``vector`` [B, E]
 fusion:    ``keypoints``, ``image``, ``text`` float32 [B, E], ``present`` bool [B, 3] → ``logit`` [B, 1]
 
-Spatial encoders, BERT and the portrait encoder are handed in, so this file decides how they are joined and
-not what they are. Paper: hidden-emotion paper, model section; absent vectors are ours.
+Spatial encoders, BERT and the portrait encoder are passed in: this file defines how they are combined, not
+what they are. Paper: hidden-emotion paper, model section; absent vectors are our addition.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from export.modules.traceable import MASKED, Encoder, Local, masked_mean, placed, positions
+from export.modules.traceable import MASKED, Encoder, Local, masked_mean, positions, positions_of
 from stream.bundle.manifest import BRANCHES, Window
 from stream.errors import UsageError
 from stream.skeleton import GROUPS
@@ -24,7 +24,7 @@ LIMIT = 4.0  # largest fused logit
 
 
 class Keypoints(nn.Module):
-    """Three streams of per-tick vectors, each through its Transformer; pooled, joined, projected."""
+    """Three streams of per-tick vectors, each through its Transformer; pooled, concatenated, projected."""
 
     table: Tensor
 
@@ -63,19 +63,20 @@ class Keypoints(nn.Module):
     ) -> list[Tensor]:
         """Each stream's rows after its Transformer, [B, T, dim].
 
-        ``ages`` float32 [B, T], seconds before the window's end, where rows are not one a tick (training's
-        sparse samples; an exported graph has none).
+        ``ages`` float32 [B, T], seconds before the window's end, for rows that are not one per tick (sparse
+        samples in training; an exported graph has none).
         """
-        found = []
+        rows = []
         for name, x, mask in zip(GROUPS, values, masks, strict=True):
             encoder = cast(Encoder, self.temporal[name])
             h = self.spatial[name](x)
             h = self.local[name](h, mask) if self.local else h
-            found.append(encoder.rows(h + placed(self.table, x, ages), mask))
-        return found
+            rows.append(encoder.rows(h + positions_of(self.table, x, ages), mask))
+        return rows
 
     def pool(self, rows: Sequence[Tensor], masks: Sequence[Tensor]) -> Tensor:
-        """Means of the valid rows, or the absent vector of a stream without any, joined and projected."""
+        """Mean of each stream's valid rows, or its absent vector if it has none; concatenated and
+        projected."""
         pooled = [
             torch.where(mask.any(1, keepdim=True), masked_mean(x, mask), self.absent[name])
             for name, x, mask in zip(GROUPS, rows, masks, strict=True)
@@ -102,7 +103,7 @@ class Image(nn.Module):
 
     def rows(self, features: Tensor, feature_mask: Tensor, ages: Tensor | None = None) -> Tensor:
         """Rows after the Transformer, [B, F, dim]; ``ages`` as for the keypoints."""
-        x = self.embed(features) + placed(self.table, features, ages)
+        x = self.embed(features) + positions_of(self.table, features, ages)
         rows: Tensor = self.temporal.rows(x, feature_mask)
         return rows
 
@@ -125,20 +126,20 @@ class Text(nn.Module):
 
     def rows(self, ids: Tensor, ids_mask: Tensor) -> Tensor:
         """The pieces' vectors, [B, L, width]."""
-        # A four-dimensional additive mask is taken as it is: no mask is built inside, finite in any case, and
-        # one row of it [B, 1, 1, L] serves all queries.
+        # BERT uses a four-dimensional additive mask unchanged: it stays finite, and one row [B, 1, 1, L]
+        # serves all queries.
         bias = ((~ids_mask).to(torch.float32) * MASKED)[:, None, None, :]
         rows: Tensor = self.bert(input_ids=ids, attention_mask=bias).last_hidden_state
         return rows
 
 
 class Fusion(nn.Module):
-    """Joined branch vectors → fully connected layer with a residual → logit of win.
+    """Concatenated branch vectors → fully connected layer with a residual → logit of win.
 
-    What an absent branch's input holds does not matter: its learned absent vector stands in. The logit
-    stays within ±``LIMIT`` whatever comes in, so a calibration slope bounds the confidence for certain;
-    ``gain`` is set once after training so that usual logits use that range. ``mix`` takes the place of the
-    fully connected layer, from and to float32 [B, 3E].
+    The input of an absent branch is ignored: its learned absent vector replaces it. The logit stays within
+    ±``LIMIT`` for any input, so a calibration slope bounds the confidence; ``gain`` is set once after
+    training so that typical logits use that range. ``mix`` replaces the fully connected layer, from and to
+    float32 [B, 3E].
     """
 
     gain: Tensor
@@ -165,10 +166,10 @@ class Fusion(nn.Module):
 
 
 class Cross(nn.Module):
-    """Each branch's vector asks the other two, by multi-head attention, and a feed-forward layer follows.
+    """Each branch's vector attends to the other two by multi-head attention; a feed-forward layer follows.
 
-    From and to float32 [B, 3E]: what ``Fusion`` adds to the joined vectors, in which absent vectors stand
-    for absent branches and answer like any other. Paper: the ablation that overfitted.
+    From and to float32 [B, 3E]: ``Fusion`` adds the result to the concatenated vectors. Absent vectors take
+    part like any other. Paper: the ablation that overfitted.
     """
 
     others: Tensor
@@ -193,8 +194,8 @@ class Cross(nn.Module):
         x = joined.reshape(b, n, -1)
         q, k, v = self.into(self.norm_a(x)).reshape(b, n, 3, self.heads, self.width).permute(2, 0, 3, 1, 4)
         weight = torch.softmax(q @ k.transpose(-1, -2) * self.width**-0.5 + self.others, dim=-1)
-        heard = self.drop(self.out((weight @ v).transpose(1, 2).flatten(2)))
-        added: Tensor = heard + self.drop(self.feed(self.norm_f(x + heard)))
+        attended = self.drop(self.out((weight @ v).transpose(1, 2).flatten(2)))
+        added: Tensor = attended + self.drop(self.feed(self.norm_f(x + attended)))
         return added.flatten(1)
 
 

@@ -8,7 +8,7 @@ step:    each stream's new values float32 [h, width] by its name, ``mask`` bool 
 readout: ``rows`` float32 [S, D], what the host pooled of each stream, and ``present`` bool [S]
          → ``vector`` [1, E]
 
-The host keeps the caches: it writes new keys and values over rows that have left every band.
+The host keeps the caches: new keys and values overwrite rows that have left every band.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,9 +23,9 @@ from torch import Tensor, nn
 
 from export.lowering.module_parity import Case, Report, check, random_cases
 from export.lowering.to_onnx import export
-from export.lowering.unstack import apart
+from export.lowering.unstack import unstack
 from export.modules.branches import Fusion
-from export.modules.ring import Ring, turns
+from export.modules.ring import Ring, rotary_phases
 from export.modules.traceable import MASKED, PERIODS_S
 from stream.bundle.manifest import BRANCHES, Graph, RingSpec, Steps
 
@@ -53,9 +53,9 @@ class AttentionPool(nn.Module):
 
 
 class RingBranch(nn.Module):
-    """A branch whose streams (keypoint groups, or the one of image features) share a ring encoder.
+    """A branch whose streams (the keypoint groups, or image features alone) share a ring encoder.
 
-    ``streams`` turn the values of a row into its vector: [..., width] → [..., D].
+    ``streams``: per stream the embedding of a row's values, [..., width] → [..., D].
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class RingBranch(nn.Module):
         return self.ring.rows(x, torch.stack(list(masks)))
 
     def vectors(self, rows: Tensor, masks: Sequence[Tensor]) -> Tensor:
-        """What would be read after every tick: rows [S, B, T, D] → [B, T, E].
+        """The branch vector after every tick: rows [S, B, T, D] → [B, T, E].
 
         Of each stream the mean of its ``readout`` newest rows, or its absent vector. A row counts where it or
         any other row of its band was there: a missing tick still asks what is remembered. Of a pool over the
@@ -111,7 +111,7 @@ class RingBranch(nn.Module):
         return vector
 
     def spec(self, local: int) -> RingSpec:
-        """What the host must know to keep the caches."""
+        """The sizes that the host needs to keep the caches."""
         bands = self.ring.bands
         spec = RingSpec(
             bands=bands,
@@ -134,7 +134,7 @@ def _running(x: Tensor, n: int, *, float64: bool = False) -> Tensor:
 
 
 class Step(nn.Module):
-    """One hop of a branch, as its graph."""
+    """The graph of one hop of a branch."""
 
     def __init__(self, branch: RingBranch) -> None:
         super().__init__()
@@ -152,7 +152,7 @@ class Step(nn.Module):
 
 
 class Readout(nn.Module):
-    """The branch's vector from its streams' means, as its graph."""
+    """The graph from the streams' means to the branch's vector."""
 
     def __init__(self, branch: RingBranch) -> None:
         super().__init__()
@@ -165,9 +165,9 @@ class Readout(nn.Module):
 def write_branch(
     name: str, branch: RingBranch, widths: Mapping[str, int], local: int, folder: Path
 ) -> tuple[tuple[Graph, ...], Graph, list[Report]]:
-    """Export the steps and the readout of one branch into ``folder``, each held against its module.
+    """Export the steps and the readout of one branch into ``folder`` and check each against its module.
 
-    ``widths`` of the streams' inputs, by name. Raises ModelError when a graph differs.
+    ``widths``: width of each stream's input, by name. Raises ModelError when a graph differs.
     """
     generator = torch.Generator().manual_seed(7)
     spec, reports, steps = branch.spec(local), [], []
@@ -175,7 +175,7 @@ def write_branch(
         path, module = folder / f"ring_{name}_{hop}.onnx", Step(branch)
         inputs = step_inputs(branch, spec, widths, hop, generator)
         steps.append(export(module, inputs, step_outputs(branch), path))
-        onnx.save(apart(onnx.load(path)), path)
+        onnx.save(unstack(onnx.load(path)), path)
         cases = [_case(step_inputs(branch, spec, widths, hop, generator)) for _ in range(3)]
         reports.append(check(module, steps[-1], path, cases))
     count, dim = branch.absent.shape
@@ -185,16 +185,16 @@ def write_branch(
         "present": torch.ones(count, dtype=torch.bool),
     }
     graph = export(readout, traced, "vector", path)
-    some = [
+    readout_cases = [
         _case({"rows": torch.randn(count, dim), "present": torch.arange(count) < n}) for n in range(count + 1)
     ]
-    reports.append(check(readout, graph, path, some))
+    reports.append(check(readout, graph, path, readout_cases))
     return tuple(steps), graph, reports
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WrittenRing:
-    """Graph specifications for the manifest, and how equal each graph is to its module."""
+    """Graph specifications for the manifest, and the parity of each graph with its module."""
 
     steps: dict[str, Steps]
     readouts: dict[str, Graph]
@@ -210,15 +210,15 @@ def write_ring(
     out: int,
     folder: Path,
 ) -> WrittenRing:
-    """Export the branches' steps and readouts, and the ring mode's fusion, each held against its module."""
+    """Export the branches' steps and readouts, and the fusion of ring mode; check each against its module."""
     steps: dict[str, Steps] = {}
     readouts: dict[str, Graph] = {}
     reports: list[Report] = []
     for name, branch in branches.items():
-        found, readouts[name], said = write_branch(name, branch, widths[name], local[name], folder)
-        graphs = dict(zip(HOPS, found, strict=True))
+        step_graphs, readouts[name], parity = write_branch(name, branch, widths[name], local[name], folder)
+        graphs = dict(zip(HOPS, step_graphs, strict=True))
         steps[name] = Steps(graphs=graphs, ring=branch.spec(local[name]))
-        reports += said
+        reports += parity
     path = folder / "ring_fusion.onnx"
     inputs = {name: torch.randn(1, out) for name in BRANCHES}
     inputs["present"] = torch.ones(1, len(BRANCHES), dtype=torch.bool)
@@ -237,7 +237,7 @@ def step_outputs(branch: RingBranch) -> list[str]:
 def step_inputs(
     branch: RingBranch, spec: RingSpec, widths: Mapping[str, int], hop: int, generator: torch.Generator
 ) -> dict[str, Tensor]:
-    """Random inputs of a step: half of the cached rows are there, most of the new ones."""
+    """Random inputs of a step: about half of the cached rows are valid, and most of the new ones."""
     ring, (streams, dim) = branch.ring, branch.absent.shape
 
     def random(*shape: int) -> Tensor:
@@ -247,7 +247,7 @@ def step_inputs(
         return torch.rand(*shape, generator=generator) < share
 
     first = int(torch.randint(100_000, (1,), generator=generator))
-    cos, sin = turns(torch.arange(first, first + hop), ring.width, ring.step_s)
+    cos, sin = rotary_phases(torch.arange(first, first + hop), ring.width, ring.step_s)
     inputs = {name: random(hop, width) for name, width in widths.items()}
     inputs["mask"] = some(0.8, streams, hop)
     layers, capacity = len(spec.bands), spec.capacity

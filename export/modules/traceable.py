@@ -1,8 +1,8 @@
-"""Building blocks whose trace is a fixed ONNX graph: masked attention in blocks, positions, pooling.
+"""Building blocks that trace to a fixed ONNX graph: masked attention in blocks, positions, pooling.
 
-Masks become a finite bias, so a window without a single valid tick gives numbers, never NaN. The bias
-rides along inside the score product (one more column in queries and keys), which costs no extra pass over
-the P×P scores; blocks of queries keep those scores small enough for the processor's cache.
+Masks become a finite bias, so a window without a single valid tick gives finite outputs, never NaN. The bias
+is part of the score product (one more column in queries and keys), which saves a pass over the P×P scores;
+blocks of queries keep those scores small enough for the processor's cache.
 """
 
 import math
@@ -12,29 +12,29 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 MASKED = -1e4  # bias of a masked key; e^-10000 is exactly 0 in float32
-BLOCK = 250  # queries a block: 250 × 4000 scores of 4 bytes are 4 MB
-PERIODS_S = (0.4, 640.0)  # shortest and longest wave of the positions, seconds
+BLOCK = 250  # queries per block: 250 × 4000 scores of 4 bytes are 4 MB
+PERIODS_S = (0.4, 640.0)  # shortest and longest period of the positional encoding, seconds
 
 
 def positions(rows: int, dim: int, step_s: float) -> Tensor:
-    """Sinusoids of the seconds before the window's end, float32 [rows, dim]; the last row is 0 s.
+    """Sinusoidal encoding of the seconds before the window's end, float32 [rows, dim]; the last row is 0 s.
 
-    The same moment has the same code in a window of any length.
+    A moment has the same encoding in a window of any length.
     """
-    return waves(torch.arange(rows - 1, -1, -1, dtype=torch.float64) * step_s, dim)
+    return sinusoids(torch.arange(rows - 1, -1, -1, dtype=torch.float64) * step_s, dim)
 
 
-def waves(seconds: Tensor, dim: int) -> Tensor:
-    """Sinusoids of ``seconds`` [...] before the window's end, float32 [..., dim]."""
+def sinusoids(seconds: Tensor, dim: int) -> Tensor:
+    """Sinusoidal encoding of ``seconds`` [...] before the window's end, float32 [..., dim]."""
     low, high = (math.log(p) for p in PERIODS_S)
     period = torch.exp(torch.linspace(low, high, dim // 2, dtype=torch.float64, device=seconds.device))
     phase = 2 * math.pi * seconds.double()[..., None] / period
     return torch.cat((phase.sin(), phase.cos()), dim=-1).float()
 
 
-def placed(table: Tensor, x: Tensor, ages: Tensor | None) -> Tensor:
-    """Positions of the rows of x [B, T, ...]: the newest rows of ``table``, or those of ``ages`` [B, T]."""
-    return table[-x.shape[1] :] if ages is None else waves(ages, table.shape[1])
+def positions_of(table: Tensor, x: Tensor, ages: Tensor | None) -> Tensor:
+    """Encoding of the rows of x [B, T, ...]: the newest rows of ``table``, or that of ``ages`` [B, T]."""
+    return table[-x.shape[1] :] if ages is None else sinusoids(ages, table.shape[1])
 
 
 def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
@@ -46,7 +46,7 @@ def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
 class Attention(nn.Module):
     """Multi-head self-attention over the valid rows.
 
-    Outside an export it calls torch's fused kernel; inside, the same sums in unrolled blocks of queries.
+    Normally it calls torch's fused kernel; during export, it does the same in unrolled blocks of queries.
     """
 
     def __init__(self, dim: int, heads: int, block: int = BLOCK) -> None:
@@ -63,7 +63,7 @@ class Attention(nn.Module):
         if torch.compiler.is_exporting():
             y = self._blocks(q * self.width**-0.5, k, v, bias)
         else:
-            # One row of bias a window: an expanded one would become T×T numbers when autocast converts it.
+            # One row of bias per window: autocast would turn an expanded one into T×T numbers.
             y = F.scaled_dot_product_attention(q, k, v, attn_mask=bias[:, None, None, :])
         joined: Tensor = self.out(y.transpose(1, 2).reshape(b, t, -1))
         return joined
@@ -92,10 +92,10 @@ class Layer(nn.Module):
 
 
 class Local(nn.Module):
-    """Each row and what its neighbours in time add to it: a convolution by channel, then a mix of channels.
+    """Depthwise convolution over time, then a pointwise mix of channels, with a residual.
 
-    A burst of a third of a second over slow sway is told by its shape from tick to tick, which attention with
-    positions in seconds is slow to learn. ``ticks`` is odd; rows are one a tick.
+    A burst of a third of a second on top of slow sway shows in the differences between ticks, which attention
+    with positions in seconds is slow to learn. ``ticks`` is odd; there is one row per tick.
     """
 
     def __init__(self, dim: int, ticks: int) -> None:
@@ -106,9 +106,9 @@ class Local(nn.Module):
         self.mix = nn.Linear(2 * dim, dim)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """x float32 [B, T, D], mask bool [B, T] → [B, T, D]; rows that are not valid add nothing."""
-        there = (x * mask[..., None].to(x.dtype)).transpose(1, 2)
-        added: Tensor = self.mix(F.gelu(self.shape(there)).transpose(1, 2))
+        """x float32 [B, T, D], mask bool [B, T] → [B, T, D]; invalid rows add nothing to their neighbours."""
+        valid = (x * mask[..., None].to(x.dtype)).transpose(1, 2)
+        added: Tensor = self.mix(F.gelu(self.shape(valid)).transpose(1, 2))
         return x + added
 
 

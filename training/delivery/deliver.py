@@ -11,7 +11,7 @@ import torch
 from msgspec import structs
 
 from export.bundles.golden import write as write_golden
-from export.bundles.networks import Networks, Trained, trained, write_graphs
+from export.bundles.networks import ModuleRunner, Networks, module_runners, write_graphs
 from export.bundles.untrained import freeze_positions
 from export.bundles.write import write
 from export.lowering.module_parity import Report
@@ -88,7 +88,7 @@ def deliver(
             image=image_input(written.encoder, portrait, networks.feature_dim),
             command=command,
         )
-        return _proven(manifest, folder, trained(networks, written), portrait, golden)
+        return _proven(manifest, folder, module_runners(networks, written), portrait, golden)
 
     return write(out, fill), reports
 
@@ -155,7 +155,7 @@ def _ring_mode(ring: Checkpoint, full: Mapping[str, Graph], folder: Path, report
 def _proven(
     manifest: Manifest,
     folder: Path,
-    runners: Mapping[str, Trained],
+    runners: Mapping[str, ModuleRunner],
     portrait: PortraitEncoder | None,
     clips: Sequence[Inputs],
 ) -> Manifest:
@@ -167,7 +167,7 @@ def _proven(
     said = Golden(
         files=write_golden(bundle, FullMode(bundle, runners=runners), see, clips),
         inputs="held-out made-up people; no real person's points or portrait",
-        outputs=f"the trained network in float32, torch {torch.__version__} on a CPU; of a ring mode its own "
+        outputs=f"the module_runners network in float32, torch {torch.__version__} on a CPU; of a ring mode its own "
         "float32 graphs, which were held against the network one by one",
     )
     manifest = structs.replace(manifest, golden=said)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from transformers import Dinov2Model
 
-from export.frontends.published import READING, dinov2, reason
+from export.frontends.published import LOAD_ERRORS, dinov2, reason
 from stream.bundle.manifest import Extractor
 from stream.errors import ModelError
 from stream.files import sha256_of
@@ -50,7 +50,7 @@ def load(source: str | Path) -> PortraitEncoder:
             weights = Path(source) / WEIGHTS
         else:
             (model, weights), name = dinov2(str(source)), Path(source).name
-    except READING as error:
+    except LOAD_ERRORS as error:
         raise ModelError(
             f"{source}: expected a portrait encoder, a folder or hub name of DINOv2 weights, found none that "
             f"reads ({reason(error)}); train one or download the weights first."

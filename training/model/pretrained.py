@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from torch import nn
 from transformers import BertConfig, BertModel
 
-from export.frontends.published import CONFIG, READING, TOKENIZER, WEIGHTS, bert_config, file_of, reason
+from export.frontends.published import CONFIG, LOAD_ERRORS, TOKENIZER, WEIGHTS, bert_config, file_of, reason
 from stream.errors import ModelError
 from stream.files import sha256_of
 from training.config import Bert, Recipe
@@ -44,7 +44,7 @@ class Pretrained:
             )
             if wrong := len(report["missing_keys"]) + len(report["mismatched_keys"]):
                 raise ValueError(f"{wrong} weights are missing or of another shape")
-        except READING as error:
+        except LOAD_ERRORS as error:
             raise _unreadable(self.text.source, error) from error
         weights = source.float().state_dict()
         # Of positions and pieces the first rows are all that is ever read.
@@ -68,7 +68,7 @@ def open_bert(text: Bert) -> Pretrained:
             raise ValueError(f"its {other[0]} is {getattr(config, other[0])}")
         weights = file_of(source, WEIGHTS)
         tokenizer = _tokenizer(file_of(source, TOKENIZER), config.vocab_size)
-    except READING as error:
+    except LOAD_ERRORS as error:
         raise _unreadable(source, error) from error
     if text.length > config.max_position_embeddings:
         raise ModelError(

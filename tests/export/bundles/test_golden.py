@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from export.__main__ import main
 from export.bundles.golden import moments
-from export.bundles.networks import Trained
+from export.bundles.networks import ModuleRunner
 from export.bundles.quantize import quantize
 from export.bundles.write import copied
 from stream.branches.full_mode import FullMode
@@ -106,7 +106,7 @@ def test_the_modules_answer_as_their_graphs_do(golden_bundle):
         networks = _networks(bundle.manifest.window, 16, 16, True, True, 28, _tokenizer().get_vocab_size())
     mode = bundle.manifest.modes["full"]
     graphs = {**mode.branches, "fusion": mode.fusion}
-    runners = {name: Trained(getattr(networks, name), graph) for name, graph in graphs.items()}
+    runners = {name: ModuleRunner(getattr(networks, name), graph) for name, graph in graphs.items()}
     (clip,) = golden.load(bundle)
     encode = ImageEncoder(bundle, bundle.manifest.image)
     said = ask(bundle, FullMode(bundle, runners=runners), encode, clip.inputs)

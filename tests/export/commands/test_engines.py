@@ -55,7 +55,7 @@ class TensorRT:
         onnx.save(helper.make_model(made, opset_imports=domains), place)
 
 
-def verdict(passed: bool, asked: list[str] | None = None) -> engines.Prove:
+def verdict(passed: bool, asked: list[str] | None = None) -> engines.RunGate:
     def prove(subject: Subject, provider: str) -> tuple[Report, Path]:
         assert isinstance(subject, Bundle)
         if asked is not None:
@@ -79,8 +79,8 @@ def verdict(passed: bool, asked: list[str] | None = None) -> engines.Prove:
     return prove
 
 
-def lines(target: Path, tensorrt: TensorRT, prove: engines.Prove, out: Path | None = None) -> Iterator[str]:
-    return build(subjects(target), out, about=lambda: MACHINE, compiled=tensorrt, proven=prove)
+def lines(target: Path, tensorrt: TensorRT, prove: engines.RunGate, out: Path | None = None) -> Iterator[str]:
+    return build(subjects(target), out, detect=lambda: MACHINE, compiler=tensorrt, run_gate=prove)
 
 
 def test_every_graph_gets_an_engine_and_then_the_gate_runs(home: Path) -> None:

@@ -10,11 +10,11 @@ import pytest
 @pytest.fixture(scope="session")
 def ultralytics(tmp_path_factory):
     """Its own post-processing and letterbox; imported without network, installs or analytics."""
-    from export.frontends.checkpoint import settle
+    from export.frontends.checkpoint import configure_ultralytics
 
     patch = pytest.MonkeyPatch()
     patch.setenv("YOLO_CONFIG_DIR", str(tmp_path_factory.mktemp("ultralytics")))
-    settle()
+    configure_ultralytics()
     modules = {"nms": "utils.nms", "ops": "utils.ops", "augment": "data.augment", "tasks": "nn.tasks"}
     yield SimpleNamespace(**{k: importlib.import_module(f"ultralytics.{v}") for k, v in modules.items()})
     patch.undo()

@@ -11,8 +11,8 @@ from export.frontends import detector
 from export.frontends.checkpoint import load
 from export.frontends.detector import export_detector
 from export.frontends.pictures import patches
-from export.frontends.write_model import apart
-from export.lowering.float16 import halved
+from export.frontends.write_model import difference
+from export.lowering.float16 import to_float16
 from export.lowering.module_parity import session
 from stream.bundle.model_card import card_of
 from stream.errors import ModelError, UsageError
@@ -49,14 +49,14 @@ def test_yolo11x_equals_torch_on_unseen_pictures(yolo11x, unseen):
     for image, expected in unseen:
         (found,) = run.run(None, {"images": image})
         for part in (slice(0, 4), slice(4, 84)):
-            assert apart(expected[:, part], found[:, part])[0] <= 1e-4
+            assert difference(expected[:, part], found[:, part])[0] <= 1e-4
         answers.append(found[:, 4:])
-    assert apart(answers[0], answers[1])[0] > 1e-2, "these weights must tell pictures apart"
+    assert difference(answers[0], answers[1])[0] > 1e-2, "these weights must tell pictures apart"
 
 
 def test_yolo11x_in_float16(yolo11x, unseen, tmp_path):
     """Well formed and rounded: the CPU provider computes its sums in float32."""
-    half = halved(onnx.load(yolo11x), tail=True)
+    half = to_float16(onnx.load(yolo11x), tail=True)
     weights = {w.data_type for w in half.graph.initializer if len(w.dims) == 4 and w.dims[0] > 1}
     assert weights == {onnx.TensorProto.FLOAT16}
     assert {v.type.tensor_type.elem_type for v in (*half.graph.input, *half.graph.output)} == {1}
@@ -64,7 +64,7 @@ def test_yolo11x_in_float16(yolo11x, unseen, tmp_path):
     image, expected = unseen[0]
     (found,) = session(tmp_path / "half.onnx", threads=2).run(None, {"images": image})
     for part in (slice(0, 4), slice(4, 84)):
-        assert apart(expected[:, part], found[:, part])[1] >= 0.9999
+        assert difference(expected[:, part], found[:, part])[1] >= 0.9999
     rounded = expected[:, :4].astype(np.float16).astype(np.float32)
     assert np.abs(expected[:, :4] - rounded).max() > 0.1, "what float16 would do to the places"
     assert np.abs(expected[:, :4] - found[:, :4]).max() < 0.1, "pixels: the end is in float32"
@@ -144,11 +144,11 @@ def test_a_truncated_checkpoint(checkpoint, tmp_path):
     path = tmp_path / "cut.pt"
     path.write_bytes(checkpoint.read_bytes()[:100_000])
     one_sentence(
-        lambda: load(str(path)), "expected an ultralytics detection checkpoint, found none that reads"
+        lambda: load(str(path)), "expected an ultralytics detection checkpoint, found something else"
     )
     path.write_bytes(b"")
     one_sentence(
-        lambda: load(str(path)), "expected an ultralytics detection checkpoint, found none that reads"
+        lambda: load(str(path)), "expected an ultralytics detection checkpoint, found something else"
     )
 
 

@@ -90,7 +90,7 @@ def test_one_model_and_its_report_in_words(folder, tmp_path):
     done = CliRunner().invoke(app, ["check", str(target), "--report", str(tmp_path / "gate.md")])
     assert done.exit_code == 0, done.output
     assert (tmp_path / "gate.md").read_text().startswith("# yolo11n-160x96-fp16 on cpu: passed")
-    assert "as its card says" in done.output
+    assert "matches its card" in done.output
 
 
 @pytest.mark.parametrize("name", ["yolo11n-160x96-fp16", "small-112-cls-fp16", "rtmw-like"])
@@ -139,13 +139,15 @@ def verdict(asked, passed=True):
 
 def test_engines_of_a_folder_of_models_and_the_gate_on_each(folder):
     tensorrt, asked = TensorRT(), []
-    lines = list(build(subjects(folder), about=lambda: MACHINE, compiled=tensorrt, proven=verdict(asked)))
+    lines = list(build(subjects(folder), detect=lambda: MACHINE, compiler=tensorrt, run_gate=verdict(asked)))
     names = ["rtmw-like", "small-112-cls-fp16", "yolo11n-160x96-fp16"]
     assert asked == [(name, "tensorrt") for name in names]
     assert tensorrt.built == {"rtmw-like.onnx": ["batch"], **{f"{name}.onnx": [] for name in names[1:]}}
     assert sum("passed the gate on tensorrt" in line for line in lines) == 3
     with pytest.raises(ProviderError, match=r"model rtmw-like, found others from places off by 9 pixels"):
-        list(build(subjects(folder), about=lambda: MACHINE, compiled=tensorrt, proven=verdict(asked, False)))
+        list(
+            build(subjects(folder), detect=lambda: MACHINE, compiler=tensorrt, run_gate=verdict(asked, False))
+        )
 
 
 def test_an_open_batch_is_one_picture(folder):
@@ -160,7 +162,7 @@ def test_a_model_without_golden_answers_gets_no_engine(folder):
     model = model_parity.opened(folder / "rtmw-like.onnx")
     bare = model_parity.Model(model.path, msgspec.structs.replace(model.card, golden=None))
     with pytest.raises(ModelError, match="expected golden answers to prove its engine with"):
-        list(build([bare], about=lambda: MACHINE, compiled=TensorRT(), proven=verdict([])))
+        list(build([bare], detect=lambda: MACHINE, compiler=TensorRT(), run_gate=verdict([])))
 
 
 def test_neither_bundle_nor_models(tmp_path):

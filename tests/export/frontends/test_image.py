@@ -9,8 +9,8 @@ import torch
 from transformers import Dinov2Model
 
 from export.frontends.image import export_image
-from export.frontends.write_model import apart
-from export.lowering.float16 import halved
+from export.frontends.write_model import difference
+from export.lowering.float16 import to_float16
 from export.lowering.module_parity import session
 from stream.bundle.model_card import card_of
 from stream.errors import ModelError, UsageError
@@ -49,14 +49,14 @@ def test_base_at_518_equals_torch_on_unseen_portraits(base):
     run = session(path, threads=2)
     found = [run.run(None, {"portrait": x})[0] for x in unseen]
     for a, b in zip(expected, found, strict=True):
-        assert apart(a, b)[0] <= 1e-4
-    assert apart(found[0], found[1])[0] > 1e-2, "these weights must tell portraits apart"
+        assert difference(a, b)[0] <= 1e-4
+    assert difference(found[0], found[1])[0] > 1e-2, "these weights must tell portraits apart"
 
 
 def test_base_at_518_in_float16(base, tmp_path):
     """Well formed and rounded: the CPU provider computes float16 sums in float32."""
     path, unseen, expected = base
-    half = halved(onnx.load(path))
+    half = to_float16(onnx.load(path))
     onnx.save(half, tmp_path / "half.onnx")
     assert (tmp_path / "half.onnx").stat().st_size < 0.52 * path.stat().st_size
     assert {v.type.tensor_type.elem_type for v in (*half.graph.input, *half.graph.output)} == {1}
@@ -66,7 +66,7 @@ def test_base_at_518_in_float16(base, tmp_path):
     for node in softmaxes:
         assert made[node.input[0]].op_type != "Cast", "scores stay float32 from their product on"
     (found,) = session(tmp_path / "half.onnx", threads=2).run(None, {"portrait": unseen[0]})
-    assert apart(expected[0], found)[1] >= 0.9999
+    assert difference(expected[0], found)[1] >= 0.9999
 
 
 def test_positions_are_worked_out_for_another_size(tmp_path, dinov2):
@@ -77,7 +77,7 @@ def test_positions_are_worked_out_for_another_size(tmp_path, dinov2):
     with torch.inference_mode():
         expected = model(torch.from_numpy(x)).last_hidden_state[:, 0].numpy()
     (found,) = session(tmp_path / card.file).run(None, {"portrait": x})
-    assert apart(expected, found)[0] <= 1e-4
+    assert difference(expected, found)[0] <= 1e-4
     assert "Resize" not in {node.op_type for node in onnx.load(tmp_path / card.file).graph.node}
 
 
@@ -90,7 +90,7 @@ def test_the_mean_of_the_patches(tmp_path, dinov2):
     with torch.inference_mode():
         expected = model(torch.from_numpy(x)).last_hidden_state[:, 1:].mean(1).numpy()
     (found,) = session(tmp_path / card.file).run(None, {"portrait": x})
-    assert apart(expected, found)[1] >= 0.9999
+    assert difference(expected, found)[1] >= 0.9999
 
 
 def test_the_extractor_is_the_one_that_training_names(tmp_path, dinov2):

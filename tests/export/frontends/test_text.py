@@ -7,7 +7,7 @@ from tokenizers import Tokenizer, models
 from transformers import BertConfig, BertModel
 
 from export.frontends.text import export_text
-from export.frontends.write_model import apart
+from export.frontends.write_model import difference
 from export.lowering.module_parity import session
 from stream.bundle.model_card import card_of
 from stream.errors import ModelError, UsageError
@@ -42,7 +42,7 @@ def test_a_text_s_vector_is_the_library_s_own(published, tmp_path, token):
         expected = (rows[:, :15].mean(1) if token == "mean" else rows[:, 0]).numpy()
     run = session(tmp_path / card.file)
     (found,) = run.run(None, {"ids": ids, "ids_mask": mask})
-    assert apart(expected, found)[0] <= 1e-4
+    assert difference(expected, found)[0] <= 1e-4
     other = ids.copy()
     other[:, 15:] = 7
     (same,) = run.run(None, {"ids": other, "ids_mask": mask})

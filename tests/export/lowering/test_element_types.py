@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto
 
 from export.lowering.element_types import element_types
-from export.lowering.float16 import halved
+from export.lowering.float16 import to_float16
 from export.lowering.onnx_file import read
 from stream.bundle.load import demo_bundle
 
@@ -36,7 +36,7 @@ def test_every_type_is_what_onnx_infers(path: Path) -> None:
 
 @pytest.mark.parametrize("path", DEMO, ids=lambda path: path.name)
 def test_in_float16(path: Path, tmp_path: Path) -> None:
-    onnx.save(halved(onnx.load(path)), tmp_path / "half.onnx")
+    onnx.save(to_float16(onnx.load(path)), tmp_path / "half.onnx")
     check(tmp_path / "half.onnx")
 
 

@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from export.lowering.float16 import halved
+from export.lowering.float16 import to_float16
 from export.lowering.module_parity import session
 
 
@@ -43,7 +43,7 @@ def scores():
 def test_scores_beyond_float16_do_not_overflow(scores, tmp_path):
     x = np.array([[1.0, 1.1, 0.9, 1.05]], np.float32)
     expected = run(scores, tmp_path, x)
-    half = halved(onnx.ModelProto.FromString(scores.SerializeToString()))
+    half = to_float16(onnx.ModelProto.FromString(scores.SerializeToString()))
     found = run(half, tmp_path, x)
     assert np.isfinite(found).all()
     np.testing.assert_allclose(found, expected, rtol=5e-3)
@@ -58,7 +58,7 @@ def test_named_nodes_stay_in_float32_from_one_to_the_next(tmp_path):
     nodes = [("Add", ["x", "a"], ["b"], {}), ("Sub", ["b", "c"], ["y"], {})]
     weights = {"a": np.full((1, 4), 2049.0, np.float32), "c": np.full((1, 4), 2049.0, np.float32)}
     x = np.full((1, 4), 1.03, np.float32)
-    half = halved(model(nodes, weights), keep=("n0", "n1"))
+    half = to_float16(model(nodes, weights), keep=("n0", "n1"))
     np.testing.assert_allclose(run(half, tmp_path, x), x, atol=2e-4)
     assert [node.op_type for node in half.graph.node if node.op_type != "Cast"] == ["Add", "Sub"]
     made = {name: node for node in half.graph.node for name in node.output}
@@ -67,7 +67,7 @@ def test_named_nodes_stay_in_float32_from_one_to_the_next(tmp_path):
 
 
 def test_inputs_and_outputs_keep_their_type(scores):
-    half = halved(scores)
+    half = to_float16(scores)
     assert {v.type.tensor_type.elem_type for v in (*half.graph.input, *half.graph.output)} == {1}
     weights = {w.name: w.data_type for w in half.graph.initializer if w.name in ("w", "k")}
     assert weights["w"] == TensorProto.FLOAT16

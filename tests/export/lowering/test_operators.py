@@ -59,9 +59,9 @@ def test_the_image_branch_of_the_true_window(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", DEMO, ids=lambda path: path.name)
 def test_in_float16(path: Path, tmp_path: Path) -> None:
-    from export.lowering.float16 import halved
+    from export.lowering.float16 import to_float16
 
-    onnx.save(halved(onnx.load(path)), tmp_path / "half.onnx")
+    onnx.save(to_float16(onnx.load(path)), tmp_path / "half.onnx")
     assert unsupported(tmp_path / "half.onnx") == []
 
 

@@ -5,7 +5,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from export.lowering.module_parity import session
-from export.lowering.unstack import apart
+from export.lowering.unstack import unstack
 
 RNG = np.random.default_rng(0)
 
@@ -33,7 +33,7 @@ def model(streams, products=1):
 
 def test_the_numbers_stay_and_every_weight_is_a_matrix(tmp_path):
     made, weights, flat = model(3, products=2)
-    parted = apart(made)
+    parted = unstack(made)
     onnx.save(parted, tmp_path / "apart.onnx")
     x = RNG.normal(size=(3, 2, 4)).astype(np.float32)
     expected = x @ weights[0] @ weights[1] @ weights[0] @ flat
@@ -50,4 +50,4 @@ def test_what_has_no_weights_by_stream_stays_as_it_is():
     made.graph.initializer.remove(next(w for w in made.graph.initializer if w.name == "w0"))
     made.graph.input.append(helper.make_tensor_value_info("w0", TensorProto.FLOAT, [3, 4, 4]))
     before = made.SerializeToString()
-    assert apart(made).SerializeToString() == before
+    assert unstack(made).SerializeToString() == before

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from export.lowering.operators import unsupported
-from export.modules.ring import Ring, bands_of, turns
+from export.modules.ring import Ring, bands_of, rotary_phases
 from export.modules.ring_branches import HOPS, RingBranch, step_inputs, write_branch
 from stream.bundle.manifest import Window
 from stream.errors import ModelError
@@ -67,7 +67,7 @@ def test_one_layer_is_banded_softmax_attention_with_rotary_positions():
     layer, rows = part.ring.layers[0], 20
     x, mask = torch.randn(STREAMS, 1, rows, DIM), torch.rand(STREAMS, 1, rows) < 0.7
     with torch.no_grad():
-        found = layer(x, (~mask).float() * -1e4, *turns(torch.arange(rows), DIM // HEADS, 0.04))
+        found = layer(x, (~mask).float() * -1e4, *rotary_phases(torch.arange(rows), DIM // HEADS, 0.04))
     period = np.exp(np.linspace(np.log(0.4), np.log(640.0), DIM // HEADS // 2))
 
     def plain(tensor):
@@ -149,7 +149,7 @@ def test_nothing_seen_is_the_absent_vectors():
 
 
 def test_phases_stay_exact_at_great_tick_numbers():
-    cos, sin = turns(torch.tensor([10**8]), 8, 0.04)
+    cos, sin = rotary_phases(torch.tensor([10**8]), 8, 0.04)
     period = np.exp(np.linspace(np.log(0.4), np.log(640.0), 4))
     angle = 2 * np.pi * ((10**8 * 0.04 / period) % 1.0)
     np.testing.assert_allclose(cos[0, :4].numpy(), np.cos(angle), atol=2e-7)

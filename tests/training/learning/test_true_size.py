@@ -11,7 +11,7 @@ import torch
 from msgspec import structs
 
 from export.bundles.networks import Networks, traced_inputs
-from export.frontends.write_model import apart
+from export.frontends.write_model import difference
 from export.lowering import precision
 from export.lowering.module_parity import random_cases, session
 from export.lowering.operators import unsupported
@@ -73,16 +73,16 @@ def test_a_branch_of_the_true_size(networks, branch, size, tmp_path):
     cases, names = unseen(branch, graph, window), [t.name for t in graph.inputs]
     with torch.inference_mode():
         expected = [module(*(torch.from_numpy(case[name]) for name in names)).numpy() for case in cases]
-    assert apart(*expected)[0] > 1e-2, "windows must differ"
+    assert difference(*expected)[0] > 1e-2, "windows must differ"
     onnx.save(precision.fp16(onnx.load(path)), tmp_path / "half.onnx")
     assert (tmp_path / "half.onnx").stat().st_size < 0.6 * path.stat().st_size
-    for file, good in ((path, lambda a, b: apart(a, b)[0] <= 1e-4), (tmp_path / "half.onnx", alike)):
+    for file, good in ((path, lambda a, b: difference(a, b)[0] <= 1e-4), (tmp_path / "half.onnx", alike)):
         assert unsupported(file) == []
         run = session(file, threads=2)
         for case, want in list(zip(cases, expected, strict=True))[: 1 if file.stem == "half" else 2]:
             (found,) = run.run(None, case)
-            assert good(want, found), apart(want, found)
+            assert good(want, found), difference(want, found)
 
 
 def alike(expected, found):
-    return apart(expected, found)[1] >= 0.9999
+    return difference(expected, found)[1] >= 0.9999

@@ -43,7 +43,7 @@ def test_it_gives_its_golden_answers(alone: Bundle) -> None:
 
 def test_it_is_inspected_and_passes_the_gate(alone: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = list(check([alone], "cpu"))
-    assert sum("shapes and numbers are sound" in line for line in lines) == len(graphs_of(alone.manifest))
+    assert sum("shapes match, outputs are finite" in line for line in lines) == len(graphs_of(alone.manifest))
     assert any("| ring-keypoints | fp32 |" in line for line in lines)
     said: list[str] = []
     monkeypatch.setattr(gate, "is_reference", lambda subject, provider: False)
@@ -85,7 +85,7 @@ def test_engines_are_built_of_all_its_graphs(alone: Bundle) -> None:
         raise ProviderError("asked for a proof")
 
     with pytest.raises(ProviderError, match="asked for a proof"):
-        list(build([alone], about=lambda: MACHINE, compiled=compiled, proven=proven))
+        list(build([alone], detect=lambda: MACHINE, compiler=compiled, run_gate=proven))
     assert sorted(built) == sorted(graph.file for graph in graphs_of(alone.manifest))
 
 

@@ -104,8 +104,8 @@ def test_what_both_modes_read_is_one_part(both: Bundle) -> None:
         *("keypoints", "image", "text", "fusion", "image_encoder"),
         *("ring-keypoints", "ring-image"),
     }
-    assert found["text"].judged == ("text", "ring-text")
-    assert found["fusion"].judged == ("fusion", "ring-fusion")
+    assert found["text"].report_names == ("text", "ring-text")
+    assert found["fusion"].report_names == ("fusion", "ring-fusion")
     marked = module.with_precision(both.manifest, found["fusion"].files, "fp16").modes
     assert {mode.fusion.precision for mode in marked.values()} == {"fp16"}
 

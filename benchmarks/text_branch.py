@@ -26,7 +26,7 @@ from training.learning.loop import Trainer
 from training.learning.stages import pretrain
 from training.model.text import train_tokenizer
 from training.simulator.behaviour import PROFILES
-from training.simulator.descriptions import evidence_told
+from training.simulator.descriptions import description_llr
 
 UNSEEN, UNSEEN_SEED, BATCH = 1000, 8_000_000, 50
 
@@ -52,7 +52,7 @@ def read(recipe: Recipe) -> dict[str, Any]:
             said += model.alone("text", batch).tolist()
     label = np.array([p.recording.label for p in unseen], float)
     profile, seconds = PROFILES[recipe.data.profile], recipe.data.seconds
-    best = np.array([evidence_told(p.recording.text or "", profile, seconds) for p in unseen])
+    best = np.array([description_llr(p.recording.text or "", profile, seconds) for p in unseen])
     found: dict[str, Any] = {"seed": recipe.seed, "training_cpu_s": round(took)}
     for name, logit in (("learnt", np.array(said)), ("ideal", best)):
         win = 1 / (1 + np.exp(-np.clip(logit, -30, 30)))

@@ -1,1 +1,1 @@
-"""Made-up people: what they do, how they move, what a tracker sees and what a labeller says of them."""
+"""Simulated people: behaviour, motion, tracker noise, rendered portraits, descriptions and a labeller."""

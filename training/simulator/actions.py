@@ -1,6 +1,6 @@
-"""Actions: what a made-up person can do, as smooth displacement fields in face units.
+"""The actions of a simulated person, as smooth displacement fields in face units.
 
-One field serves both to move the 137 points and to warp a picture (face units: see ``person``).
+The same field moves the 137 points and warps an image (face units: see ``person``).
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ class Action:
 def _pair(
     name: str, spread: tuple[float, float], dx: float, dy: float, at: tuple[float, float] = (0, 0)
 ) -> tuple[Blob, ...]:
-    """The same bump on both sides; ``dx`` > 0 moves outward."""
+    """The same bump on both sides of the face; ``dx`` > 0 moves outward."""
     sides = ("mouth_right", "mouth_left") if name == "mouth" else (f"right_{name}", f"left_{name}")
     return tuple(
         Blob(side, spread, (sign * dx, dy), (sign * at[0], at[1]))
@@ -63,7 +63,7 @@ COLUMN = {name: i for i, name in enumerate(NAMES)}
 
 
 def displacement(action: Action, at: Floats, anchors: Mapping[str, tuple[float, float]] = ANCHORS) -> Floats:
-    """Displacement at points ``at`` (face units, [..., 2]) for activation 1, same shape."""
+    """Displacement at points ``at`` (face units, [..., 2]) for activation 1; the same shape."""
     moved = np.zeros_like(at)
     for blob in action.blobs:
         centre = np.add(anchors[blob.anchor], blob.shift).astype(np.float32)
@@ -79,7 +79,7 @@ def displacement(action: Action, at: Floats, anchors: Mapping[str, tuple[float, 
 
 
 def head_weight(at: Floats, anchors: Mapping[str, tuple[float, float]] = ANCHORS) -> Floats:
-    """1 on the head, falling smoothly to 0 below the neck and away to the sides."""
+    """Weight of rigid head motion: 1 on the head, falling smoothly to 0 below the neck and to the sides."""
     chin_y, neck_y = anchors["chin"][1], anchors["neck"][1]
     t = np.clip((neck_y + 0.9 - at[..., 1]) / (neck_y + 0.9 - chin_y), 0, 1)
     side = np.exp(-((at[..., 0] / 2.6) ** 4) - (np.minimum(at[..., 1] + 0.5, 0) / 2.6) ** 4)
@@ -88,5 +88,5 @@ def head_weight(at: Floats, anchors: Mapping[str, tuple[float, float]] = ANCHORS
 
 
 def depth_of(at: Floats) -> Floats:
-    """How far a point of the face stands out towards the camera, 0..1: a dome over the face."""
+    """Depth of a point of the face towards the camera, 0..1, modelled as a dome."""
     return np.exp(-((at[..., 0] / 0.95) ** 2) - ((at[..., 1] - 0.55) / 1.4) ** 2)

@@ -1,4 +1,4 @@
-"""Made-up people as a corpus, so that every command for real data can be tried without any."""
+"""Simulated people as a corpus, so that every command for real data can be tried without any."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -23,9 +23,9 @@ def source(
     seed: int = 0,
     shares: dict[str, float] | None = None,
 ) -> Source:
-    """``recordings`` people, losses and wins in turn, one recording each. UsageError for an unknown profile.
+    """A source of ``recordings`` people, alternating losses and wins, one recording each.
 
-    Asking for more into the same folder adds people.
+    A larger number in the same folder adds people. Raises UsageError for an unknown profile.
     """
     if profile not in PROFILES:
         raise UsageError(

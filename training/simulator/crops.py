@@ -1,4 +1,4 @@
-"""Portraits of made-up moments, for the image encoder: crops as served and what is done in them."""
+"""Simulated portraits to train the image encoder: crops as the live side makes them, with their actions."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from training.simulator.warp import PORTRAIT, Performer
 SIZE = PORTRAIT
 PATCHES = (SIZE // 14) ** 2
 MOTION = 0.03  # face units
-# Head to hips and elbows as the subject stage boxes it, face units; x is mirrored with the person.
+# The subject stage's box, from head to hips with elbows, in face units; x is mirrored with the person.
 PORTRAIT_BOX = (-3.30, -2.00, 2.65, 8.0)
 TARGETS = tuple(name for name in NAMES if name != "shrug")
 _COLUMNS = [NAMES.index(name) for name in TARGETS]
@@ -24,7 +24,7 @@ _RIGID = [NAMES.index(name) for name in ("head_turn", "nod", "head_tilt")]  # sl
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Crops:
-    """Portraits and what is done in them."""
+    """Portraits and the actions that they show."""
 
     images: Image  # uint8 [N, SIZE, SIZE, 3]
     targets: Floats  # float32 [N, len(TARGETS)], 1 = the demo's full burst
@@ -32,7 +32,7 @@ class Crops:
 
 
 def crops_of(performer: Performer, n: int, rng: np.random.Generator) -> Crops:
-    """``n`` independent moments of one person, cropped as the live side crops, with jitter."""
+    """``n`` independent moments of one person, cropped as on the live side, with jitter."""
     peaks = amplitudes(DEMO)
     images = np.empty((n, SIZE, SIZE, 3), np.uint8)
     targets = np.empty((n, len(TARGETS)), np.float32)
@@ -56,7 +56,7 @@ def crops_of(performer: Performer, n: int, rng: np.random.Generator) -> Crops:
 
 
 def portrait_box(performer: Performer, rng: np.random.Generator) -> tuple[float, float, float, float]:
-    """A box as the subject stage would place it, give or take."""
+    """A box near where the subject stage would place it, in frame pixels."""
     corners = np.array(PORTRAIT_BOX, np.float32).reshape(2, 2) + rng.normal(0, 0.06, (2, 2))
     pixels = performer.to_frame(corners.astype(np.float32))
     width, height = performer.size
@@ -65,7 +65,7 @@ def portrait_box(performer: Performer, rng: np.random.Generator) -> tuple[float,
 
 
 def _compressed(crop: Image, rng: np.random.Generator) -> Image:
-    """The crop after lossy compression, a stand-in for what video does to a face."""
+    """The crop after JPEG compression, in place of video compression."""
     quality = int(rng.integers(60, 96))
     _, coded = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)

@@ -1,10 +1,10 @@
-"""Templated descriptions of what a person did, for the text branch, in the form that a labeller's answer has.
+"""Templated descriptions of a person's actions, for the text branch, in the form of a labeller's answer.
 
-Evidence with how often it was noticed, then every action unit in the order of time, as ``render`` leaves a
-guarded answer; with omissions and false mentions, and never the outcome: what they tell about it they tell
-through the events. An action that is named as often as it was seen can be counted by reading; "seven times"
-must be joined to its action first, which a small BERT does not find out by itself where seven speaks for a
-win of one action and for a loss of another.
+Evidence with counts, then every action unit in temporal order, as ``render`` formats a guarded answer; with
+omissions and false mentions. The outcome is never stated: a text is informative through its events alone.
+The list names an action as often as it was noticed, so that it can be counted; "seven times" would first have
+to be linked to its action, which a small BERT does not learn when a count of seven favours a win for one
+action and a loss for another.
 """
 
 from collections import Counter
@@ -36,13 +36,13 @@ UNITS = {  # code, name, emotion
     "head_tilt": ("AU55", "head tilt left", "none"),
     "shrug": ("PGCS", "shaking shoulders", "none"),
 }
-NOTICED = 0.7  # chance that an event is noticed
+NOTICED = 0.7  # probability that an event is noticed
 FALSE_PER_ACTION = 0.5  # mean count of mentions without an event
 TIMES = {1: "once", 2: "twice"}
 
 
 def describe(events: Sequence[Event], rng: np.random.Generator) -> str:
-    """An English text on the events; the label is not an input."""
+    """An English description of the events; the label is not an input."""
     seen = [e.action for e in events if e.action in UNITS and rng.random() < NOTICED]
     for action in UNITS:
         for _ in range(rng.poisson(FALSE_PER_ACTION)):
@@ -51,7 +51,7 @@ def describe(events: Sequence[Event], rng: np.random.Generator) -> str:
         return "Evidence: nothing of note."
     evidence = [_evidence(action, n, rng) for action, n in sorted(Counter(seen).items())]
     units = ("{} {} ({})".format(*UNITS[action]) for action in seen)
-    # Evidence by its words, as in a guarded answer: an order that says nothing.
+    # Evidence in alphabetical order, as in a guarded answer: the order carries no information.
     return f"Evidence: {' '.join(sorted(evidence, key=str.casefold))} Action units: {'; '.join(units)}."
 
 
@@ -59,15 +59,15 @@ def _evidence(action: str, times: int, rng: np.random.Generator) -> str:
     return f"{PHRASES[action][int(rng.integers(2))]}, {TIMES.get(times, f'{times} times')}."
 
 
-def evidence_told(text: str, profile: Profile, seconds: float) -> float:
-    """Exact log p(text | win) − log p(text | loss) of a description of so many seconds of one behaviour: no
-    reader of the text alone tells the two apart better."""
+def description_llr(text: str, profile: Profile, seconds: float) -> float:
+    """Exact log p(text | win) − log p(text | loss) of a description of ``seconds`` of one behaviour: an upper
+    bound for every classifier of the text alone."""
     units = Counter(text.partition("Action units: ")[2].rstrip(".").split("; "))
     value = 0.0
     for rate in profile.rates:
         win, loss = (
             NOTICED * per_minute * seconds / 60 + FALSE_PER_ACTION for per_minute in (rate.win, rate.loss)
         )
-        said = units["{} {} ({})".format(*UNITS[rate.action])]
-        value += said * float(np.log(win / loss)) - (win - loss)
+        count = units["{} {} ({})".format(*UNITS[rate.action])]
+        value += count * float(np.log(win / loss)) - (win - loss)
     return value

@@ -1,6 +1,6 @@
-"""A made-up labeller for made-up people, right as often as it is told to be.
+"""A simulated labeller of simulated people, with a given accuracy.
 
-Its errors may fall evenly, on one class more than the other, or on hard videos more often.
+Its errors may be uniform, more frequent in one class, or more frequent on hard videos.
 """
 
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ from scipy.special import expit, ndtr, ndtri
 from stream.errors import UsageError
 
 Noise = Literal["even", "class", "instance"]
-CLASS_GAP = 0.6  # of the distance to chance: how unevenly "class" noise falls on the two classes
-FAINTEST = 1e-3  # μ; a labeller who knows nothing guesses, one of exactly 0 would call everybody a loser
-LEAST_EASE = 0.01  # of the mean: a video without any evidence is hard, not impossible
+CLASS_GAP = 0.6  # difference of the classes' accuracies with "class" noise, as a share of the possible one
+FAINTEST = 1e-3  # smallest μ: a labeller without information guesses; exactly 0 would always give loss
+LEAST_EASE = 0.01  # share of the mean: a video without any evidence is hard, not impossible
 
 
 @dataclass(frozen=True, slots=True)
 class Labeller:
-    """Draws confidences whose larger side is right with probability ``accuracy`` (0.5..1, of wins and losses
-    together where both are as many).
+    """Draws confidences whose larger side is correct with probability ``accuracy`` (0.5..1, balanced over
+    wins and losses).
 
     A latent score (2y − 1)·μ + N(0, 1) gives the confidence σ(2μ·score); μ is the same for all ("even"),
-    larger for losses than for wins ("class"), or follows how plain a video's evidence is ("instance").
-    Calibrated among as many wins as losses, but for "class": there the labeller leans towards losses and
-    does not know it. Raises UsageError for an accuracy outside 0.5..1.
+    larger for losses than for wins ("class"), or follows the clarity of a video's evidence ("instance").
+    Confidences are calibrated for balanced classes, except with "class" noise, where the labeller is biased
+    towards losses without knowing it. Raises UsageError for an accuracy outside 0.5..1.
     """
 
     accuracy: float
@@ -42,7 +42,8 @@ class Labeller:
     def confidences(
         self, labels: NDArray[np.int64], ease: NDArray[np.float64] | None, rng: np.random.Generator
     ) -> NDArray[np.float64]:
-        """Chance of win for videos with ``labels`` [N]; ``ease`` [N] ≥ 0, needed for "instance" noise."""
+        """Probability of win for videos with ``labels`` [N]; ``ease`` [N] ≥ 0 is needed for "instance"
+        noise."""
         strength = self._strength(labels, ease)
         strength = np.maximum(strength, FAINTEST)
         score = (2 * labels - 1) * strength + rng.standard_normal(len(labels))
@@ -67,7 +68,7 @@ class Labeller:
 
 
 def noise_of(name: str) -> Noise:
-    """The kind of error of that name. UsageError for another."""
+    """The kind of noise of that name. Raises UsageError for an unknown one."""
     if name not in get_args(Noise):
         raise UsageError(f"expected --noise {' or '.join(get_args(Noise))}, found {name}; choose one.")
     return name  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""What a made-up person does, tick by tick: bursts, blinks, talking and the slow motion of the head.
+"""The motion of a simulated person, tick by tick: bursts, blinks, talking and slow head motion.
 
 No burst moves a point by more than ``profile.amplitude`` times that point's own tracker noise.
 """
@@ -49,12 +49,12 @@ def amplitudes(profile: Profile, noise: measured.Noise = NOISE) -> Floats:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Performance:
-    """What a made-up person does, tick by tick."""
+    """The events and motion of a simulated person, tick by tick."""
 
     events: list[Event]
     activations: Floats  # float32 [T, A], bursts, blinks and talking, face units
     sway: Floats  # float32 [T, 4]: head yaw, pitch, roll, lean of the body; face units
-    llr: Floats  # float32 [T], running total
+    llr: Floats  # float32 [T], running log-likelihood ratio of win
 
 
 def perform(
@@ -82,7 +82,7 @@ def perform(
 
 
 def smooth(ticks: int, columns: int, time: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Unit-variance slow motion, [ticks, columns]: noise through two one-pole filters."""
+    """Unit-variance slow motion, [ticks, columns]: white noise through two one-pole filters."""
     a = float(np.exp(-1 / (time / 2)))
     warm = int(6 * time)
     x = rng.standard_normal((ticks + warm, columns))
@@ -92,7 +92,7 @@ def smooth(ticks: int, columns: int, time: float, rng: np.random.Generator) -> N
 
 
 def talking(share: float, ticks: int, rate: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """How far the jaw is open, 0..1: syllables at 3–5 Hz in phrases of some seconds."""
+    """Opening of the jaw, 0..1: syllables at 3–5 Hz in phrases of a few seconds."""
     phrase = smooth(ticks, 1, 2.0 * rate, rng)[:, 0] > np.quantile(rng.standard_normal(4001), 1 - share)
     gate: NDArray[np.float64] = lfilter([0.2], [1, -0.8], phrase.astype(float))
     phase = np.cumsum(rng.uniform(3.0, 5.0) / rate * (1 + 0.3 * rng.standard_normal(ticks)))

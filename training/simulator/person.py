@@ -1,8 +1,8 @@
-"""The neutral made-up person: 137 points in face units, with random proportions.
+"""The neutral simulated person: 137 points in face units, with random proportions.
 
 Face units: origin midway between the pupils, 1 = distance between the pupils, x to the right of the
-picture (the subject's left), y down. The numbers are rounded averages of adult proportions put together
-by hand: no real person was measured.
+image (the subject's left), y down. The numbers are rounded averages of adult proportions, compiled by hand:
+no real person was measured.
 """
 
 import math
@@ -13,7 +13,7 @@ import numpy as np
 from stream.records import Floats, Mask
 from stream.skeleton import BODY_NAMES, COUNT, FACE, HANDS, LEFT_HAND, MIRROR, RIGHT_HAND
 
-# Where the actions of the face take hold, in face units of the neutral person.
+# Anchor points of the actions, in face units of the neutral person.
 ANCHORS: dict[str, tuple[float, float]] = {
     "right_eye": (-0.50, 0.0),
     "left_eye": (0.50, 0.0),
@@ -67,7 +67,7 @@ def _face() -> Floats:
 
 
 def _hand() -> Floats:
-    """A left hand that points up, palm forward: wrist at the origin, in face units."""
+    """A left hand pointing up, palm forward, wrist at the origin, in face units."""
     rows = [(0.0, 0.0), (-0.45, -0.25), (-0.75, -0.60), (-0.95, -0.95), (-1.10, -1.25)]
     for i, length in enumerate((1.0, 1.1, 1.0, 0.8)):
         x = -0.40 + 0.28 * i
@@ -91,10 +91,10 @@ TEMPLATE = template()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Person:
-    """One made-up interviewee and the camera that looks at them."""
+    """One simulated interviewee and the camera."""
 
     neutral: Floats  # float32 [137, 2], face units, expression at rest
-    seen: Mask  # bool [137], inside the picture and not hidden by the table
+    seen: Mask  # bool [137], inside the frame and not hidden by the table
     origin: tuple[float, float]  # frame pixels of the face's origin
     scale: float  # frame pixels per face unit
     size: tuple[int, int]  # width, height of the frame
@@ -106,7 +106,7 @@ def random_person(rng: np.random.Generator) -> Person:
     face = points[FACE]
     centre = np.array([0.0, 0.5], np.float32)
     face[:] = centre + (face - centre) * rng.normal(1, 0.05, 2)
-    face[17:27, 1] += rng.normal(0, 0.05)  # how high the brows sit
+    face[17:27, 1] += rng.normal(0, 0.05)  # height of the brows
     mouth = face[48:68]
     middle = mouth.mean(0)
     mouth[:] = middle + (mouth - middle) * rng.normal(1, (0.09, 0.15)) + rng.normal(0, 0.04, 2)
@@ -129,5 +129,5 @@ def random_person(rng: np.random.Generator) -> Person:
     pixels = points * scale + np.array(origin, np.float32)
     table = float(rng.uniform(7.0, 9.5))
     seen = (pixels[:, 1] < height) & (pixels[:, 0] > 0) & (pixels[:, 0] < width) & (points[:, 1] < table)
-    seen[HANDS] = False  # hands come and go: the simulator decides
+    seen[HANDS] = False  # hands appear and disappear over time: see recordings
     return Person(points, seen, origin, scale, (width, height))

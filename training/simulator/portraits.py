@@ -1,7 +1,6 @@
-"""Image features for simulated recordings: what they do, rendered on a warped portrait, every 5th tick.
+"""Image features for simulated recordings: their motion rendered on a warped portrait, every 5th tick.
 
-The pictures skip the keypoint chain (the points are simulated already) and are cropped as the live side
-would crop them.
+The images bypass keypoint tracking (the points are simulated already) and are cropped as on the live side.
 """
 
 from dataclasses import replace
@@ -21,7 +20,7 @@ from training.simulator.warp import Performer, camera_shake
 
 
 def performance_of(profile: Profile, recording: Recording, seconds: float, seed: int) -> Performance:
-    """What ``simulate`` drew for ``seed``: the same events and motion again."""
+    """The performance that ``simulate`` drew for ``seed``: the same events and motion."""
     rng = np.random.default_rng([seed, 137])
     random_person(rng)
     label = next(name for name, value in LABELS.items() if value == recording.label)
@@ -31,7 +30,7 @@ def performance_of(profile: Profile, recording: Recording, seconds: float, seed:
 def with_portraits(
     recording: Recording, performance: Performance, window: Window, seed: int, encode: Encode
 ) -> Recording:
-    """The recording with a feature for every slot in which a person is seen; another face for each seed."""
+    """The recording with a feature for every slot in which a person is seen; each seed has its own face."""
     rng = np.random.default_rng([seed, 126])
     performer = Performer(seed)
     box = Portrait(portrait_box(performer, rng), 1.0)

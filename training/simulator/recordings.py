@@ -1,8 +1,8 @@
-"""Made-up interviewees as 137 points over time: no video, a whole recording in milliseconds.
+"""Simulated interviewees as 137 points over time, without video: a whole recording takes milliseconds.
 
-What tells win from loss are the rates of brief bursts (``behaviour``); no burst moves a point by more than
+Win and loss differ in the rates of brief bursts only (``behaviour``); no burst moves a point by more than
 ``profile.amplitude`` times that point's own tracker noise. Proportions, resting expression, framing, sway,
-talking, blinks, dropouts, gaps and hands are drawn alike for both classes.
+talking, blinks, dropouts, gaps and hands have the same distribution in both classes.
 """
 
 from collections.abc import Sequence
@@ -31,13 +31,13 @@ def moved_points(person: Person, performance: Performance) -> Floats:
     ticks = len(weights)
     moved = (weights @ FIELDS.reshape(len(ACTIONS), -1)).reshape(ticks, COUNT, 2)
     moved += person.neutral
-    lean = np.clip((11.0 - person.neutral[:, 1]) / 11.0, 0, 1)  # the seat stays where it is
+    lean = np.clip((11.0 - person.neutral[:, 1]) / 11.0, 0, 1)  # the hips do not move
     moved[..., 0] += performance.sway[:, 3:] * lean
     return moved
 
 
 def tracker_noise(ticks: int, rng: np.random.Generator, noise: measured.Noise = NOISE) -> Floats:
-    """Jitter of the keypoint chain, float32 [T, 137, 2], face units."""
+    """Jitter of the keypoint trackers, float32 [T, 137, 2], face units."""
     jitter = np.empty((ticks, COUNT, 2), np.float32)
     for points, n in ((BODY, noise.body), (LEFT_HAND, noise.hands), (RIGHT_HAND, noise.hands)):
         own = autoregressive(ticks, (points.stop - points.start, 2), n.correlation, rng)
@@ -66,7 +66,7 @@ def simulate(
     rate: float = RATE,
     parts: Sequence[tuple[str, float]] | None = None,
 ) -> Recording:
-    """One recording of a made-up person; the same arguments give the same recording.
+    """One recording of a simulated person; the same arguments give the same recording.
 
     ``parts`` overrides label and seconds with labelled stretches; ``label`` then only names the recording.
     """
@@ -84,7 +84,7 @@ def simulate(
     pixels = (points * scale[:, None, None] + origin[:, None]).astype(np.float32)
     pixels[~valid] = 0
     slots = -(-ticks // STRIDE)
-    steps = np.diff(performance.llr, prepend=np.float32(0)) * present  # what nobody saw says nothing
+    steps = np.diff(performance.llr, prepend=np.float32(0)) * present  # unseen events are no evidence
     return Recording(
         points=pixels,
         valid=valid,
@@ -102,17 +102,17 @@ def simulate(
 
 
 def _spells(
-    per_minute: float, lasting_s: tuple[float, float], ticks: int, rate: float, rng: np.random.Generator
+    per_minute: float, duration_s: tuple[float, float], ticks: int, rate: float, rng: np.random.Generator
 ) -> Mask:
     """True during randomly placed spells, bool [T]."""
     mask = np.zeros(ticks, np.bool_)
     for at in rng.uniform(0, ticks, rng.poisson(per_minute * ticks / rate / 60)):
-        mask[int(at) : int(at + rng.uniform(*lasting_s) * rate) + 1] = True
+        mask[int(at) : int(at + rng.uniform(*duration_s) * rate) + 1] = True
     return mask
 
 
 def _hands(points: Floats, valid: Mask, rng: np.random.Generator, rate: float) -> None:
-    """Hands rise into view for a moment now and then, tracked badly."""
+    """Occasionally raise a hand into view for a moment, with noisy tracking. Changes the arrays in place."""
     for side, sign in ((LEFT_HAND, 1), (RIGHT_HAND, -1)):
         shown = _spells(1.5, (0.8, 4.0), len(points), rate, rng)
         place = np.array([sign * rng.uniform(1.0, 3.0), rng.uniform(3.0, 6.0)], np.float32)
@@ -128,7 +128,7 @@ def _hands(points: Floats, valid: Mask, rng: np.random.Generator, rate: float) -
 def _shots(
     person: Person, ticks: int, rng: np.random.Generator, rate: float
 ) -> tuple[Mask, np.ndarray, Floats, Floats]:
-    """Who is in the picture when, cuts, and where the face's origin is in each shot."""
+    """Presence and scene of each tick, and the origin and scale of the face in each shot."""
     present = ~_spells(0.3, (0.1, 1.5), ticks, rate, rng)
     present &= rng.random(ticks) > 0.004  # frames that the decoder dropped
     segments = np.ones(ticks, np.int64)
@@ -151,12 +151,13 @@ def _dropouts(valid: Mask, present: Mask, rng: np.random.Generator, rate: float)
 
 
 def _boxes(person: Person, origin: Floats, scale: Floats, rng: np.random.Generator) -> Floats:
-    """The steadied portrait box: head to table, shoulders with a margin; it creeps a little."""
+    """The smoothed portrait box, from head to table and over the shoulders with a margin; it drifts
+    slowly."""
     wide = np.abs(person.neutral[[INDEX["right_shoulder"], INDEX["left_shoulder"]], 0]).max() * 1.35
     low = min((person.size[1] - person.origin[1]) / person.scale, 8.0)
     box = np.array([-wide, -2.2, wide, low], np.float32)
-    creep = 0.04 * smooth(len(scale), 4, 3.0 * RATE, rng)
-    pixels = (box + creep) * scale[:, None] + np.concatenate([origin, origin], 1)
+    drift = 0.04 * smooth(len(scale), 4, 3.0 * RATE, rng)
+    pixels = (box + drift) * scale[:, None] + np.concatenate([origin, origin], 1)
     limits = np.array([*person.size, *person.size], np.float32)
     boxes: Floats = np.clip(pixels, 0, limits).astype(np.float32)
     return boxes

@@ -1,7 +1,7 @@
-"""H.264 clips of the warped portrait, and the one that is built in.
+"""H.264 clips of the warped portrait, including the built-in one.
 
-``python -m training.simulator.rendering`` rebuilds ``stream/assets/demo.mp4`` and the note beside it. The
-behaviour is made up and has no real-world meaning; both files say so.
+``python -m training.simulator.rendering`` rebuilds ``stream/assets/demo.mp4`` and the JSON note beside it.
+The behaviour is made up and has no real-world meaning; both files say so.
 """
 
 import argparse
@@ -33,14 +33,14 @@ GRAIN = 2.0  # grey levels of sensor noise
 def frames(
     performer: Performer, performance: Performance, rng: np.random.Generator, grain: float = GRAIN
 ) -> Iterator[Image]:
-    """The pictures of a performance as a camera would give them, uint8 [H, W, 3]."""
+    """The frames of a performance as a camera would record them, uint8 [H, W, 3]."""
     shake = camera_shake(len(performance.activations), rng)
     for activation, sway, moved in zip(performance.activations, performance.sway, shake, strict=True):
         yield performer.noisy(performer(activation, sway, moved), rng, grain)
 
 
 def captioned(image: Image) -> Image:
-    """The notice on the dark table beside the person; the picture is changed in place."""
+    """Draw the notice on the dark table beside the person, in place."""
     for line, text in enumerate(CAPTION):
         (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.42, 1)
         at = (image.shape[1] - width - 8, image.shape[0] - 50 + 16 * line)
@@ -49,9 +49,9 @@ def captioned(image: Image) -> Image:
 
 
 def write_video(path: Path, pictures: Iterable[Image], *, crf: int = 27, preset: str = "medium") -> None:
-    """H.264 in MP4 at 25 frames a second, one key frame every 2 s; written whole or not at all.
+    """H.264 in MP4 at 25 frames per second, a key frame every 2 s; written atomically.
 
-    One encoder thread and no time stamps inside: the same pictures give the same bytes.
+    One encoder thread and no time stamps inside: the same frames give the same bytes.
     """
     with (
         replacing(path) as part,
@@ -68,7 +68,7 @@ def write_video(path: Path, pictures: Iterable[Image], *, crf: int = 27, preset:
 
 
 def read_video(path: Path) -> Iterator[Image]:
-    """Every picture of a video file, uint8 [H, W, 3]."""
+    """Every frame of a video file, uint8 [H, W, 3]."""
     with av.open(str(path)) as container:
         container.streams.video[0].codec_context.thread_count = 1
         for frame in container.decode(video=0):
@@ -83,7 +83,7 @@ def make_clip(
     profile: Profile = DEMO,
     performer: Performer | None = None,
 ) -> Performance:
-    """Write a clip and, beside it, a note on what is in it; the same arguments give the same clip."""
+    """Write a clip and a JSON note on its content; the same arguments give the same clip."""
     rng = np.random.default_rng([seed, 25])
     performance = perform(profile, parts, rng)
     performer = performer or Performer()
@@ -110,7 +110,7 @@ def _rounded(event: Event) -> dict[str, object]:
 
 
 def _milestones(performance: Performance, parts: Sequence[tuple[str, float]]) -> dict[str, float]:
-    """The exact running log-likelihood ratio of the true events at the end of each part."""
+    """The exact log-likelihood ratio of the true events up to the end of each part."""
     ends = np.cumsum([seconds for _, seconds in parts])
     return {f"{end:g} s": round(float(performance.llr[round(end * RATE) - 1]), 2) for end in ends}
 

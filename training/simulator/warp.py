@@ -1,8 +1,8 @@
-"""A portrait brought to made-up life: face and head warped by the actions of ``behaviour``.
+"""An animated portrait: face and head warped by the actions of ``behaviour``.
 
-The picture is ``skimage.data.astronaut()``, a NASA portrait in the public domain. It is only a canvas: the
-behaviour is made up and says nothing about the person shown. Anchor points were read off the picture by eye
-on a fivefold enlargement with a grid of 20 pixels.
+The image is ``skimage.data.astronaut()``, a NASA portrait in the public domain. It is only a canvas: the
+behaviour is made up and says nothing about the person shown. The anchor points were read off a fivefold
+enlargement with a grid of 20 pixels.
 """
 
 import math
@@ -20,8 +20,8 @@ from training.simulator.person import ANCHORS
 SIZE = (640, 480)  # width, height of a frame
 PORTRAIT = 126  # pixels of the square portrait that the demo's image encoder reads: 9×9 patches of 14
 COARSE = 8  # displacement is computed on every 8th pixel and interpolated
-PAD = 120  # pixels of made-up background around the portrait: mirrored at the sides, drawn out at the top
-FINE = 2  # the portrait is enlarged once, so that sub-pixel motion does not blur and sharpen it in turns
+PAD = 120  # pixels of synthetic background around the portrait: mirrored at the sides, replicated at the top
+FINE = 2  # the portrait is enlarged once, so that sub-pixel motion does not alternately blur and sharpen it
 
 _PUPILS = ((204.0, 101.5), (247.0, 103.5))  # pixels of the 512×512 portrait
 _SPOTS = {
@@ -53,9 +53,9 @@ PORTRAIT_ANCHORS = _anchors()
 
 
 class Performer:
-    """Renders one person; ``seed`` None is the portrait as it is, any other number a variation of it.
+    """Renders one person; ``seed`` None is the original portrait, any number a variation of it.
 
-    Variations mirror, stretch, shift, zoom and tint the picture and give it another resting expression.
+    Variations mirror, stretch, shift, zoom and tint the image and change its resting expression.
     """
 
     def __init__(self, seed: int | None = None, size: tuple[int, int] = SIZE) -> None:
@@ -112,7 +112,7 @@ class Performer:
     ) -> Image:
         """A clean frame, uint8 [H, W, 3]; activation [A], sway [4], both in face units; shake in pixels."""
         moved = self._moved(activation, sway)
-        # Looking back from where a point is now; the shake moves the whole picture.
+        # Inverse warp: from frame pixels to canvas pixels; the shake moves the whole image.
         moved += np.asarray(shake, np.float32) * FINE / 1.25
         back = self._rest - cv2.resize(moved, self.size, interpolation=cv2.INTER_LINEAR)
         drawn: Image = cv2.remap(self._canvas, back, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -135,7 +135,7 @@ class Performer:
         return here
 
     def noisy(self, image: Image, rng: np.random.Generator, std: float = 2.5) -> Image:
-        """Sensor noise and a breath of flicker; ``std`` in grey levels."""
+        """Add sensor noise and slight flicker; ``std`` in grey levels."""
         height, width = image.shape[:2]
         y, x = rng.integers(0, 64, 2)
         gain = np.float32(1 + 0.003 * rng.standard_normal())
@@ -158,7 +158,7 @@ def _grid(width: int, height: int) -> Floats:
 
 
 def _tinted(picture: Image, rng: np.random.Generator | None) -> Image:
-    """Another light and other colours, or the picture unchanged."""
+    """The image in another light and other colours, or unchanged without ``rng``."""
     if rng is None:
         return picture
     hsv = cv2.cvtColor(picture, cv2.COLOR_RGB2HSV).astype(np.float32)

@@ -21,7 +21,7 @@ from training.learning.loop import Trainer
 from training.learning.stages import pretrain
 from training.model.text import train_tokenizer
 from training.simulator.behaviour import DEMO, LOSS, STANDARD, WIN, schedule
-from training.simulator.descriptions import UNITS, describe, evidence_told
+from training.simulator.descriptions import UNITS, describe, description_llr
 
 pytestmark = pytest.mark.slow
 
@@ -71,11 +71,11 @@ def test_nobody_did_anything_and_nothing_was_imagined():
 def test_what_is_told_is_the_exact_likelihood():
     """A likelihood ratio's mean is 1 where the other side is true, whatever it is the ratio of."""
     for seconds in (5.0, 15.0):
-        lost = [evidence_told(t, STANDARD, seconds) for t in texts(STANDARD, LOSS, seconds, 3000)]
+        lost = [description_llr(t, STANDARD, seconds) for t in texts(STANDARD, LOSS, seconds, 3000)]
         ratio = np.exp(lost)
         assert ratio.mean() == pytest.approx(1.0, abs=4 * ratio.std() / len(lost) ** 0.5)
-    won = [evidence_told(t, STANDARD, 100.0) for t in texts(STANDARD, WIN, 100.0, 400)]
-    lost = [evidence_told(t, STANDARD, 100.0) for t in texts(STANDARD, LOSS, 100.0, 400)]
+    won = [description_llr(t, STANDARD, 100.0) for t in texts(STANDARD, WIN, 100.0, 400)]
+    lost = [description_llr(t, STANDARD, 100.0) for t in texts(STANDARD, LOSS, 100.0, 400)]
     right = (np.mean(np.array(won) > 0) + np.mean(np.array(lost) < 0)) / 2
     assert 0.88 < right < 0.94  # Φ(1.4) = 0.92
 
@@ -117,7 +117,7 @@ def test_a_small_bert_learns_to_read_them_from_nothing():
         )
         logit = model.heads["text"](said)[:, 0].double().numpy()
     label = np.array([p.recording.label for p in unseen], float)
-    best = np.array([evidence_told(p.recording.text, STANDARD, 100.0) for p in unseen])
+    best = np.array([description_llr(p.recording.text, STANDARD, 100.0) for p in unseen])
     right, possible = (np.mean((x > 0) == (label > 0.5)) for x in (logit, best))
     assert auroc(best, label) > 0.95
     assert auroc(logit, label) > 0.9

@@ -118,7 +118,9 @@ def image_encoder(recipe: Recipe, out: Path, folder: Path | None) -> Encode | No
     if folder is None:
         folder = out / ENCODER
         if not (folder / "model.safetensors").exists():
-            course = small.Course(samples=recipe.data.encoder_samples, threads=recipe.compute.threads)
+            course = small.TrainingOptions(
+                samples=recipe.data.encoder_samples, threads=recipe.compute.threads
+            )
             small.train(folder, course)
     return partial(small.encode, small.load(folder))
 

@@ -20,7 +20,7 @@ def rebuild(out: Path, work: Path, count: int) -> str:
     recipe = config.load("demo")
     encoder, films = work / materials.ENCODER, work / "warped"
     if not (encoder / "model.safetensors").exists():
-        image_encoder.train(encoder, image_encoder.Course(threads=recipe.compute.threads))
+        image_encoder.train(encoder, image_encoder.TrainingOptions(threads=recipe.compute.threads))
     front_end = embedded.from_cache(recipe.compute.threads)
     profile = PROFILES[recipe.data.profile]
     for _ in warped_recordings(profile, count, SECONDS, SEED, front_end, mixed=MIXED, folder=films):

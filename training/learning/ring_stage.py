@@ -26,7 +26,7 @@ DELAY = {"keypoints": 7, "image": 1}  # rows after which half of what a moment l
 def train(trainer: Trainer, model: RingFused, full: Fused, pools: Pools, branches: list[str]) -> None:
     """Teach ``model`` what ``full`` was taught; ``branches`` are those that learnt anything."""
     recipe = trainer.recipe
-    trainer.once("ring begins", lambda: model.begin(full))
+    trainer.once("ring begins", lambda: model.init_from(full))
     people = [*pools.labelled, *apply(pools.pseudo, pools.confidences, recipe.weak)]
     learning = replace(pools, labelled=people)
     for branch in RINGS:
@@ -59,7 +59,7 @@ def _alone(
     parts = [getattr(model, branch), model.heads[branch], model.moment_heads[branch]]
     windows = windows_of(trainer, f"ring {branch}", learnt, stage, (branch,))
     trainer.once(
-        f"ring level {branch}", lambda: model.level(branch, windows[0].to(trainer.accelerator.device))
+        f"ring level {branch}", lambda: model.rescale(branch, windows[0].to(trainer.accelerator.device))
     )
     trainer.fit(parts, loss, windows)
 

@@ -1,1 +1,1 @@
-"""The networks of the fused model, as recipes size them."""
+"""The networks, with the sizes of a recipe."""

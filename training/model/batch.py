@@ -1,4 +1,4 @@
-"""One batch of windows, as the networks read it."""
+"""A batch of windows, the input of the networks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 
-# As many fields as the branches have inputs.
+# One field per input of the branches, and the targets.
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
     """Windows of one length, left-padded: the newest tick is the last row.
 
-    ``ages`` and ``feature_ages`` are None where rows follow one another on the grid (or its slots).
+    ``ages`` and ``feature_ages`` are None if rows are consecutive ticks (or slots).
     """
 
     groups: dict[str, Tensor]  # float32 [B, T, width]
@@ -24,17 +24,17 @@ class Batch:
     feature_ages: Tensor | None  # float32 [B, F]
     ids: Tensor  # int64 [B, L]
     ids_mask: Tensor  # bool [B, L]
-    moments: Tensor  # float32 [B, T], the true events' evidence around each tick; zeros for real people
+    moments: Tensor  # float32 [B, T], evidence of the true events around each tick; zeros for real people
     slot_moments: Tensor  # float32 [B, F], the same at the tick of each feature slot
-    course: Tensor  # float32 [B, T], the target of what was seen up to each tick
-    slot_course: Tensor  # float32 [B, F], the same up to the end of each feature slot
+    course: Tensor  # float32 [B, T], target after each tick
+    slot_course: Tensor  # float32 [B, F], target after each feature slot
     kept: Tensor  # bool [B, 3], branches that modality dropout leaves
     target: Tensor  # float32 [B], 0..1
     weight: Tensor  # float32 [B]
 
     @property
     def present(self) -> Tensor:
-        """bool [B, 3]: which branches have anything to read, in the order of ``BRANCHES``."""
+        """bool [B, 3]: which branches have input, in the order of ``BRANCHES``."""
         keypoints = torch.stack([mask.any(1) for mask in self.masks.values()]).any(0)
         return torch.stack((keypoints, self.feature_mask.any(1), self.ids_mask.any(1)), dim=1)
 

@@ -1,4 +1,4 @@
-"""The whole network of a recipe, and what each part says about a batch."""
+"""The whole network of a recipe, with the outputs of its parts for a batch."""
 
 from collections.abc import Callable, Collection
 from typing import cast
@@ -36,8 +36,8 @@ class Branches(nn.Module):
 
     @torch.no_grad()
     def start_fusion(self, branches: Collection[str]) -> None:
-        """Before stage 2: the fused logit is the sum of what the present ``branches`` said alone in stage 1,
-        as if they were independent witnesses. Others say nothing yet."""
+        """Initialise the fusion for stage 2: the fused logit is the sum of the stage-1 logits of the present
+        ``branches``, as if they were independent. Other branches contribute nothing yet."""
         fusion, width = self.fusion, self.fusion.absent.shape[1]
         fusion.head.weight.zero_()
         fusion.head.bias.zero_()
@@ -54,10 +54,10 @@ class Branches(nn.Module):
                 weight, bias = head.weight[0], head.bias[0]
                 fusion.head.weight[0, i * width : (i + 1) * width] = weight
                 fusion.head.bias.add_(bias)
-                fusion.absent[i] = -bias * weight / weight.square().sum()  # takes the bias back
+                fusion.absent[i] = -bias * weight / weight.square().sum()  # cancels the bias
 
     def vectors(self, batch: Batch, branches: Collection[str] = BRANCHES) -> dict[str, Tensor]:
-        """Vectors of all branches; zeros for those not in ``branches``, which saves their work."""
+        """Vectors of all branches; zeros, without computation, for those not in ``branches``."""
         zeros = batch.target.new_zeros(len(batch.target), self.fusion.absent.shape[1])
         return {name: self.vector(name, batch) if name in branches else zeros for name in BRANCHES}
 
@@ -70,7 +70,7 @@ class Branches(nn.Module):
 
 
 class Fused(Branches):
-    """The full mode: each branch reads its whole window at once, as in the paper."""
+    """The network of full mode: each branch reads its whole window at once, as in the paper."""
 
     keypoints: Keypoints
     image: Image
@@ -89,19 +89,19 @@ class Fused(Branches):
         self.moment_heads = nn.ModuleDict({name: nn.Linear(out, 1) for name in ("keypoints", "image")})
 
     def moments(self, branch: str, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Stage 1 with the auxiliary loss: the branch's vector [B, E], what each row says of its moment
+        """Stage 1 with the auxiliary loss: the branch's vector [B, E], each row's predicted evidence
         [B, T or F], and the rows' mask.
 
-        Pooling and projection are linear: what ``moment_heads`` says of a vector is the mean of what it says
-        of the rows, so a branch that knows its moments knows its window but for a gain.
+        Pooling and projection are linear, so the output of ``moment_heads`` for a vector is the mean of its
+        outputs for the rows: a branch that predicts every moment predicts the window, up to a gain.
         """
         if branch == "keypoints":
             values, masks = list(batch.groups.values()), list(batch.masks.values())
             streams = self.keypoints.rows(values, masks, batch.ages)
             vector = self.keypoints.pool(streams, masks)
-            known = zip(GROUPS, streams, masks, strict=True)
-            there = [torch.where(m[..., None], x, self.keypoints.absent[name]) for name, x, m in known]
-            rows = self.keypoints.project(torch.cat(there, dim=-1))
+            parts = zip(GROUPS, streams, masks, strict=True)
+            filled = [torch.where(m[..., None], x, self.keypoints.absent[name]) for name, x, m in parts]
+            rows = self.keypoints.project(torch.cat(filled, dim=-1))
             mask = torch.stack(masks).any(0)
         else:
             mask = batch.feature_mask
@@ -121,7 +121,7 @@ class Fused(Branches):
 
 
 def trimmed(ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Word pieces up to the end of the longest text: what is padding in all of them costs nothing."""
+    """Cut the word pieces to the longest text of the batch, to save computation on padding."""
     n = max(int(mask.sum(1).max()), 1)
     return ids[:, :n], mask[:, :n]
 

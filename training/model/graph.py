@@ -1,8 +1,8 @@
 """Graph layers over the bones of one keypoint group: float32 [..., N, channels] in and out.
 
 Every layer ends in its paper's non-linearity. A group has 25 to 70 nodes, so neighbours are summed by one
-small dense product; attention, which would need N × N scores a tick and head, walks over lists of at most
-six neighbours instead, a fifth of the time.
+small dense product; attention, which would need N × N scores per tick and head, uses lists of at most six
+neighbours instead, which takes a fifth of the time.
 """
 
 import torch
@@ -17,7 +17,8 @@ SLOPE = 0.2  # of its LeakyReLU, as in the paper
 
 
 def adjacency(group: str) -> Tensor:
-    """Bones inside a group as float32 [N, N]: symmetric, zeros on the diagonal; pupils have empty rows."""
+    """Adjacency of a group's bones, float32 [N, N]: symmetric, zero diagonal; the rows of pupils are
+    empty."""
     part = GROUPS[group]
     links = torch.zeros(part.stop - part.start, part.stop - part.start)
     for a, b in BONES:
@@ -43,9 +44,9 @@ class Gcn(nn.Module):
 
 
 class Gat(nn.Module):
-    """ELU of neighbours' W x weighted by attention, several heads side by side, Veličković et al. 2018.
+    """Multi-head attention over the neighbours' W x, then ELU, Veličković et al. 2018.
 
-    A node is a neighbour of itself. Lists are padded with the node itself under a finite mask.
+    A node is a neighbour of itself. Neighbour lists are padded with the node itself under a finite mask.
     """
 
     neighbours: Tensor
@@ -55,12 +56,15 @@ class Gat(nn.Module):
         super().__init__()
         lists = [[i, *row.nonzero()[:, 0].tolist()] for i, row in enumerate(links)]
         self.longest = max(map(len, lists))
-        padded = torch.tensor([found + [found[0]] * (self.longest - len(found)) for found in lists])
-        real = torch.arange(self.longest) < torch.tensor([[len(found)] for found in lists])
+        padded = torch.tensor([one + [one[0]] * (self.longest - len(one)) for one in lists])
+        real = torch.arange(self.longest) < torch.tensor([[len(one)] for one in lists])
         self.register_buffer("neighbours", padded.T.contiguous(), persistent=False)  # [longest, N]
         self.register_buffer("gaps", torch.where(real, 0.0, MASKED)[..., None], persistent=False)
         self.shape = (heads, out // heads)
         self.linear = nn.Linear(into, out, bias=False)
+        # `asking` and `asked` weigh the query node and its neighbour; checkpoints hold them by these names.
+        # `asking` and `asked` weigh the query node and its neighbour; checkpoints hold them by these names.
+        # `asking` and `asked` weigh the query node and its neighbour; checkpoints hold them by these names.
         self.asking = nn.Parameter(torch.randn(self.shape) * self.shape[1] ** -0.5)
         self.asked = nn.Parameter(torch.randn(self.shape) * self.shape[1] ** -0.5)
         self.bias = nn.Parameter(torch.zeros(out))
@@ -68,8 +72,8 @@ class Gat(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h = self.linear(x).unflatten(-1, self.shape)  # [..., N, heads, width]
         asking, asked = (h * self.asking).sum(-1), (h * self.asked).sum(-1)
-        seen = torch.stack([asked.index_select(-2, row) for row in self.neighbours], dim=-2)
-        weight = torch.softmax(F.leaky_relu(asking[..., None, :] + seen, SLOPE) + self.gaps, dim=-2)
+        others = torch.stack([asked.index_select(-2, row) for row in self.neighbours], dim=-2)
+        weight = torch.softmax(F.leaky_relu(asking[..., None, :] + others, SLOPE) + self.gaps, dim=-2)
         mixed = torch.zeros_like(h)
         for i, row in enumerate(self.neighbours):
             mixed = mixed + weight[..., i, :, None] * h.index_select(-3, row)
@@ -77,9 +81,9 @@ class Gat(nn.Module):
 
 
 class Gin(nn.Module):
-    """MLP((1 + ε) x + sum of neighbours' x), Xu et al. 2019, ε learnt from 0.
+    """MLP((1 + ε) x + sum of neighbours' x), Xu et al. 2019; ε is learnt and starts at 0.
 
-    Without the original's batch normalisation: windows are of many lengths and mostly masked.
+    Without the original's batch normalisation, because windows have many lengths and are mostly masked.
     """
 
     links: Tensor

@@ -1,9 +1,9 @@
-"""A small image encoder of the DINOv2 architecture whose CLS vector carries pose and expression.
+"""A small image encoder of the DINOv2 architecture whose CLS vector encodes pose and expression.
 
 ``python -m training.model.image_encoder --out runs/demo/image_encoder`` trains it from scratch on warped
-portraits: a linear head reads head motion and the strength of every facial action off the CLS token after
-the final LayerNorm, and, because little data and time are spent, a second one reads the local displacement
-off every patch token. The heads are thrown away; that CLS vector is the image feature. Made-up people only.
+portraits: a linear head predicts head motion and the strength of every facial action from the CLS token after
+the final LayerNorm, and a second one predicts the local displacement from every patch token, which makes up
+for little data and time. The heads are discarded; the CLS vector is the image feature. Simulated people only.
 """
 
 import argparse
@@ -38,8 +38,8 @@ def config() -> Dinov2Config:
         patch_size=14,
         hidden_size=DIM,
         num_hidden_layers=4,
-        num_attention_heads=8,  # many narrow heads: each can keep to a place of the face
-        initializer_range=0.1,  # 1/√width; DINOv2's 0.02 suits its own width and stalls at this one
+        num_attention_heads=8,  # many narrow heads: each can attend to one region of the face
+        initializer_range=0.1,  # 1/√width; with DINOv2's 0.02, tuned for its own width, training stalls here
         mlp_ratio=4,
         drop_path_rate=0.0,
         layerscale_value=1.0,
@@ -47,7 +47,7 @@ def config() -> Dinov2Config:
 
 
 def normalised(images: Image) -> Tensor:
-    """uint8 [N, S, S, 3] → float32 [N, 3, S, S] with ImageNet statistics, as served."""
+    """uint8 [N, S, S, 3] → float32 [N, 3, S, S] with ImageNet statistics, as on the live side."""
     mean, std = torch.tensor(MEAN) * 255, torch.tensor(STD) * 255
     return ((torch.from_numpy(images).float() - mean) / std).permute(0, 3, 1, 2).contiguous()
 
@@ -55,12 +55,12 @@ def normalised(images: Image) -> Tensor:
 def encode(model: Dinov2Model, images: Image, batch: int = 64) -> Floats:
     """CLS vectors after the final LayerNorm, float32 [N, DIM], of portraits uint8 [N, SIZE, SIZE, 3]."""
     model.eval()
-    found = [np.zeros((0, model.config.hidden_size), np.float32)]
+    vectors = [np.zeros((0, model.config.hidden_size), np.float32)]
     with torch.inference_mode():
         for i in range(0, len(images), batch):
             hidden = model(normalised(images[i : i + batch]).to(model.device)).last_hidden_state
-            found.append(hidden[:, 0].cpu().numpy())
-    return np.concatenate(found)
+            vectors.append(hidden[:, 0].cpu().numpy())
+    return np.concatenate(vectors)
 
 
 def load(folder: str | Path) -> Dinov2Model:
@@ -71,24 +71,24 @@ def load(folder: str | Path) -> Dinov2Model:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """How long and on what to train."""
+class TrainingOptions:
+    """Amount of data, optimisation and evaluation."""
 
     samples: int = 40_960
     passes: int = 2  # over each chunk
     chunk: int = 4096  # samples rendered at a time
-    people: int = 256  # in a chunk, three in four of them the portrait as it is
+    people: int = 256  # in a chunk; three in four are the original portrait
     batch: int = 32
     rate: float = 1e-3
     seed: int = 0
     threads: int = 2
-    check: int = 96  # unseen moments of each of the people R² is computed on
+    check: int = 96  # unseen moments per person on which R² is computed
 
 
-def train(out: Path, course: Course) -> dict[str, dict[str, float]]:
-    """Train, save to ``out`` and return R² of each target on moments and people never trained on.
+def train(out: Path, course: TrainingOptions) -> dict[str, dict[str, float]]:
+    """Train, save to ``out`` and return R² of each target on held-out moments and people.
 
-    Raises UsageError for fewer samples than are drawn at a time.
+    Raises UsageError for fewer samples than one chunk.
     """
     if course.samples < course.chunk:
         raise UsageError(
@@ -126,9 +126,9 @@ def train(out: Path, course: Course) -> dict[str, dict[str, float]]:
                 optimiser.step()
                 schedule.step()
                 losses.append((loss.item(), local.item()))
-        said = " ".join(f"{v:.3f}" for v in np.mean(losses[-len(losses) // passes :], 0))
-        took = time.monotonic() - started
-        print(f"{part + 1}/{chunks}: head and patch loss {said}, {took:.0f} s", flush=True)
+        means = " ".join(f"{v:.3f}" for v in np.mean(losses[-len(losses) // passes :], 0))
+        elapsed = time.monotonic() - started
+        print(f"{part + 1}/{chunks}: head and patch loss {means}, {elapsed:.0f} s", flush=True)
     report = evaluate(model, head, course.check)
     out.mkdir(parents=True, exist_ok=True)
     save_file({k: v.contiguous() for k, v in model.state_dict().items()}, out / "model.safetensors")
@@ -140,11 +140,11 @@ def train(out: Path, course: Course) -> dict[str, dict[str, float]]:
 
 
 def whiten(model: Dinov2Model, images: Image) -> None:
-    """Start from tokens that show how a portrait differs from the mean portrait.
+    """Initialise the tokens to encode differences from the mean portrait.
 
     The patch projection becomes the damped principal directions of the patches' deviations, and each
-    position's embedding takes its mean patch off: what moves by half a pixel is then no longer buried under
-    what never changes, and minutes of training suffice.
+    position's embedding subtracts its mean patch. Motion of half a pixel then stands out from the constant
+    background, and minutes of training suffice.
     """
     patches = nn.functional.unfold(normalised(images), 14, stride=14).transpose(1, 2)
     mean = patches.mean(0)
@@ -159,8 +159,8 @@ def whiten(model: Dinov2Model, images: Image) -> None:
         embeddings.position_embeddings[0, 1:] = 0.7 * torch.randn(PATCHES, DIM) - mean @ weight.T
 
 
-def _chunk(course: Course, part: int, rng: np.random.Generator) -> Crops:
-    """Crops of several people; three in four are of the portrait as it is, which the demo shows."""
+def _chunk(course: TrainingOptions, part: int, rng: np.random.Generator) -> Crops:
+    """Crops of several people; three in four show the original portrait, which the demo uses."""
     n, people = course.chunk, course.people
     plain = 3 * people // 4
     parts = [crops_of(Performer(), plain * (n // people), rng)]
@@ -169,14 +169,16 @@ def _chunk(course: Course, part: int, rng: np.random.Generator) -> Crops:
 
 
 def _relit(x: Tensor) -> Tensor:
-    """Another exposure per picture."""
+    """Vary the exposure of each image."""
     return x * (1 + 0.1 * torch.randn(len(x), 1, 1, 1)) + 0.15 * torch.randn(len(x), 1, 1, 1)
 
 
 def evaluate(model: Dinov2Model, head: nn.Linear, each: int, seed: int = 99) -> dict[str, dict[str, float]]:
-    """R² of the linear head on unseen moments, per target: of the plain portrait and of unseen variations.
+    """R² of the linear head on unseen moments, per target: for the original portrait and for unseen
+    variations.
 
-    Variations count within a person: their mean error (a resting expression taken for an action) is off.
+    R² is computed within each person: the mean error (a resting expression taken for an action) is
+    subtracted.
     """
     return {
         "portrait": _r2(model, head, [None] * 4, each, seed),
@@ -188,27 +190,27 @@ def _r2(
     model: Dinov2Model, head: nn.Linear, people: list[int | None], each: int, seed: int
 ) -> dict[str, float]:
     rng = np.random.default_rng(seed)
-    left, total = np.zeros(len(TARGETS)), np.zeros(len(TARGETS))
+    residual, total = np.zeros(len(TARGETS)), np.zeros(len(TARGETS))
     for person in people:
         crops = crops_of(Performer(person), each, rng)
         with torch.inference_mode():
-            said = head(torch.from_numpy(encode(model, crops.images))).numpy()
-        error = said - crops.targets
-        left += ((error - error.mean(0)) ** 2).sum(0)
+            predictions = head(torch.from_numpy(encode(model, crops.images))).numpy()
+        error = predictions - crops.targets
+        residual += ((error - error.mean(0)) ** 2).sum(0)
         total += ((crops.targets - crops.targets.mean(0)) ** 2).sum(0)
-    return {name: round(float(1 - a / b), 3) for name, a, b in zip(TARGETS, left, total, strict=True)}
+    return {name: round(float(1 - a / b), 3) for name, a, b in zip(TARGETS, residual, total, strict=True)}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=f"Train the demo's image encoder ({NOTICE}).")
     parser.add_argument("--out", type=Path, default=Path("runs/demo/image_encoder"))
-    parser.add_argument("--samples", type=int, default=Course().samples)
-    parser.add_argument("--passes", type=int, default=Course().passes)
-    parser.add_argument("--seed", type=int, default=Course().seed)
-    parser.add_argument("--threads", type=int, default=Course().threads)
+    parser.add_argument("--samples", type=int, default=TrainingOptions().samples)
+    parser.add_argument("--passes", type=int, default=TrainingOptions().passes)
+    parser.add_argument("--seed", type=int, default=TrainingOptions().seed)
+    parser.add_argument("--threads", type=int, default=TrainingOptions().threads)
     options = vars(parser.parse_args(arguments))
-    report = train(options.pop("out"), Course(**options))
+    report = train(options.pop("out"), TrainingOptions(**options))
     print(json.dumps(report))
 
 

@@ -1,4 +1,4 @@
-"""The frozen portrait network that image features come from: our own small one, or a published DINOv2.
+"""The frozen encoder of image features: our own small network, or a published DINOv2.
 
 Paper: DINOv2-Base at 518×518, the CLS token after the final LayerNorm.
 """
@@ -21,7 +21,7 @@ BATCH = 16
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PortraitEncoder:
-    """A network and what must be known to feed it."""
+    """A network and the preprocessing of its inputs."""
 
     dinov2: Dinov2Model
     size: int  # pixels
@@ -40,9 +40,9 @@ class PortraitEncoder:
 
 
 def load(source: str | Path) -> PortraitEncoder:
-    """What `training.model.image_encoder` wrote to a directory, or DINOv2 weights by folder or hub name.
+    """Load the output folder of `training.model.image_encoder`, or DINOv2 weights by folder or hub name.
 
-    Raises ModelError when there is none that reads, with the reason.
+    Raises ModelError, with the reason, if there are no readable weights.
     """
     try:
         if (Path(source) / OURS).exists():

@@ -1,7 +1,7 @@
-"""BERT as somebody else trained it: its sizes, its word pieces and its weights, which stage 1 tunes further.
+"""Published BERT weights with their sizes and word pieces; stage 1 fine-tunes them.
 
-Paper: BERT-Base (``bert-base-uncased``), by its name at the hub or from a local folder. Only safetensors are
-read, never a pickle, and no code that comes along; a recipe may name the SHA-256 that the weights must have.
+Paper: BERT-Base (``bert-base-uncased``), by hub name or from a local folder. Only safetensors are read, never
+a pickle or remote code; a recipe may pin the SHA-256 of the weights.
 """
 
 from dataclasses import dataclass
@@ -17,23 +17,23 @@ from stream.errors import ModelError
 from stream.files import sha256_of
 from training.config import Bert, Recipe
 
-SAME = ("hidden_act", "layer_norm_eps", "type_vocab_size", "is_decoder")  # in every BERT that we build
+FIXED = ("hidden_act", "layer_norm_eps", "type_vocab_size", "is_decoder")  # as in every BERT that we build
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pretrained:
-    """A source that reads, whose weights were held against the recipe's SHA-256."""
+    """A readable source whose weights match the recipe's SHA-256."""
 
-    text: Bert  # sizes and SHA-256 of the source; length and dropout as the recipe says
+    text: Bert  # sizes and SHA-256 of the source; length and dropout of the recipe
     tokenizer: Tokenizer
     folder: Path
 
     def sized(self, recipe: Recipe) -> Recipe:
-        """The recipe with the source's sizes: all that a checkpoint needs to build the network again."""
+        """The recipe with the source's sizes, from which a checkpoint can rebuild the network."""
         return structs.replace(recipe, model=structs.replace(recipe.model, text=self.text))
 
     def fill(self, bert: nn.Module) -> None:
-        """Put the weights into a ``build_bert`` of these sizes. ModelError where some are missing."""
+        """Load the weights into a ``build_bert`` of these sizes. Raises ModelError if some are missing."""
         try:
             source, report = BertModel.from_pretrained(
                 self.folder,
@@ -47,7 +47,7 @@ class Pretrained:
         except LOAD_ERRORS as error:
             raise _unreadable(self.text.source, error) from error
         weights = source.float().state_dict()
-        # Of positions and pieces the first rows are all that is ever read.
+        # Only the first rows of positions and pieces are ever used.
         for name, rows in (("position", self.text.length), ("word", self.tokenizer.get_vocab_size())):
             key = f"embeddings.{name}_embeddings.weight"
             weights[key] = weights[key][:rows]
@@ -55,16 +55,16 @@ class Pretrained:
 
 
 def open_bert(text: Bert) -> Pretrained:
-    """The BERT of ``text.source``, a folder or a name at the hub, which is asked where it was not before.
+    """The BERT of ``text.source``, a folder or a hub name, which is downloaded the first time.
 
-    Raises ModelError when there is none that reads, when it is another kind of network, or when its weights
-    have another SHA-256 than ``text.sha256``.
+    Raises ModelError if it is missing, unreadable or another kind of network, or if the SHA-256 of its
+    weights is not ``text.sha256``.
     """
     source = text.source
     try:
         config = bert_config(source)
         plain = BertConfig()
-        if other := [name for name in SAME if getattr(config, name) != getattr(plain, name)]:
+        if other := [name for name in FIXED if getattr(config, name) != getattr(plain, name)]:
             raise ValueError(f"its {other[0]} is {getattr(config, other[0])}")
         weights = file_of(source, WEIGHTS)
         tokenizer = _tokenizer(file_of(source, TOKENIZER), config.vocab_size)
@@ -75,15 +75,15 @@ def open_bert(text: Bert) -> Pretrained:
             f"{source}: expected model.text.length of at most its {config.max_position_embeddings} "
             f"positions, found {text.length}; lower it."
         )
-    found = sha256_of(weights)
-    if text.sha256 and text.sha256 != found:
+    digest = sha256_of(weights)
+    if text.sha256 and text.sha256 != digest:
         raise ModelError(
-            f"{source}: expected weights of SHA-256 {text.sha256}, found {found}; "
+            f"{source}: expected weights of SHA-256 {text.sha256}, found {digest}; "
             "download them again, or correct model.text.sha256 if you trust these."
         )
     sized = structs.replace(
         text,
-        sha256=found,
+        sha256=digest,
         dim=config.hidden_size,
         layers=config.num_hidden_layers,
         heads=config.num_attention_heads,
@@ -94,7 +94,7 @@ def open_bert(text: Bert) -> Pretrained:
 
 
 def _tokenizer(path: Path, pieces: int) -> Tokenizer:
-    """The tokenizer as it is stored, with nothing padded and nothing cut: that is done here as it is live."""
+    """The stored tokenizer without padding or truncation, which training and the live side do themselves."""
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the Rust side raises plain Exception
@@ -108,7 +108,7 @@ def _tokenizer(path: Path, pieces: int) -> Tokenizer:
 
 def _unreadable(source: str, error: Exception) -> ModelError:
     return ModelError(
-        f"{source}: expected BERT weights, the name of some at the hub or a folder with {CONFIG}, {WEIGHTS} "
-        f"and {TOKENIZER}, found none that reads ({reason(error)}); download them where there is a network "
-        "and set model.text.source to their folder, or leave it empty to train one from nothing."
+        f"{source}: expected BERT weights, a hub name or a folder with {CONFIG}, {WEIGHTS} "
+        f"and {TOKENIZER}, found none that reads ({reason(error)}); download them on a machine with a "
+        "network and set model.text.source to their folder, or leave it empty to train one from scratch."
     )

@@ -1,4 +1,4 @@
-"""The network of the ring mode: causal branches, beside the text branch and with a fusion of their own."""
+"""The network of ring mode: causal keypoint and image branches, the text branch, and a fusion."""
 
 import math
 from typing import cast
@@ -20,11 +20,11 @@ from training.model.spatial import build_spatial
 from training.model.text import build_bert
 
 FEATURES = "features"  # the image branch's one stream
-FAR = 8.0  # of a score, between a row whose wave is at its middle and the oldest in the band
+FAR = 8.0  # difference of scores between a row in mid-period and the oldest row of the band
 
 
 class RingFused(Branches):
-    """As wide as the full mode's network, with the depth and readout of the recipe's ``[ring]``."""
+    """As wide as full mode's network, with the depth and readout of the recipe's ``[ring]``."""
 
     keypoints: RingBranch
     image: RingBranch
@@ -101,11 +101,12 @@ class RingFused(Branches):
             self.heads[name].load_state_dict(full.heads[name].state_dict())
 
     @torch.no_grad()
-    def level(self, branch: str, batch: Batch) -> None:
-        """Make what the upper layers of a branch add as large as the rows that they are given, by stream.
+    def rescale(self, branch: str, batch: Batch) -> None:
+        """Scale the residuals of a branch's upper layers to the size of the rows that they are added to, by
+        stream.
 
-        A full mode's rows may be of any size, for everything reads them normed; beside large ones what is
-        added here, and so what is remembered, would hardly count.
+        The rows copied from full mode may have any scale, since every reader normalizes them; beside large
+        rows the residuals, and so all memory of earlier rows, would hardly matter.
         """
         part, values, masks = self._inputs(branch, batch)
         rows = part.rows(values, masks)[0]
@@ -118,20 +119,20 @@ class RingFused(Branches):
                 side.bias.mul_(size[:, None, None])
 
     def course(self, branch: str, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """What ``branch`` says alone after every row, logits [B, T or F]; what the first layer's rows say of
-        their moments, likewise; and whether anything had been seen by then, bool [B, T or F]."""
+        """The logit of ``branch`` alone after every row, [B, T or F]; the evidence that the first layer's
+        rows predict for their moments, likewise; and whether any earlier row was valid, bool [B, T or F]."""
         part, values, masks = self._inputs(branch, batch)
         layers = part.rows(values, masks)
-        said = self.heads[branch](part.vectors(layers[-1], masks))[..., 0]
+        logits = self.heads[branch](part.vectors(layers[-1], masks))[..., 0]
         first = normed(layers[0]).permute(1, 2, 0, 3).flatten(-2)
         seen = torch.stack(masks).any(0).cumsum(1) > 0
-        return said, self.moment_heads[branch](first)[..., 0], seen
+        return logits, self.moment_heads[branch](first)[..., 0], seen
 
     def vector(self, branch: str, batch: Batch) -> Tensor:
         """One branch's vector after the newest row, float32 [B, E]."""
         if branch == "text":
-            read: Tensor = self.text(*trimmed(batch.ids, batch.ids_mask))
-            return read
+            vector: Tensor = self.text(*trimmed(batch.ids, batch.ids_mask))
+            return vector
         part, values, masks = self._inputs(branch, batch)
         return part.vectors(part.rows(values, masks)[-1], masks)[:, -1]
 
@@ -168,9 +169,9 @@ def _add_nothing(layer: RingLayer) -> None:
 def _look_back(layer: RingLayer, step_s: float) -> None:
     """Let all heads but the first begin by reading the far end of their band.
 
-    Layers that average their bands alike weigh the window's ticks like a spline: what left the newest band
-    hardly counts. A biased query and key score a row by its age alone, cos(2π(age − band) / period), here
-    over a wave that rises all along the band.
+    Layers that all average their bands weigh the window's ticks like a spline: ticks older than the newest
+    band hardly count. A bias on query and key scores a row by its age alone, cos(2π(age − band) / period),
+    here with a period over which the score rises along the whole band.
     """
     half, reach = layer.width // 2, layer.band * step_s
     waves = periods(layer.width)
@@ -182,8 +183,9 @@ def _look_back(layer: RingLayer, step_s: float) -> None:
     key[..., wave], key[..., wave + half] = strength * math.cos(phase), strength * math.sin(phase)
 
 
-def _take(mine: RingLayer, stream: int, theirs: Layer) -> None:
-    """One stream of a layer from a full one, whose norms' scales go into the linear layers behind them."""
+def _copy_layer(mine: RingLayer, stream: int, theirs: Layer) -> None:
+    """Copy a layer of full mode to one stream; its norms' scales are folded into the linear layers after
+    them."""
     attention = theirs.attention
     up, down = (cast(nn.Linear, theirs.feed[i]) for i in (0, 2))
     taken: tuple[tuple[Side, nn.Linear, nn.LayerNorm | None], ...] = (

@@ -1,8 +1,8 @@
-"""Spatial encoders: the values of one tick → its vector. The paper compares all four; its winner is the MLP.
+"""Spatial encoders: the values of one tick → its vector. The paper compares all four; the MLP wins.
 
-float32 [B, T, points × values] → [B, T, dim], values of a point together: x, y, then displacement pairs.
-Without offsets only x and y of each point are read, without places only the displacements; the width of the
-input stays.
+float32 [B, T, points × values] → [B, T, dim], the values of each point together: x, y, then displacement
+pairs. Without offsets only x and y of each point are read, without places only the displacements; the input
+keeps its width.
 """
 
 from typing import Literal
@@ -15,14 +15,14 @@ from stream.skeleton import GROUPS
 from training.config import Model
 from training.model.graph import HEADS, LAYERS, adjacency
 
-REACH = 6.0  # standard deviations beyond which a value is cut: one flying point must not drown the rest
-SHARE = 4  # a graph's node has a quarter of the MLP's hidden units: about the same work a tick
-FLAT = 16  # before it is flattened a sixteenth: about the MLP's number of parameters
+CLIP = 6.0  # standard deviations at which values are clipped, so that one outlier does not dominate
+SHARE = 4  # a graph's node has a quarter of the MLP's hidden units: about the same cost per tick
+FLAT = 16  # with the readout `flatten`, a sixteenth: about the MLP's number of parameters
 
 
 class Spatial(nn.Module):
-    """Standardisation that all encoders share, with statistics of the training windows, because displacements
-    are a hundred times smaller than positions. Exactly 0 means "not there" and stays 0.
+    """Standardisation shared by all encoders, with statistics of the training windows, because displacements
+    are a hundred times smaller than positions. A value of exactly 0 means missing and stays 0.
     """
 
     mean: Tensor
@@ -37,9 +37,9 @@ class Spatial(nn.Module):
         self.register_buffer("scale", torch.ones(points * values))
 
     def fit(self, rows: Tensor, values: int) -> None:
-        """Take mean and deviation from rows [N, width] of ``values`` a point; zeros do not count.
+        """Compute mean and deviation from rows [N, width] with ``values`` per point; zeros do not count.
 
-        Displacements come in pairs around zero: their mean is left at 0 so that stillness stays 0.
+        Displacements are centred on zero: their mean is left at 0 so that stillness stays 0.
         """
         seen = rows != 0
         count = seen.sum(0).clamp(min=1)
@@ -53,18 +53,19 @@ class Spatial(nn.Module):
         self.scale.copy_(1 / deviation.clamp(min=floor))
 
     def standardised(self, x: Tensor) -> Tensor:
-        """What the encoder reads of float32 [B, T, width]: [B, T, points, 8, or 2 without offsets]."""
-        there = ((x - self.mean) * self.scale).clamp(-REACH, REACH)
-        x = torch.where(x == 0, torch.zeros((), dtype=x.dtype), there)
+        """The standardised input of the encoder, float32 [B, T, width] → [B, T, points, values read]."""
+        values = ((x - self.mean) * self.scale).clamp(-CLIP, CLIP)
+        x = torch.where(x == 0, torch.zeros((), dtype=x.dtype), values)
         return torch.unflatten(x, -1, self.shape)[..., self.reads]
 
 
 class Mlp(Spatial):
     """Two fully connected layers over all values of a group at once.
 
-    ``whiten`` turns the values so that those of the training windows are uncorrelated and equally large:
-    points of a tracked face err together, and what is brief and small hides behind that. It adds nothing that
-    the first layer could not learn, but it learns it sooner, and ``fold`` puts it into that layer for good.
+    ``whiten`` transforms the values so that those of the training windows are uncorrelated with equal
+    variance: the errors of a tracked face are correlated between points and mask brief, small motion. The
+    first layer could learn the same, but learns faster this way; ``fold`` merges the transform into that
+    layer.
     """
 
     turn: Tensor
@@ -91,14 +92,14 @@ class Mlp(Spatial):
         if self.turn.numel():
             x = self.standardised(rows).flatten(-2).double()
             variances, axes = torch.linalg.eigh(x.T @ x / len(x))
-            # Few rows make some directions look still by chance; the fewer, the nearer to no turn at all.
+            # With few rows some directions have little variance by chance, so shrink towards the identity.
             shrink = x.shape[1] / (x.shape[1] + len(x))
             variances = (1 - shrink) * variances + shrink
             self.turn.copy_((axes / variances.sqrt()) @ axes.T)
 
     @torch.no_grad()
     def fold(self) -> None:
-        """The same function with the turn multiplied into the first layer."""
+        """Merge the whitening transform into the first layer; the function stays the same."""
         if self.turn.numel():
             self.into.weight.copy_(self.into.weight @ self.turn)
             self.turn = torch.empty(0, 0)
@@ -114,9 +115,9 @@ class Graph(Spatial):
     """Two graph layers (``gcn``, ``gat``, ``gin``) along the bones, a readout, a projection.
 
     The readout ``flatten`` concatenates all nodes (hidden-emotion paper, spatial modelling); ``mean`` is the
-    usual one where graphs are classified, but cannot tell a brow from a lip, whose nodes share all weights:
-    ours starts as the mean and learns what each node weighs in each channel. All points count, missing ones
-    as zeros.
+    usual readout of graph classifiers, but cannot distinguish a brow from a lip, whose nodes share all
+    weights. Since the nodes are fixed, ours starts as the mean and learns a weight per node and channel. All
+    points count, missing ones with zero inputs.
     """
 
     def __init__(
@@ -154,9 +155,9 @@ class Graph(Spatial):
 
 
 def build_spatial(sizes: Model, group: str, values: int) -> Mlp | Graph:
-    """The recipe's encoder of one keypoint group whose points have ``values`` values.
+    """The recipe's encoder of one keypoint group, with ``values`` per point.
 
-    Raises UsageError when ``hidden`` does not divide among nodes and heads.
+    Raises UsageError if ``hidden`` is not divisible by nodes and heads.
     """
     dim, reads = sizes.keypoints.dim, {"offsets": sizes.offsets, "places": sizes.places}
     if not any(reads.values()):

@@ -1,4 +1,4 @@
-"""Word pieces and BERT for the text branch."""
+"""The tokenizer and BERT of the text branch."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -14,10 +14,10 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
-    """A lower-casing WordPiece tokenizer with [CLS] … [SEP] around each text, padding off.
+    """A lower-casing WordPiece tokenizer with [CLS] … [SEP] around each text, without padding.
 
     Pieces are every character, alone and inside a word, and then the most frequent words. The library's own
-    trainer breaks ties by chance: two runs would give two vocabularies, hence two networks.
+    trainer breaks ties randomly, so two runs would give different vocabularies and networks.
     """
     tokenizer = Tokenizer(models.WordPiece({"[UNK]": 0}, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
@@ -37,7 +37,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
 
 
 def build_bert(sizes: Bert, vocabulary: int) -> nn.Module:
-    """A BERT without weights of anyone else's: it learns here."""
+    """A BERT with random weights."""
     config = BertConfig(
         vocab_size=vocabulary,
         hidden_size=sizes.dim,

@@ -1,7 +1,7 @@
 """X-CLIP-Base, the video baseline: 16 frames of a whole video → one vector and a logit.
 
-microsoft/X-CLIP (Ni et al. 2022) as transformers has it: a CLIP image encoder whose frames pass messages,
-a projection, and a Transformer over the frames. The text side is left out: a head takes its place.
+microsoft/X-CLIP (Ni et al. 2022), from transformers: a CLIP image encoder with messages between frames, a
+projection, and a Transformer over the frames. A linear head replaces the text encoder.
 """
 
 import torch
@@ -40,7 +40,7 @@ class XClip(nn.Module):
         if tuple(frames.shape[1:]) != self.expects:
             raise ModelError(
                 f"expected frames [B, {', '.join(map(str, self.expects))}], found {list(frames.shape)}; "
-                "pick and resize them so."
+                "sample and resize them to that."
             )
         values = frames / 255 if frames.dtype == torch.uint8 else frames
         pixels = ((values - self.mean) / self.std).flatten(0, 1)
@@ -56,15 +56,15 @@ class XClip(nn.Module):
 
 
 def build_xclip(video: Video) -> XClip:
-    """X-CLIP of a recipe: published or own weights from ``source``, else the true size untrained.
+    """X-CLIP of a recipe: weights from ``source``, or the original size with random weights.
 
-    Raises ModelError when the source is neither a folder nor a hub name of such weights, or theirs take
+    Raises ModelError if the source is neither a folder nor a hub name of such weights, or its weights expect
     another number of frames.
     """
     if video.source:
         return _loaded(video)
     vision = {"num_frames": video.frames, "patch_size": video.patch}
-    text = {"num_hidden_layers": 0, "vocab_size": 4}  # it is not kept
+    text = {"num_hidden_layers": 0, "vocab_size": 4}  # discarded
     return XClip(XCLIPModel(XCLIPConfig(vision_config=vision, text_config=text)), video.out)
 
 
@@ -80,14 +80,14 @@ def _loaded(video: Video) -> XClip:
         if wrong := len(report["missing_keys"]) + len(report["mismatched_keys"]):
             raise ValueError(f"{wrong} weights are missing or of another shape")
     except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
-        found = str(error).strip().split("\n")[0].split(". ")[0].rstrip(".")
+        problem = str(error).strip().split("\n")[0].split(". ")[0].rstrip(".")
         raise ModelError(
-            f"{source}: expected a folder or hub name of X-CLIP weights, found none that reads ({found}); "
+            f"{source}: expected a folder or hub name of X-CLIP weights, found none that reads ({problem}); "
             "download them first, or leave `source` empty for an untrained network."
         ) from error
     if config.vision_config.num_frames != video.frames:
         raise ModelError(
             f"{source}: expected weights for {video.frames} frames, found {config.vision_config.num_frames}; "
-            "set `frames` so, or choose others."
+            "set `frames` to that, or choose other weights."
         )
     return XClip(whole, video.out)

@@ -219,7 +219,9 @@ def test_the_simulator_stands_for_the_built_in_front_end(folder):
 
 
 def test_image_features_of_another_encoder_are_refused(folder, tmp_path):
-    course = image_encoder.Course(samples=64, passes=1, chunk=64, people=4, batch=32, threads=1, check=4)
+    course = image_encoder.TrainingOptions(
+        samples=64, passes=1, chunk=64, people=4, batch=32, threads=1, check=4
+    )
     image_encoder.train(tmp_path / "encoder", course)
     about = {"branches": ["keypoints", "image"], "extractors": {"image": OPENPOSE}}
     with pytest.raises(ModelError, match=r"came from, OpenPose .* name the former with --encoder"):

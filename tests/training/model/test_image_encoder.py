@@ -30,7 +30,7 @@ def test_pictures_are_prepared_as_served(crops):
 
 
 def test_training_saves_what_load_reads(tmp_path, crops):
-    report = encoder.train(tmp_path, encoder.Course(64, 1, 64, 8, threads=1, check=4))
+    report = encoder.train(tmp_path, encoder.TrainingOptions(64, 1, 64, 8, threads=1, check=4))
     assert set(report) == {"portrait", "unseen variations"}
     assert set(report["portrait"]) == set(TARGETS)
     model = encoder.load(tmp_path)
@@ -58,5 +58,5 @@ def test_whitened_tokens_show_deviations_from_the_mean_portrait(crops):
 
 def test_too_few_portraits_are_one_sentence(tmp_path):
     with pytest.raises(UsageError, match=r"expected at least 4096 portraits to learn from, found 64"):
-        encoder.train(tmp_path, encoder.Course(samples=64))
+        encoder.train(tmp_path, encoder.TrainingOptions(samples=64))
     assert not list(tmp_path.iterdir())

@@ -1,1 +1,1 @@
-"""Honest figures: metrics, intervals by subject, tables and plots."""
+"""Metrics, confidence intervals over subjects, tables and plots."""

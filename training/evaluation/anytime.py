@@ -1,4 +1,4 @@
-"""Anytime figures: how good the answer is after so many seconds watched."""
+"""Anytime curves: metrics against seconds watched."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -18,12 +18,12 @@ def curve(
     level: float = LEVEL,
     seed: int = 0,
 ) -> list[Point]:
-    """``metric`` with its interval by subject after each of ``at`` seconds (None: every one that occurs).
+    """``metric`` with its interval over subjects after each of ``at`` seconds (None: all that occur).
 
-    ``predictions`` hold many moments of each video; several of one moment are averaged first. Every point
-    is over all videos: one that has ended keeps its last answer, and one with no answer yet counts as
-    undecided (0.5), so that the curve never changes whom it is about. ``Point.n`` says how many videos were
-    still giving answers at that time or later.
+    ``predictions`` hold many moments of each video; several predictions of one moment are averaged first.
+    Every point covers all videos: a video that has ended keeps its last prediction, and one without a
+    prediction yet counts as undecided (0.5), so that all points are about the same people. ``Point.n`` is the
+    number of videos with a prediction at that time or later.
     """
     moments = {
         id: [vote(list(same))[0] for _, same in groupby(group, key=lambda p: p.seconds)]
@@ -32,13 +32,13 @@ def curve(
     times = sorted({p.seconds for p in predictions}) if at is None else at
     points = []
     for seconds in times:
-        now = [_answer(group, seconds) for group in moments.values()]
-        figure = bootstrap(now, {"": metric}, resamples=resamples, level=level, seed=seed)[""]
+        latest = [_latest(group, seconds) for group in moments.values()]
+        figure = bootstrap(latest, {"": metric}, resamples=resamples, level=level, seed=seed)[""]
         points.append(Point(seconds, figure, sum(group[-1].seconds >= seconds for group in moments.values())))
     return points
 
 
-def _answer(moments: list[Prediction], seconds: float) -> Prediction:
+def _latest(moments: list[Prediction], seconds: float) -> Prediction:
     first = moments[0]
     undecided = Prediction(
         id=first.id, subject=first.subject, label=first.label, win=0.5, logit=0.0, seconds=0.0

@@ -1,10 +1,10 @@
-"""How sure a figure is: intervals that resample people, and a test between two variants.
+"""Confidence intervals by resampling people, and a significance test between two variants.
 
-Videos of one person are alike, so people are drawn, each with all of their videos. Bounds are percentiles
-of the bootstrap: they stay within a figure's range and need no further assumption, at the price of being
-a little narrow with few people (below some twenty). A resample that leaves a figure undefined (one class
-only) is drawn again and counted. A calibration error is biased upwards, more so in a resample: its lower
-bound lies close to its value.
+Videos of one person are correlated, so people are resampled, each with all of their videos. Bounds are
+percentiles of the bootstrap: they stay within a metric's range and need no further assumption, but are a
+little narrow with few people (below about twenty). A resample in which the metric is undefined (one class
+only) is redrawn and counted. A calibration error is biased upwards, more so in a resample: its lower bound
+lies close to its value.
 """
 
 import math
@@ -15,16 +15,16 @@ import numpy as np
 from scipy import stats
 
 from stream.errors import UsageError
-from training.evaluation.metrics import METRICS, Metric, says
+from training.evaluation.metrics import METRICS, Metric, decisions
 from training.evaluation.predictions import Columns, Prediction, columns, pair
 
 RESAMPLES = 2000
 LEVEL = 0.95
-PATIENCE = 20  # draws for every resample wanted
+MAX_DRAWS = 20  # per resample
 
 
 class Interval(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A figure with its bounds; NaN where undefined, which JSON leaves out."""
+    """A metric's value with its bounds; NaN if undefined, which JSON leaves out."""
 
     value: float = math.nan
     low: float = math.nan
@@ -33,7 +33,7 @@ class Interval(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def __post_init__(self) -> None:
         for name in ("value", "low", "high"):
-            if math.isnan(getattr(self, name)):  # the very default, which alone is left out
+            if math.isnan(getattr(self, name)):  # JSON omits the default NaN object only
                 msgspec.structs.force_setattr(self, name, math.nan)
 
 
@@ -49,15 +49,15 @@ def shown(figure: Interval, form: str = ".3f", scale: float = 1.0) -> str:
 
 
 class Point(msgspec.Struct, frozen=True):
-    """A figure at one place of a curve."""
+    """A point of a curve."""
 
     at: float
     figure: Interval
-    n: int  # videos behind it
+    n: int  # number of videos
 
 
 class McNemar(msgspec.Struct, frozen=True):
-    """Videos that only one of two variants gets right, and the exact two-sided p."""
+    """Numbers of videos that only one of two variants gets right, and the exact two-sided p."""
 
     only_a: int
     only_b: int
@@ -65,7 +65,7 @@ class McNemar(msgspec.Struct, frozen=True):
 
 
 def wilson(k: float, n: int, level: float = LEVEL) -> Interval:
-    """k right among n independent answers, with Wilson's score interval (1927); undefined for n = 0."""
+    """k correct among n independent answers, with Wilson's score interval (1927); undefined for n = 0."""
     if not 0 <= k <= n:
         raise UsageError(f"expected 0 ≤ k ≤ n answers, found k = {k} and n = {n}; count again.")
     if not n:
@@ -73,17 +73,17 @@ def wilson(k: float, n: int, level: float = LEVEL) -> Interval:
     share, z = k / n, float(stats.norm.ppf((1 + level) / 2))
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
-    # At the ends rounding would leave the share just outside.
+    # At 0 and 1 rounding could put the share just outside its bounds.
     return Interval(share, min(middle - half, share), max(middle + half, share))
 
 
 def mcnemar(a: Sequence[Prediction], b: Sequence[Prediction]) -> McNemar:
     """Exact (binomial) McNemar test between two variants' answers on the same videos.
 
-    It takes videos as independent; where people have several each, ``paired_bootstrap`` is the safer word.
+    It assumes independent videos; if people have several each, ``paired_bootstrap`` is safer.
     """
     sides = [columns(side) for side in pair(a, b)]
-    right_a, right_b = (1 - np.abs(says(side.win) - side.label) for side in sides)
+    right_a, right_b = (1 - np.abs(decisions(side.win) - side.label) for side in sides)
     only_a, only_b = int((right_a > right_b).sum()), int((right_b > right_a).sum())
     odd = only_a + only_b
     return McNemar(only_a, only_b, float(stats.binomtest(only_a, odd).pvalue) if odd else 1.0)
@@ -97,7 +97,7 @@ def bootstrap(
     level: float = LEVEL,
     seed: int = 0,
 ) -> dict[str, Interval]:
-    """Each metric with its interval by subject; no bounds for one subject alone or an undefined figure."""
+    """Each metric with its interval over subjects; no bounds for a single subject or an undefined metric."""
     return {
         name: over_seeds_and_subjects([predictions], metric, resamples=resamples, level=level, seed=seed)
         for name, metric in metrics.items()
@@ -113,7 +113,7 @@ def paired_bootstrap(
     level: float = LEVEL,
     seed: int = 0,
 ) -> Interval:
-    """metric(a) − metric(b) of two variants on the same videos, with the same people drawn for both."""
+    """metric(a) − metric(b) of two variants on the same videos, resampling the same people for both."""
     return over_seeds_and_subjects([a], metric, against=[b], resamples=resamples, level=level, seed=seed)
 
 
@@ -126,12 +126,12 @@ def over_seeds_and_subjects(
     level: float = LEVEL,
     seed: int = 0,
 ) -> Interval:
-    """Mean figure over training seeds, drawing seeds and people with replacement (hierarchical bootstrap).
+    """Mean metric over training seeds, resampling seeds and people (hierarchical bootstrap).
 
     ``against``: another variant, seed by seed on the same videos; the interval is then of the difference.
-    Seeds tested on the same videos share each draw of people, because drawing again per seed would average
-    the people's part away; seeds with videos of their own draw their own. Two or three seeds say little of
-    how seeds vary, however often they are drawn. Raises UsageError if the variants do not match.
+    Seeds tested on the same videos share each draw of people, because independent draws per seed would
+    average the variance between people away; seeds with their own videos have their own draws. Two or three
+    seeds give a poor estimate of the variance between seeds. Raises UsageError if the variants do not match.
     """
     if not seeds or (against is not None and len(against) != len(seeds)):
         found = "none" if not seeds else f"{len(seeds)} and {len(against or ())}"
@@ -141,23 +141,25 @@ def over_seeds_and_subjects(
     people = [int(run[0].subject.max()) + 1 for run in runs]
     shared = len({frozenset((p.id, p.subject) for p in pairs[0]) for pairs in sides}) == 1
 
-    def drawn(rng: np.random.Generator) -> float:
+    def resample(rng: np.random.Generator) -> float:
         chosen = rng.integers(len(runs), size=len(runs))
-        once = _draw(people[0], rng)
-        return float(np.mean([_of(runs[i], once if shared else _draw(people[i], rng)) for i in chosen]))
+        common = _draw(people[0], rng)
+        return float(
+            np.mean([value_of(runs[i], common if shared else _draw(people[i], rng)) for i in chosen])
+        )
 
-    def _of(run: Sequence[Columns], times: np.ndarray) -> float:
+    def value_of(run: Sequence[Columns], times: np.ndarray) -> float:
         first, *other = (_resampled(side, metric, times) for side in run)
         return first - sum(other)
 
-    value = float(np.mean([_of(run, np.ones(s, np.int64)) for run, s in zip(runs, people, strict=True)]))
+    value = float(np.mean([value_of(run, np.ones(s, np.int64)) for run, s in zip(runs, people, strict=True)]))
     if not math.isfinite(value) or max(people) < 2:
         return Interval(value)
-    return _percentile(value, drawn, resamples, level, np.random.default_rng(seed))
+    return _percentile(value, resample, resamples, level, np.random.default_rng(seed))
 
 
 def _draw(people: int, rng: np.random.Generator) -> np.ndarray:
-    """How often each subject is drawn, int64 [people]."""
+    """Number of times that each subject is drawn, int64 [people]."""
     return np.bincount(rng.integers(people, size=people), minlength=people)
 
 
@@ -168,17 +170,19 @@ def _resampled(data: Columns, metric: Metric, times: np.ndarray) -> float:
 
 def _percentile(
     value: float,
-    drawn: Callable[[np.random.Generator], float],
+    resample: Callable[[np.random.Generator], float],
     resamples: int,
     level: float,
     rng: np.random.Generator,
 ) -> Interval:
     kept: list[float] = []
-    for tried in range(1, PATIENCE * resamples + 1):
-        figure = drawn(rng)
+    for draws in range(1, MAX_DRAWS * resamples + 1):
+        figure = resample(rng)
         if math.isfinite(figure):
             kept.append(figure)
         if len(kept) == resamples:
             low, high = np.quantile(kept, [(1 - level) / 2, (1 + level) / 2]).tolist()
-            return Interval(value, low, high, tried - resamples)
-    return Interval(value, redrawn=PATIENCE * resamples - len(kept))  # undefined nearly everywhere: no bounds
+            return Interval(value, low, high, draws - resamples)
+    return Interval(
+        value, redrawn=MAX_DRAWS * resamples - len(kept)
+    )  # undefined in most resamples: no bounds

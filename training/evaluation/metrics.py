@@ -1,7 +1,7 @@
-"""Figures of confidences for win [N] against labels [N] (0 loss, 1 win); numpy only.
+"""Metrics of confidences for win [N] against labels [N] (0 loss, 1 win); numpy only.
 
-A confidence above 0.5 says win, one below says loss, and one of exactly 0.5 counts half for either. A
-figure that the labels leave undefined (only one class, for most) is NaN, without a warning.
+A confidence above 0.5 predicts win, one below predicts loss, and one of exactly 0.5 counts half for either. A
+metric that is undefined for the labels (usually with only one class) is NaN, without a warning.
 """
 
 from collections.abc import Callable
@@ -13,24 +13,24 @@ Values = NDArray[np.float64]
 Metric = Callable[[Values, Values], float]
 
 
-def says(win: Values) -> Values:
-    """Answers [N]: 1 win, 0 loss, 0.5 undecided."""
+def decisions(win: Values) -> Values:
+    """Predicted classes [N]: 1 win, 0 loss, 0.5 undecided."""
     return np.where(win == 0.5, 0.5, win > 0.5)
 
 
 def accuracy(win: Values, label: Values) -> float:
-    """Share of right answers."""
-    return _mean(1 - np.abs(says(win) - label))
+    """Share of correct predictions."""
+    return _mean(1 - np.abs(decisions(win) - label))
 
 
 def balanced_accuracy(win: Values, label: Values) -> float:
-    """Mean of the two classes' accuracies; NaN unless both are there."""
-    said = says(win)
-    return (_mean(said[label == 1]) + _mean(1 - said[label == 0])) / 2
+    """Mean of the two classes' accuracies; NaN unless both classes occur."""
+    predicted = decisions(win)
+    return (_mean(predicted[label == 1]) + _mean(1 - predicted[label == 0])) / 2
 
 
 def auroc(win: Values, label: Values) -> float:
-    """Chance that a random win scores above a random loss; ties count half; NaN unless both are there."""
+    """Probability that a random win scores above a random loss, ties counting half; NaN unless both occur."""
     ranks = _ranks(win)
     wins, losses = int((label == 1).sum()), int((label == 0).sum())
     if not wins or not losses:
@@ -45,19 +45,19 @@ def _ranks(values: Values) -> Values:
 
 
 def f1(win: Values, label: Values) -> float:
-    """F1 of the class win: 2·TP / (2·TP + FP + FN); NaN where nobody wins and nobody is said to."""
-    return _f1(says(win), label)
+    """F1 of the class win: 2·TP / (2·TP + FP + FN); NaN without any true or predicted win."""
+    return _f1(decisions(win), label)
 
 
 def macro_f1(win: Values, label: Values) -> float:
-    """Mean of the F1 of win and the F1 of loss; NaN where either is."""
-    said = says(win)
-    return (_f1(said, label) + _f1(1 - said, 1 - label)) / 2
+    """Mean of the F1 of win and the F1 of loss; NaN if either is."""
+    predicted = decisions(win)
+    return (_f1(predicted, label) + _f1(1 - predicted, 1 - label)) / 2
 
 
-def _f1(said: Values, true: Values) -> float:
-    there = float(said.sum() + true.sum())
-    return float(2 * (said * true).sum() / there) if there else float("nan")
+def _f1(predicted: Values, true: Values) -> float:
+    total = float(predicted.sum() + true.sum())
+    return float(2 * (predicted * true).sum() / total) if total else float("nan")
 
 
 def log_loss(win: Values, target: Values) -> float:
@@ -74,8 +74,8 @@ def brier(win: Values, target: Values) -> float:
 def calibration_error(win: Values, label: Values, bins: int = 10, equal_mass: bool = False) -> float:
     """Expected calibration error: mean |confidence − share of wins| over bins of the confidence for win.
 
-    Bins are equally wide, or hold about equally many (``equal_mass``). Over few videos the figure is
-    biased upwards, for a calibrated confidence as well.
+    Bins are equally wide, or hold about equally many videos (``equal_mass``). With few videos the estimate is
+    biased upwards, even for a calibrated confidence.
     """
     if not len(win):
         return float("nan")
@@ -85,7 +85,7 @@ def calibration_error(win: Values, label: Values, bins: int = 10, equal_mass: bo
 
 
 def bin_of(win: Values, bins: int, equal_mass: bool = False) -> NDArray[np.int64]:
-    """Bin [N] of each confidence, 0..bins−1. Equal confidences share a bin, whatever their order."""
+    """Bin [N] of each confidence, 0..bins−1. Equal confidences always share a bin."""
     if not equal_mass:
         return np.minimum((win * bins).astype(np.int64), bins - 1)
     edges = np.quantile(win, np.arange(1, bins) / bins)
@@ -108,12 +108,12 @@ METRICS: dict[str, Metric] = {
     "log_loss": log_loss,
     "brier": brier,
 }
-# These read the confidence as a probability; the others only ask on which side, or in which order.
+# Metrics of the confidence as a probability; the others depend on its side of 0.5 or on its order only.
 OF_PROBABILITY = ("calibration_error", "calibration_error_equal_mass", "log_loss", "brier")
 
 
 def figures(win: Values, label: Values) -> dict[str, float]:
-    """Every figure by name."""
+    """Every metric by name."""
     return {name: metric(win, label) for name, metric in METRICS.items()}
 
 

@@ -1,4 +1,4 @@
-"""Pictures of figures, as PNG. Okabe and Ito's colours, with a marker each, so that none hangs on hue."""
+"""Plots of metrics, as PNG. Okabe and Ito's colours, each with its own marker for readers who see no hue."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ STYLE: dict[RcKeyType, Any] = {
 
 @contextmanager
 def _picture(path: Path, width: float, height: float, title: str) -> Iterator[Figure]:
-    """A figure without any screen, written whole when the block ends well."""
+    """A figure without a display, written atomically if the block succeeds."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         figure.suptitle(title, fontsize=11)
@@ -49,7 +49,7 @@ def _picture(path: Path, width: float, height: float, title: str) -> Iterator[Fi
 def reliability(
     path: Path, variants: Mapping[str, Sequence[Bin]], title: str = "Reliability", counted: str = "videos"
 ) -> None:
-    """Share of wins against stated confidence, with Wilson's bounds; below, how many are ``counted``."""
+    """Share of wins against predicted confidence, with Wilson's bounds, above the number of ``counted``."""
     with _picture(path, 5.2, 6, title) as figure:
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
         upper.plot([0, 1], [0, 1], "--", color=GREY, lw=1, label="calibrated")
@@ -59,9 +59,9 @@ def reliability(
             x = [b.confidence for b in bins]
             _whiskers(upper, x, [b.wins for b in bins], colour, marker, name)
             lower.plot(x, [b.n for b in bins], color=colour, marker=marker, ms=4, lw=1)
-        upper.set(ylabel="share that won", xlim=(0, 1), ylim=(-0.02, 1.02))
+        upper.set(ylabel="share of wins", xlim=(0, 1), ylim=(-0.02, 1.02))
         upper.legend(loc="upper left")
-        lower.set(xlabel="stated confidence for win", ylabel=counted, ylim=(0, None))
+        lower.set(xlabel="predicted confidence for win", ylabel=counted, ylim=(0, None))
 
 
 def anytime(
@@ -71,9 +71,10 @@ def anytime(
     *,
     ceiling: Sequence[Point] | None = None,
     chance: float | None = 0.5,
-    title: str = "What is known after so many seconds",
+    title: str = "Accuracy over time",
 ) -> None:
-    """A figure with its band against seconds watched; ``ceiling`` (the best possible) is dashed."""
+    """A metric with its confidence band against seconds watched; ``ceiling`` (the best possible) is
+    dashed."""
     with _picture(path, 7, 4.2, title) as figure:
         axes = figure.subplots()
         if ceiling:
@@ -91,9 +92,9 @@ def accuracy_vs_noise(
     ylabel: str,
     *,
     without: Interval | None = None,
-    title: str = "What wrong pseudo-labels cost",
+    title: str = "Cost of wrong pseudo-labels",
 ) -> None:
-    """A figure against the share (0..1) of right pseudo-labels; ``without``: no weak supervision at all."""
+    """A metric against the share (0..1) of correct pseudo-labels; ``without``: without weak supervision."""
     with _picture(path, 7, 4.2, title) as figure:
         axes = figure.subplots()
         if without is not None:
@@ -101,7 +102,7 @@ def accuracy_vs_noise(
             axes.axhspan(without.low, without.high, color=GREY, alpha=0.13, lw=0)
         shares = {name: [Point(100 * p.at, p.figure, p.n) for p in line] for name, line in lines.items()}
         _lines(axes, shares)
-        axes.set(xlabel="pseudo-labels that are right, %", ylabel=ylabel)
+        axes.set(xlabel="correct pseudo-labels, %", ylabel=ylabel)
         figure.legend(loc="outside lower center", ncols=4)
 
 
@@ -114,7 +115,7 @@ def forest(
     meaning: str = "always win",
     title: str = "Variants",
 ) -> None:
-    """One line per variant, first on top: its figure, its interval, and in words both."""
+    """One line per variant, the first on top: its value and interval, drawn and in numbers."""
     with _picture(path, 7.5, 1.3 + 0.42 * len(rows), title) as figure:
         axes = figure.subplots()
         at = np.arange(len(rows))[::-1]
@@ -132,11 +133,11 @@ def forest(
         axes.tick_params(axis="y", length=0)
 
 
-def _words(found: Interval) -> str:
-    if math.isnan(found.value):
+def _words(interval: Interval) -> str:
+    if math.isnan(interval.value):
         return "undefined"
-    bounds = "" if math.isnan(found.low) else f"  [{found.low:.3f}, {found.high:.3f}]"
-    return f"{found.value:.3f}{bounds}"
+    bounds = "" if math.isnan(interval.low) else f"  [{interval.low:.3f}, {interval.high:.3f}]"
+    return f"{interval.value:.3f}{bounds}"
 
 
 def learning_curves(
@@ -146,10 +147,10 @@ def learning_curves(
     validation: str = "loss",
     title: str = "Learning curves",
 ) -> None:
-    """Loss of every stage, and below it what the held-out fold said, from the lines of a run's log.
+    """Training loss of every stage, above its validation metric, from the lines of a run's log.
 
-    A line's ``validation`` is a loss, or figures of which the one called ``validation`` is drawn. Lines
-    without a loss or a validation are left alone. Raises UsageError if no line has a loss.
+    A line's ``validation`` is a loss, or metrics by name, of which the one called ``validation`` is drawn.
+    Lines without a loss or a validation are ignored. Raises UsageError if no line has a loss.
     """
     lines = [line for line in log if "step" in line and ("loss" in line or "validation" in line)]
     stages: dict[str, list[Mapping[str, Any]]] = {}
@@ -168,17 +169,17 @@ def learning_curves(
             axes.set_visible(False)
         for i, (stage, group) in enumerate(stages.items()):
             row, column = (1 + both) * (i // across), i % across
-            drawn = [(panels[row, column], "loss", "training loss", COLOURS[0], "o")]
+            series = [(panels[row, column], "loss", "training loss", COLOURS[0], "o")]
             if both and any("validation" in line for line in group):
                 name = validation.replace("_", " ")
-                drawn.append((panels[row + 1, column], "validation", f"held-out\n{name}", COLOURS[1], "s"))
-            for axes, key, label, colour, marker in drawn:
-                found = [(line["step"], _number(line[key], validation)) for line in group if key in line]
-                axes.plot(*zip(*found, strict=True), color=colour, marker=marker, ms=3.5, lw=1.5)
+                series.append((panels[row + 1, column], "validation", f"held-out\n{name}", COLOURS[1], "s"))
+            for axes, key, label, colour, marker in series:
+                points = [(line["step"], _number(line[key], validation)) for line in group if key in line]
+                axes.plot(*zip(*points, strict=True), color=colour, marker=marker, ms=3.5, lw=1.5)
                 axes.set(ylabel=label, xlim=(0, None))
                 axes.set_visible(True)
-            drawn[0][0].set_title(stage, fontsize=10)
-            drawn[-1][0].set_xlabel("step")
+            series[0][0].set_title(stage, fontsize=10)
+            series[-1][0].set_xlabel("step")
 
 
 def _number(value: float | Mapping[str, float], name: str) -> float:

@@ -1,4 +1,4 @@
-"""What a model said of a video, as a record and as JSON lines."""
+"""A model's predictions for videos, as records and as JSON lines."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ from stream.files import replace_with
 
 
 class Prediction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One statement about one video. Raises UsageError for values outside the ranges below."""
+    """One prediction for one video. Raises UsageError for values outside the ranges below."""
 
     id: str  # of the video
     subject: str
@@ -22,7 +22,7 @@ class Prediction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     win: float  # 0..1, calibrated confidence for win
     logit: float  # fused logit before calibration, finite
     seconds: float  # watched so far
-    votes: tuple[float, ...] | None = None  # logits of the statements that were merged into this one
+    votes: tuple[float, ...] | None = None  # logits of the predictions merged into this one
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "label", int(self.label))  # JSON knows no NumPy scalars
@@ -50,7 +50,7 @@ class Columns(NamedTuple):
 
 
 def columns(predictions: Sequence[Prediction]) -> Columns:
-    """Arrays for the metrics. Raises UsageError for no prediction or several of one video."""
+    """Arrays for the metrics. Raises UsageError without predictions or for several of one video."""
     if not predictions:
         raise UsageError("expected at least one prediction, found none; predict the test videos first.")
     _once([p.id for p in predictions], "vote over them or choose one moment first")
@@ -60,7 +60,7 @@ def columns(predictions: Sequence[Prediction]) -> Columns:
 
 
 def join(*parts: Sequence[Prediction]) -> list[Prediction]:
-    """Several folds' predictions as one list, in the order given.
+    """The predictions of several folds as one list, in the given order.
 
     Raises UsageError if a video is in more than one part, or has two labels or subjects.
     """
@@ -78,16 +78,16 @@ def join(*parts: Sequence[Prediction]) -> list[Prediction]:
 
 
 def pair(a: Sequence[Prediction], b: Sequence[Prediction]) -> tuple[list[Prediction], list[Prediction]]:
-    """Two variants' predictions of the same videos, both by id.
+    """Two variants' predictions for the same videos, both sorted by id.
 
-    Raises UsageError if they are not about the same videos with the same labels and subjects.
+    Raises UsageError if their videos, labels or subjects differ.
     """
     sides = [sorted(side, key=lambda p: p.id) for side in (a, b)]
     for side in sides:
         _once([p.id for p in side], "vote over them first")
-    about = [[(p.id, p.label, p.subject) for p in side] for side in sides]
-    if about[0] != about[1]:
-        odd = min({row[0] for row in set(about[0]) ^ set(about[1])})
+    keys = [[(p.id, p.label, p.subject) for p in side] for side in sides]
+    if keys[0] != keys[1]:
+        odd = min({row[0] for row in set(keys[0]) ^ set(keys[1])})
         raise UsageError(
             "expected two variants' predictions of the same videos, with the same labels and subjects, found "
             f"that {odd} differs; predict both on one test set."
@@ -96,14 +96,14 @@ def pair(a: Sequence[Prediction], b: Sequence[Prediction]) -> tuple[list[Predict
 
 
 def write(path: Path, predictions: Iterable[Prediction]) -> Path:
-    """JSON lines, whole or not at all."""
+    """Write JSON lines, atomically."""
     encode = msgspec.json.Encoder().encode
     replace_with(path, b"".join(encode(p) + b"\n" for p in predictions))
     return path
 
 
 def read(path: Path) -> list[Prediction]:
-    """Predictions of a file. Raises UsageError for a missing or empty file, or the first malformed line."""
+    """Read predictions. Raises UsageError for a missing or empty file, and for the first malformed line."""
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
@@ -114,16 +114,16 @@ def read(path: Path) -> list[Prediction]:
     if not lines:
         raise UsageError(f"{path}: expected at least one line, found an empty file; predict again.")
     decode = msgspec.json.Decoder(Prediction).decode
-    found = []
+    predictions = []
     for number, line in enumerate(lines, 1):
         try:
-            found.append(decode(line))
+            predictions.append(decode(line))
         except (msgspec.DecodeError, UnicodeDecodeError, UsageError) as error:
             raise UsageError(
                 f"{path}:{number}: expected a prediction (id, subject, label, win, logit, seconds), found "
                 f"another line ({str(error).rstrip('.')}); correct it or predict again."
             ) from error
-    return found
+    return predictions
 
 
 def _once(ids: Sequence[str], then: str) -> None:

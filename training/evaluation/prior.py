@@ -1,4 +1,4 @@
-"""The share of wins differs between where a model learns and where it is used: iMiGUE's 78 % and 54 %."""
+"""Corrects for a share of wins that differs between training and use: in iMiGUE 78 % and 54 %."""
 
 import numpy as np
 
@@ -7,10 +7,11 @@ from training.evaluation.metrics import Values
 
 
 def shift(win: Values, from_prior: float, to_prior: float) -> Values:
-    """Confidences [N] that were calibrated under one share of wins, as they must be under another.
+    """Confidences [N] calibrated for one share of wins, converted to another.
 
-    Bayes: the odds are multiplied by the ratio of the priors' odds; what the videos show of each class is
-    taken to be the same. 0 and 1 stay. Raises UsageError for a prior outside 0..1 or at its ends.
+    Bayes' rule: the odds are multiplied by the ratio of the priors' odds; the videos of each class are
+    assumed to have the same distribution. 0 and 1 stay. Raises UsageError for a prior that is not strictly
+    between 0 and 1.
     """
     for prior in (from_prior, to_prior):
         if not 0 < prior < 1:
@@ -23,11 +24,11 @@ def shift(win: Values, from_prior: float, to_prior: float) -> Values:
 
 
 def quantile_threshold(win: Values, share: float) -> Values:
-    """Answers [N] (1 win, 0 loss) that call the most confident ``share`` of the videos wins.
+    """Predicted classes [N] (1 win, 0 loss): the most confident ``share`` of the videos are wins.
 
-    **Transductive**: an answer depends on every other test video, so the whole test set must be there, and
-    ``share`` must come from elsewhere than its labels. Equal confidences that lie across the cut get 0.5
-    (undecided, counts half), since their order is no evidence. Raises UsageError for a share outside 0..1.
+    **Transductive**: a prediction depends on every other test video, so the whole test set is needed, and
+    ``share`` must not come from its labels. Tied confidences at the threshold get 0.5 (undecided, counts
+    half). Raises UsageError for a share outside 0..1.
     """
     if not 0 <= share <= 1:
         raise UsageError(f"expected a share of videos in 0..1, found {share}; give another share.")

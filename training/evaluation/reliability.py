@@ -1,4 +1,4 @@
-"""Reliability: how often wins were wins, among statements of about the same confidence."""
+"""Reliability diagram: the share of wins among predictions of similar confidence."""
 
 import msgspec
 import numpy as np
@@ -8,15 +8,15 @@ from training.evaluation.metrics import Values, bin_of
 
 
 class Bin(msgspec.Struct, frozen=True):
-    """Statements of about the same confidence."""
+    """Predictions of similar confidence."""
 
     n: int
-    confidence: float  # their mean
+    confidence: float  # mean
     wins: Interval  # share of wins among them; Wilson's bounds, as if videos were independent
 
 
 def diagram(win: Values, label: Values, bins: int = 10, equal_mass: bool = False) -> list[Bin]:
-    """The bins that hold something, by rising confidence; the calibration error is over these very bins."""
+    """The non-empty bins in ascending order; they are those of the calibration error."""
     which = bin_of(win, bins, equal_mass)
     return [
         Bin(int(inside.sum()), float(win[inside].mean()), wilson(label[inside].sum(), int(inside.sum())))

@@ -1,4 +1,4 @@
-"""Tables of variants, as Markdown and CSV; none without the line of who always answers win."""
+"""Tables of variants, as Markdown and CSV; each ends with the baseline that always predicts win."""
 
 import csv
 import io
@@ -45,7 +45,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     """Variants on one test set; ``table`` builds it."""
 
     title: str
-    rows: tuple[Row, ...]  # the last one always answers win
+    rows: tuple[Row, ...]  # the last one is the baseline that always predicts win
     subject_disjoint: bool
     simulated: bool
 
@@ -59,7 +59,7 @@ def row(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Row:
-    """Every figure of a variant, mean over its training seeds (one or more), drawing seeds and people."""
+    """Every metric of a variant, mean over its training seeds, with intervals over seeds and people."""
     return Row(
         name=name,
         n=len(seeds[0]),
@@ -72,10 +72,10 @@ def row(
 def transductive_row(
     name: str, seeds: Sequence[Sequence[Prediction]], *, note: str = "", resamples: int = RESAMPLES
 ) -> Row:
-    """A row whose figures stand in the transductive column alone."""
-    inner = row(name, seeds, note=note, resamples=resamples)
-    nothing = dict.fromkeys(inner.figures, Interval())
-    return msgspec.structs.replace(inner, figures=nothing, transductive=inner.figures)
+    """A row with figures in the transductive columns only."""
+    inductive = row(name, seeds, note=note, resamples=resamples)
+    empty = dict.fromkeys(inductive.figures, Interval())
+    return msgspec.structs.replace(inductive, figures=empty, transductive=inductive.figures)
 
 
 def table(
@@ -88,11 +88,11 @@ def table(
     prior: float | None = None,
     resamples: int = RESAMPLES,
 ) -> Table:
-    """Rows above the line of who always answers win.
+    """Rows, followed by the baseline that always predicts win.
 
-    ``test``: anybody's predictions of the test videos, read for labels and subjects alone. ``prior``: the
-    share of wins in training, with which "always win" is said; without it that line states no probability.
-    Raises UsageError for a row on another number of videos, which the line would not speak for.
+    ``test``: predictions for the test videos by any variant, of which only labels and subjects are read.
+    ``prior``: the share of wins in training, which is the confidence of "always win"; without it that row has
+    no metrics of probability. Raises UsageError for a row with another number of videos than the baseline.
     """
     for r in rows:
         if r.n != len(test):
@@ -101,11 +101,11 @@ def table(
                 "or give the row a table of its own."
             )
     decided = [name for name in METRICS if name not in OF_PROBABILITY]
-    said = [msgspec.structs.replace(p, win=1.0) for p in test]
-    figures = _figures([said], decided, resamples, seed=0)
-    if prior is not None:  # the answer is win whatever the prior; it only says how surely
-        stated = [msgspec.structs.replace(p, win=prior) for p in test]
-        figures |= _figures([stated], OF_PROBABILITY, resamples, seed=0)
+    certain = [msgspec.structs.replace(p, win=1.0) for p in test]
+    figures = _figures([certain], decided, resamples, seed=0)
+    if prior is not None:  # the prediction is win for any prior, which only sets its confidence
+        confident = [msgspec.structs.replace(p, win=prior) for p in test]
+        figures |= _figures([confident], OF_PROBABILITY, resamples, seed=0)
     both = any(r.transductive is not None for r in rows)
     note = "" if prior is None else f"confidence {prior:.3g}"
     baseline = Row(
@@ -115,7 +115,7 @@ def table(
 
 
 def markdown(table: Table, metrics: Sequence[str] = SHORT) -> str:
-    """The table with its labels above; inductive and transductive columns side by side where given."""
+    """The table below its labels; with inductive and transductive columns side by side if there are both."""
     columns = _columns(table, metrics)
     head = ["", *(_title(name, which, table) for name, which in columns), "n", "note"]
     lines = [f"### {table.title}", ""]
@@ -140,15 +140,15 @@ def to_csv(table: Table, metrics: Sequence[str] = tuple(METRICS)) -> str:
     heads = [f"{name}{end}" for name in names for end in ("", "_low", "_high")]
     writer.writerow(["name", *heads, "n", "subject_disjoint", "simulated", "note"])
     for r in table.rows:
-        found = [_figure(r, name, which) for name, which in columns]
-        cells = ["" if math.isnan(x) else repr(x) for i in found for x in (i.value, i.low, i.high)]
+        figures = [_figure(r, name, which) for name, which in columns]
+        cells = ["" if math.isnan(x) else repr(x) for i in figures for x in (i.value, i.low, i.high)]
         flags = [str(flag).lower() for flag in (table.subject_disjoint, table.simulated)]
         writer.writerow([r.name, *cells, r.n, *flags, r.note])
     return out.getvalue()
 
 
 def write(folder: Path, name: str, table: Table, metrics: Sequence[str] = SHORT) -> None:
-    """``name``.md with the ``metrics`` and ``name``.csv with all of them, in ``folder``."""
+    """Write ``name``.md with the ``metrics`` and ``name``.csv with all metrics into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.md").write_text(markdown(table, metrics))
     (folder / f"{name}.csv").write_text(to_csv(table))

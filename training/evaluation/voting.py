@@ -1,4 +1,4 @@
-"""Several statements about one video (repeated samplings, an ensemble) become one."""
+"""Merges several predictions for one video (repeated samplings, an ensemble) into one."""
 
 import math
 from collections.abc import Iterable
@@ -9,17 +9,17 @@ import numpy as np
 from stream.branches.calibration import sigmoid
 from training.evaluation.predictions import Prediction, join
 
-MOST = 30.0  # nats; a confidence of exactly 0 or 1 stands for this much
+MOST = 30.0  # nats; the log-odds of a confidence of exactly 1
 
 
 def vote(predictions: Iterable[Prediction], how: Literal["mean", "hard"] = "mean") -> list[Prediction]:
     """One prediction per video, in the order of first appearance.
 
-    ``mean``: mean of the logits; the confidence is that of the mean log-odds, so that a voter who is
-    certain weighs more than one who is not. ``hard``: each voter counts once, an undecided one half to
-    either side; the confidence is (k + ½) / (n + 1) for k of n voters for win, and is not calibrated.
-    ``seconds`` is the most any voter watched, ``votes`` their logits. Paper: several samplings vote; how is
-    left open. Raises UsageError if a video has two labels or subjects.
+    ``mean``: mean of the logits; the confidence is that of the mean log-odds, so a certain vote weighs more
+    than an uncertain one. ``hard``: each vote counts once, an undecided one half for either side; the
+    confidence is (k + ½) / (n + 1) for k of n votes for win, and is not calibrated. ``seconds`` is the
+    longest of the votes, ``votes`` their logits. Paper: several samplings vote, without details. Raises
+    UsageError if a video has two labels or subjects.
     """
     groups: dict[str, list[Prediction]] = {}
     for p in join(list(predictions)):

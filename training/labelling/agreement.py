@@ -19,7 +19,7 @@ from training.corpus.labels import read as read_truth
 from training.corpus.store import Store
 from training.evaluation import plots, tables
 from training.evaluation.intervals import RESAMPLES, Interval, bootstrap, shown
-from training.evaluation.metrics import Metric, Values, accuracy, says
+from training.evaluation.metrics import Metric, Values, accuracy, decisions
 from training.evaluation.predictions import Prediction, columns
 from training.evaluation.reliability import diagram
 from training.labelling.labels import Labels
@@ -32,7 +32,7 @@ SHOWN = ("accuracy", "balanced_accuracy", "auroc", "calibration_error", "brier")
 def kappa(win: Values, label: Values) -> float:
     """Cohen's kappa: agreement beyond chance; an undecided answer counts half for either. NaN where chance
     agrees always."""
-    said = says(win)
+    said = decisions(win)
     chance = said.mean() * label.mean() + (1 - said.mean()) * (1 - label.mean())
     return float((accuracy(win, label) - chance) / (1 - chance)) if chance < 1 else float("nan")
 

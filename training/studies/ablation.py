@@ -1,8 +1,8 @@
-"""The paper's three tables, on any corpus, over several seeds: what each part of the method is worth.
+"""The paper's three ablation tables, on any corpus, over several seeds.
 
 ``spatial``: encoders of one tick, with and without offsets. ``training``: direct joint training, pre-training
 by modality, the contrastive loss, weak supervision. ``image``: features and Transformer against X-CLIP.
-Hidden-emotion paper, tables 1 to 3; the exact settings there are not stated, ours are in the recipe.
+Hidden-emotion paper, tables 1 to 3; it does not state all settings, ours are in the recipe.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,8 +27,8 @@ from training.studies.xclip import run_xclip
 
 METRIC = "balanced_accuracy"
 CONTRASTIVE = 0.05  # "small weight"
-# A graph's nodes share their weights and want larger steps: at the MLP's rate GCN stays at chance, and the
-# MLP loses at GCN's. Chosen on the calibration people of one seed of profile `plain`.
+# A graph's nodes share their weights and need larger steps: at the MLP's rate GCN stays at chance, and at
+# GCN's rate the MLP gets worse. Chosen on the calibration people of one seed of profile `plain`.
 GRAPH_RATE = 3.0
 
 
@@ -38,8 +38,8 @@ class Variant:
 
     name: str
     change: Callable[[Recipe], Recipe]
-    against: str = ""  # line that it is compared with
-    after: str = ""  # line whose stage 1 it takes over
+    against: str = ""  # variant that it is compared with
+    after: str = ""  # variant whose stage 1 it reuses
     weak: bool = False  # pseudo-labelled videos join stage 2
     xclip: bool = False
 
@@ -63,12 +63,12 @@ def _same(recipe: Recipe) -> Recipe:
 
 
 def _image_alone(recipe: Recipe) -> Recipe:
-    """As X-CLIP, which sees nothing but pictures either."""
+    """The image branch only, to compare with X-CLIP, which also reads nothing but images."""
     return structs.replace(recipe, data=structs.replace(recipe.data, branches=("image",)))
 
 
 def _joint(recipe: Recipe) -> Recipe:
-    """No stage 1; stage 2 takes its steps and its learning rate."""
+    """No stage 1; stage 2 gets its steps and its learning rate."""
     none = structs.replace(recipe.pretrain, steps=0)
     steps = recipe.pretrain.steps + recipe.finetune.steps
     finetune = structs.replace(recipe.finetune, steps=steps, rate=recipe.pretrain.rate)
@@ -82,7 +82,7 @@ def _contrastive(recipe: Recipe) -> Recipe:
 
 
 def _spatial() -> Iterator[Variant]:
-    """Alike but for the encoder and its rate; the turn of the MLP's values, which a graph cannot have, comes
+    """Variants that differ in the encoder and its rate only; whitening, which only the MLP supports, comes
     last."""
     for kind in ("gcn", "gin", "gat", "mlp"):
         name, rate = kind.upper(), 1.0 if kind == "mlp" else GRAPH_RATE
@@ -115,33 +115,33 @@ def ablate(
     seeds: Sequence[int],
     out: Path,
     settings: Sequence[Setting] = ("inductive",),
-    say: Callable[[str], None] = lambda line: None,
+    log: Callable[[str], None] = lambda line: None,
 ) -> tables.Table:
-    """Run every cell of table ``name`` that is not done yet and write NAME.md, .csv and .png into ``out``.
+    """Run every unfinished cell of table ``name`` and write NAME.md, .csv and .png into ``out``.
 
-    The settings' cells differ in the labels they may use, weak supervision or not: inductive ones do without
-    those of the hidden subjects, so that rows of one column are alike but for the pseudo-labels.
-    UsageError for an unknown table, and for one with weak supervision of real people without a labeller.
+    Inductive cells never use the labels of the hidden subjects, with or without weak supervision, so that the
+    rows of one column differ in the pseudo-labels only.
+    Raises UsageError for an unknown table, and for weak supervision of real people without a labeller.
     """
     variants = TABLES.get(name)
     if variants is None:
-        raise UsageError(f"{name}: expected a table ({', '.join(TABLES)}), found another; choose one.")
-    told = ground.labels.wins if ground.labels else ground.store.index.simulated
-    if any(v.weak for v in variants) and not told:
+        raise UsageError(f"{name}: expected a table ({', '.join(TABLES)}), results another; choose one.")
+    labelled = ground.labels.wins if ground.labels else ground.store.index.simulated
+    if any(v.weak for v in variants) and not labelled:
         raise UsageError(
-            f"{name}: expected a labeller's confidences for weak supervision of real people, found none; "
+            f"{name}: expected a labeller's confidences for weak supervision of real people, results none; "
             "give them with --labels."
         )
-    found: dict[Setting, dict[str, list[list[Prediction]]]] = {}
+    results: dict[Setting, dict[str, list[list[Prediction]]]] = {}
     for setting in settings:
-        found[setting] = {v.name: [] for v in variants}
+        results[setting] = {v.name: [] for v in variants}
         for seed in seeds:
             for variant in variants:
-                said = _cell(variant, structs.replace(recipe, seed=seed), ground, setting, out / name)
-                found[setting][variant.name].append(said)
-                right = METRICS[METRIC](*columns(said)[:2])
-                say(f"{setting}, seed {seed}, {variant.name}: {METRIC.replace('_', ' ')} {right:.3f}")
-    return _report(name, variants, found, ground, recipe, out)
+                predictions = _cell(variant, structs.replace(recipe, seed=seed), ground, setting, out / name)
+                results[setting][variant.name].append(predictions)
+                value = METRICS[METRIC](*columns(predictions)[:2])
+                log(f"{setting}, seed {seed}, {variant.name}: {METRIC.replace('_', ' ')} {value:.3f}")
+    return _report(name, variants, results, ground, recipe, out)
 
 
 def _cell(variant: Variant, recipe: Recipe, ground: Ground, setting: Setting, out: Path) -> list[Prediction]:
@@ -158,13 +158,13 @@ def _cell(variant: Variant, recipe: Recipe, ground: Ground, setting: Setting, ou
 def _report(
     name: str,
     variants: Sequence[Variant],
-    found: Mapping[Setting, Mapping[str, list[list[Prediction]]]],
+    results: Mapping[Setting, Mapping[str, list[list[Prediction]]]],
     ground: Ground,
     recipe: Recipe,
     out: Path,
 ) -> tables.Table:
-    first = next(iter(found.values()))
-    rows = [_row(v, found) for v in variants]
+    first = next(iter(results.values()))
+    rows = [_row(v, results) for v in variants]
     if name == "spatial":
         sized = (_sized(r.note, v, recipe) for r, v in zip(rows, variants, strict=True))
         rows = [structs.replace(r, note=note) for r, note in zip(rows, sized, strict=True)]
@@ -178,7 +178,7 @@ def _report(
     )
     tables.write(out, name, table)
     drawn: dict[str, Interval] = {
-        r.name: (r.figures if "inductive" in found else r.transductive or {})[METRIC] for r in rows
+        r.name: (r.figures if "inductive" in results else r.transductive or {})[METRIC] for r in rows
     }
     plots.forest(out / f"{name}.png", drawn, "balanced accuracy", reference=0.5, title=_heading(table))
     return table
@@ -196,26 +196,26 @@ def _heading(table: tables.Table) -> str:
     return f"{table.title} (simulated)" if table.simulated else table.title
 
 
-def _row(variant: Variant, found: Mapping[Setting, Mapping[str, list[list[Prediction]]]]) -> tables.Row:
-    """Each setting in its own column, also where only one was asked for."""
-    first, *others = found.values()
-    notes = {setting: note for setting, said in found.items() if (note := _note(variant, said))}
+def _row(variant: Variant, results: Mapping[Setting, Mapping[str, list[list[Prediction]]]]) -> tables.Row:
+    """Each setting in its own column, even if there is only one."""
+    first, *others = results.values()
+    notes = {setting: note for setting, said in results.items() if (note := _note(variant, said))}
     note = "; ".join(f"{setting}: {note}" if others else note for setting, note in notes.items())
-    if "inductive" in found:
+    if "inductive" in results:
         return tables.row(
             variant.name, first[variant.name], others[0][variant.name] if others else None, note=note
         )
     return tables.transductive_row(variant.name, first[variant.name], note=note)
 
 
-def _note(variant: Variant, found: Mapping[str, list[list[Prediction]]]) -> str:
-    """The difference to the line that it is compared with, paired by seed and person; McNemar's test is
-    between what the seeds of each vote."""
+def _note(variant: Variant, results: Mapping[str, list[list[Prediction]]]) -> str:
+    """The difference from the variant that it is compared with, paired by seed and person; McNemar's test
+    compares the votes over the seeds of each."""
     if not variant.against:
         return ""
-    own, other = found[variant.name], found[variant.against]
+    own, other = results[variant.name], results[variant.against]
     gap = over_seeds_and_subjects(own, METRICS[METRIC], against=other)
-    test = mcnemar(*(vote(p for said in runs for p in said) for runs in (own, other)))
+    test = mcnemar(*(vote(p for run in runs for p in run) for runs in (own, other)))
     gain = f"{shown(gap, '+.1f', 100)} points against {variant.against}"
     return f"{gain}; McNemar of the seeds' votes p = {test.p:.2g}"
 

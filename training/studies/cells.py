@@ -1,6 +1,7 @@
-"""One cell of a study: a recipe trained in one setting on one corpus, and what it said of the test people.
+"""One cell of a study: a recipe trained in one setting on one corpus, and its predictions for the test
+people.
 
-A cell whose predictions are on disk is not run again, and one that was killed goes on, so a study may be
+A cell whose predictions are on disk is not run again, and one that was killed resumes, so a study may be
 stopped at any time.
 """
 
@@ -28,7 +29,7 @@ PREDICTIONS = "predictions.jsonl"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ground:
-    """The corpus that all cells of a study share, and what a labeller said of it if there is one."""
+    """The corpus that all cells of a study share, and its pseudo-labels if there is a labeller."""
 
     store: Store
     labels: Labels | None = None
@@ -38,7 +39,7 @@ class Ground:
         return from_corpus(recipe, self.store, setting, self.labels, self.parts)
 
     def people(self, recipe: Recipe, setting: Setting) -> str:
-        """What ``materials`` would be bound to, without making them."""
+        """The key of the people that ``materials`` would use, without preparing them."""
         split = recipe.splitting.split
         known = all_labelled(
             simulated=self.store.index.simulated,
@@ -57,53 +58,55 @@ def run_cell(
     after: Path | None = None,
     materials: Materials | None = None,
 ) -> list[Prediction]:
-    """Train (unless done) and judge the test people. ``after``: a run whose stage 1 is taken over.
+    """Train (unless done) and predict for the test people. ``after``: a run whose stage 1 is reused.
 
-    ``materials`` may be handed in where several cells share them. UsageError for a cell that another recipe
-    or other labels made.
+    ``materials`` may be passed in if several cells share them. Raises UsageError for a finished cell of
+    another recipe or other labels.
     """
     if (out / PREDICTIONS).exists():
-        found = read(out, ground)
+        stored = read(out, ground)
         _check(out, recipe, ground, setting)
-        return found
+        return stored
     materials = materials or ground.materials(recipe, setting)
     if after is None:
         checkpoint = runs.run(recipe, out, materials)
     else:
         first = load(after / runs.PRETRAINED, recipe)
         checkpoint = runs.run_finetune(first, out, materials)
-    found = Panel([checkpoint]).judge(materials.test, whole)
-    predictions.write(out / PREDICTIONS, found)
-    return found
+    results = Panel([checkpoint]).predict(materials.test, whole)
+    predictions.write(out / PREDICTIONS, results)
+    return results
 
 
 def read(out: Path, ground: Ground) -> list[Prediction]:
-    """A finished cell's predictions. UsageError where they are of videos that this corpus does not hold."""
-    found = predictions.read(out / PREDICTIONS)
-    if other := [p.id for p in found if p.id not in ground.store.entries]:
+    """A finished cell's predictions. Raises UsageError if this corpus does not contain all of their
+    videos."""
+    stored = predictions.read(out / PREDICTIONS)
+    if other := [p.id for p in stored if p.id not in ground.store.entries]:
         raise UsageError(
             f"{out}: expected results on {ground.store.folder}, found those of other videos "
-            f"({listed(other, 3)}); choose another --out, or remove the directory to begin again."
+            f"({listed(other, 3)}); choose another --out, or remove the directory to start over."
         )
-    return found
+    return stored
 
 
 def check_recipe(out: Path, path: Path, recipe: Recipe) -> None:
-    """UsageError where the recipe at ``path``, if there is one, is another than that of a cell in ``out``."""
+    """Raises UsageError if there is a recipe at ``path`` that differs from ``recipe``, that of a cell in
+    ``out``."""
     if path.exists() and fingerprint(parse(path.read_text(), str(path))) != fingerprint(recipe):
         raise UsageError(
             f"{out}: expected results of this recipe, found those of another; "
-            "choose another --out, or remove the directory to begin again."
+            "choose another --out, or remove the directory to start over."
         )
 
 
 def _check(out: Path, recipe: Recipe, ground: Ground, setting: Setting) -> None:
-    """A table of two recipes', corpora's or labellers' cells would compare what nobody asked for."""
+    """Raises UsageError for a cell of another recipe, corpus or labeller: a table must not mix them."""
     check_recipe(out, out / runs.FINETUNED / RECIPE, recipe)
     about = out / runs.FINETUNED / ABOUT
     if about.exists():
-        noted = json.loads(about.read_text())
-        runs.check_people(out, noted.get("people"), ground.people(recipe, setting))
-        began, mark = noted.get("told", {}), runs.told(ground.labels or Labels(), recipe)
-        for kind in mark:
-            runs.check_told(out, kind, began.get(kind, ""), mark)
+        recorded = json.loads(about.read_text())
+        runs.check_people(out, recorded.get("people"), ground.people(recipe, setting))
+        used, current = recorded.get("told", {}), runs.told(ground.labels or Labels(), recipe)
+        for kind in current:
+            runs.check_told(out, kind, used.get(kind, ""), current)

@@ -1,4 +1,5 @@
-"""K-fold cross-validation by subject: every video is judged once, by a model that never met its person."""
+"""K-fold cross-validation by subject: every video gets one prediction, by a model not trained on its
+person."""
 
 from pathlib import Path
 
@@ -21,25 +22,25 @@ def crossval(
     labels: Labels | None = None,
     pool: str | None = None,
 ) -> list[Prediction]:
-    """Run ``k`` folds in ``out``/fold-i (done ones are read), write the table of all videos together.
+    """Run ``k`` folds in ``out``/fold-i (finished ones are read) and write one table of all videos.
 
-    ``pool``: only the videos of this part of the recipe's split, e.g. "train": the test part stays untouched.
+    ``pool``: use only this part of the recipe's split, e.g. "train", which leaves the test part untouched.
     """
     ids = set(store.ids(recipe.splitting.split, pool)) if pool else set(store.entries)
     entries = [e for e in store.index.entries if e.id in ids]
-    said = []
+    results = []
     for i, fold in enumerate(folds(entries, k, recipe.seed)):
         parts = {"train": fold.parts["train"], "test": fold.parts["validation"]}
-        said.append(run_cell(recipe, Ground(store, labels, parts), setting, out / f"fold-{i}"))
-    found = join(*said)
-    row = (tables.row if setting == "inductive" else tables.transductive_row)(recipe.name, [found])
+        results.append(run_cell(recipe, Ground(store, labels, parts), setting, out / f"fold-{i}"))
+    predictions = join(*results)
+    row = (tables.row if setting == "inductive" else tables.transductive_row)(recipe.name, [predictions])
     table = tables.table(
         f"{store.index.name}, {k} folds by subject",
         [row],
-        found,
+        predictions,
         subject_disjoint=True,
         simulated=store.index.simulated,
-        prior=sum(p.label for p in found) / len(found),
+        prior=sum(p.label for p in predictions) / len(predictions),
     )
     tables.write(out, "table", table)
-    return found
+    return predictions

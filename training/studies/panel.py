@@ -1,4 +1,4 @@
-"""People nobody trained on, judged by one run or by several as an ensemble, as predictions on disk."""
+"""Predictions for held-out people, by one run or an ensemble of runs."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -32,52 +32,51 @@ Cuts = Callable[[Prepared, Recipe], list[Cut]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Panel:
-    """Who judges: one checkpoint, or several whose log-odds are averaged."""
+    """One checkpoint, or an ensemble of several whose log-odds are averaged."""
 
     members: Sequence[Checkpoint]
     branches: Collection[str] = BRANCHES
     prior: float | None = None  # of win; the recipe's own when left out
 
     def __post_init__(self) -> None:
-        """UsageError for members that do not read people in the same way."""
-        readings = {
+        """Raises UsageError for members with different tokenizers, windows or feature widths."""
+        inputs = {
             (m.tokenizer.to_str(), m.recipe.window, m.recipe.model.image_features) for m in self.members
         }
-        if len(readings) != 1:
+        if len(inputs) != 1:
             raise UsageError(
-                f"expected runs that share tokenizer, window and feature width, found {len(readings)} kinds; "
-                "let runs of one recipe on one corpus judge together."
+                f"expected runs that share tokenizer, window and feature width, found {len(inputs)} kinds; "
+                "combine runs of one recipe on one corpus only."
             )
 
     @property
     def recipe(self) -> Recipe:
         return self.members[0].recipe
 
-    def judge(self, people: Iterable[Prepared], cuts: Cuts) -> list[Prediction]:
-        """One prediction a recording, over all its cuts and all members."""
-        return vote(p for chunk in chunks(people) for p in self._said(chunk, cuts))
+    def predict(self, people: Iterable[Prepared], cuts: Cuts) -> list[Prediction]:
+        """One prediction per recording, over all its cuts and all members."""
+        return vote(p for chunk in chunks(people) for p in self._votes(chunk, cuts))
 
     def moments(
         self, people: Iterable[Prepared], seconds: Sequence[float], *, valid: bool = False
     ) -> list[Prediction]:
-        """Predictions after each of ``seconds`` watched, from what a live buffer holds then, or from samples
-        of everything so far where a recipe judges by such.
+        """Predictions after each of ``seconds`` watched, from the content of a live buffer at that time, or
+        from samples of everything so far if the recipe's inference uses samples.
 
-        Their ``seconds`` are those watched, or, ``valid``, those with a person in the picture; the id is then
-        "ID@SECONDS" with those watched.
+        Their ``seconds`` are those watched or, with ``valid``, those with a person in view; the id is then
+        "ID@SECONDS" with the seconds watched.
         """
-        rate, found = self.recipe.window.rate, []
+        rate, predictions = self.recipe.window.rate, []
         for chunk in chunks(people):
             for at in seconds:
                 stop = round(at * rate)
                 long = [p for p in chunk if p.ticks >= stop]
-                spoken = self._said(long, partial(_until, stop=stop))
-                for p in vote(spoken):
+                for p in vote(self._votes(long, partial(_until, stop=stop))):
                     id, shown = (f"{p.id}@{at:g}", p.seconds) if valid else (p.id, at)
-                    found.append(structs.replace(p, votes=None, id=id, seconds=shown))
-        return found
+                    predictions.append(structs.replace(p, votes=None, id=id, seconds=shown))
+        return predictions
 
-    def _said(self, people: Sequence[Prepared], cuts: Cuts) -> Iterator[Prediction]:
+    def _votes(self, people: Sequence[Prepared], cuts: Cuts) -> Iterator[Prediction]:
         for member in self.members:
             recipe = member.recipe
             if "calibration" not in member.about:
@@ -88,25 +87,26 @@ class Panel:
             calibration = msgspec.convert(member.about["calibration"], Calibration)
             used = _used(self.branches, member.about["branches"], calibration)
             prior = recipe.delivery.prior if self.prior is None else self.prior
-            wanted = [cut for person in people for cut in cuts(person, recipe)]
-            for heard in hear(member.model, wanted, recipe, used):
+            all_cuts = [cut for person in people for cut in cuts(person, recipe)]
+            for heard in hear(member.model, all_cuts, recipe, used):
                 if heard.present:
                     yield said(heard, calibration, prior)
                 else:
                     yield _undecided(heard, prior)
 
 
-def _used(asked: Collection[str], learnt: Sequence[str], calibration: Calibration) -> list[str]:
-    """The branches that are read: those that were learnt, as far as the calibration found evidence in them.
+def _used(branches: Collection[str], learnt: Sequence[str], calibration: Calibration) -> list[str]:
+    """The branches to read: those that were learnt and in which the calibration found evidence.
 
-    The live side does the same. Where it found none in any, all are read: their order may still be of use.
+    The live side does the same. Without evidence in any branch, all are read: their ranking may still be
+    useful.
     """
-    there = [name for name in asked if name in learnt]
-    return [name for name in there if any(calibration.slope.get(name, (1.0,)))] or there
+    available = [name for name in branches if name in learnt]
+    return [name for name in available if any(calibration.slope.get(name, (1.0,)))] or available
 
 
 def _undecided(heard: Heard, prior: float) -> Prediction:
-    """Nothing was there to read: the prior is all there is to say."""
+    """The prior alone, for a cut without input."""
     person = heard.source.recording
     return Prediction(
         id=heard.source.name, subject=person.subject, label=person.label, win=prior, logit=0.0, seconds=0.0
@@ -125,17 +125,18 @@ def whole(person: Prepared, recipe: Recipe) -> list[Cut]:
 
 
 def ceiling(people: Iterable[Prepared], seconds: Sequence[float]) -> list[Prediction]:
-    """What somebody would say who saw every true event of made-up people: the exact likelihood ratio."""
-    found = []
+    """Predictions from the exact likelihood ratio of the true events of simulated people: the best
+    possible."""
+    predictions = []
     for p in people:
         for at in seconds:
             stop = round(at * 25.0)
             if stop <= p.ticks:
-                # Sums of float32: where as much speaks for win as for loss, exactly nothing is left.
+                # Rounded, because a sum of float32 may miss the exact 0 of balanced evidence.
                 evidence = round(p.recording.evidence(0, stop), 3) + 0.0
                 win = float(1 / (1 + np.exp(-np.clip(evidence, -30, 30))))
                 person = p.recording
-                found.append(
+                predictions.append(
                     Prediction(
                         id=p.name,
                         subject=person.subject,
@@ -145,11 +146,11 @@ def ceiling(people: Iterable[Prepared], seconds: Sequence[float]) -> list[Predic
                         seconds=at,
                     )
                 )
-    return found
+    return predictions
 
 
 def chunks(people: Iterable[Prepared], size: int = CHUNK) -> Iterator[list[Prepared]]:
-    """Lists of at most ``size``, so that few recordings are in memory at a time."""
+    """Lists of at most ``size``, to limit the recordings in memory."""
     source = iter(people)
     while chunk := list(islice(source, size)):
         yield chunk
@@ -182,7 +183,7 @@ def stored_people(
 ) -> Iterator[Prepared]:
     """Labelled recordings of a corpus that are long enough, prepared for a checkpoint's network.
 
-    ``labels``: a labeller, whose texts stand in place of the corpus' own.
+    ``labels``: a labeller's results, whose texts replace the corpus' own.
     """
     recipe = checkpoint.recipe
     sizes = (recipe.model.text.length, recipe.model.image_features)
@@ -197,7 +198,7 @@ def stored_people(
 def made_up_people(
     checkpoint: Checkpoint, count: int, seconds: float, profile: str = ""
 ) -> Iterator[Prepared]:
-    """``count`` simulated people whom no run has met, of the recipe's profile unless another is named."""
+    """``count`` simulated people that no run was trained on, of ``profile`` or else the recipe's."""
     recipe = checkpoint.recipe
     sizes = (recipe.model.text.length, recipe.model.image_features)
     data = structs.replace(recipe.data, seconds=seconds, mixed=0.0)
@@ -206,7 +207,7 @@ def made_up_people(
 
 
 def with_window(checkpoint: Checkpoint, poses: int) -> Checkpoint:
-    """The same weights under a window of another length: positions are seconds before its end."""
+    """The same weights with a window of another length, as positions are seconds before its end."""
     from training.learning.checkpoint import build
 
     recipe = checkpoint.recipe
@@ -219,7 +220,7 @@ def with_window(checkpoint: Checkpoint, poses: int) -> Checkpoint:
 
 
 def members(folders: Sequence[Path]) -> list[Checkpoint]:
-    """The runs in ``folders``."""
+    """The checkpoints of the runs in ``folders``."""
     from training.learning.runs import resume
 
     return [resume(folder) for folder in folders]

@@ -1,4 +1,4 @@
-"""A run's report on people it never met: predictions, tables, reliability, the anytime curve."""
+"""A run's report on held-out people: predictions, tables, reliability, the anytime curve."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ CURVE = "balanced_accuracy"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Test:
-    """What is reported on, and how the report is headed."""
+    """The test set of a report, and the report's options."""
 
     title: str
     subject_disjoint: bool
     simulated: bool
-    training_prior: float | None = None  # share of wins among the training labels
+    training_prior: float | None = None  # share of wins in the training labels
     seconds: Sequence[float] = ()  # of the anytime curve
     quantile: float | None = None  # share of wins that the quantile threshold assumes
     transductive: bool = False  # the run had these people in training, without their labels
@@ -34,34 +34,34 @@ class Test:
 
 
 def evaluate(panel: Panel, people: Iterable[Prepared], test: Test, out: Path) -> dict[str, Interval]:
-    """Write ``predictions.jsonl``, ``table.md``, ``table.csv``, ``reliability.png`` and, where seconds are
-    asked for, ``anytime.jsonl`` and ``anytime.png``; returns the figures with their intervals."""
+    """Write ``predictions.jsonl``, ``table.md``, ``table.csv``, ``reliability.png`` and, if ``test.seconds``
+    is given, ``anytime.jsonl`` and ``anytime.png``; returns the metrics with their intervals."""
     out.mkdir(parents=True, exist_ok=True)
-    found: list[Prediction] = []
+    final: list[Prediction] = []
     watched: list[Prediction] = []
     best: list[Prediction] = []
-    known = test.simulated and bool(test.seconds)
-    for chunk in chunks(people):  # once through, however many there are
-        found += panel.judge(chunk, whole)
+    has_ceiling = test.simulated and bool(test.seconds)
+    for chunk in chunks(people):  # a single pass
+        final += panel.predict(chunk, whole)
         watched += panel.moments(chunk, test.seconds)
-        best += ceiling(chunk, test.seconds) if known else []
-    predictions.write(out / "predictions.jsonl", found)
+        best += ceiling(chunk, test.seconds) if has_ceiling else []
+    predictions.write(out / "predictions.jsonl", final)
     row = tables.transductive_row if test.transductive else tables.row
-    rows = [row("fused", [found], resamples=test.resamples)]
+    rows = [row("fused", [final], resamples=test.resamples)]
     if test.quantile is not None:
-        rows.append(_by_quantile(found, test.quantile, test.resamples))
+        rows.append(_by_quantile(final, test.quantile, test.resamples))
     table = tables.table(
         test.title,
         rows,
-        found,
+        final,
         subject_disjoint=test.subject_disjoint,
         simulated=test.simulated,
         prior=test.training_prior,
         resamples=test.resamples,
     )
     tables.write(out, "table", table)
-    said = columns(found)
-    plots.reliability(out / "reliability.png", {"fused": diagram(said.win, said.label)})
+    arrays = columns(final)
+    plots.reliability(out / "reliability.png", {"fused": diagram(arrays.win, arrays.label)})
     if watched:
         predictions.write(out / "anytime.jsonl", watched)
         draw_anytime(out / "anytime.png", {"fused": watched}, best, test.resamples)
@@ -71,24 +71,24 @@ def evaluate(panel: Panel, people: Iterable[Prepared], test: Test, out: Path) ->
 def draw_anytime(
     path: Path, lines: dict[str, list[Prediction]], best: list[Prediction], resamples: int
 ) -> None:
-    """Balanced accuracy against seconds watched, with the ceiling of made-up people dashed."""
+    """Balanced accuracy against seconds watched, with the ceiling of simulated people dashed."""
     curves = {
-        name: anytime.curve(said, balanced_accuracy, resamples=resamples) for name, said in lines.items()
+        name: anytime.curve(line, balanced_accuracy, resamples=resamples) for name, line in lines.items()
     }
     dashed = anytime.curve(best, balanced_accuracy, resamples=resamples) if best else None
     plots.anytime(path, curves, "balanced accuracy", ceiling=dashed)
 
 
-def _by_quantile(found: Sequence[Prediction], share: float, resamples: int) -> tables.Row:
-    """The same confidences with the cut at their own quantile; transductive by nature."""
-    answers = quantile_threshold(np.array([p.win for p in found]), share)
-    cut = [msgspec.structs.replace(p, win=float(a)) for p, a in zip(found, answers, strict=True)]
-    said = {name: METRICS[name] for name in ("accuracy", "balanced_accuracy", "f1", "macro_f1")}
-    figures = bootstrap(cut, said, resamples=resamples)
+def _by_quantile(final: Sequence[Prediction], share: float, resamples: int) -> tables.Row:
+    """The same confidences with their own quantile as the threshold, which is transductive."""
+    classes = quantile_threshold(np.array([p.win for p in final]), share)
+    decided = [msgspec.structs.replace(p, win=float(c)) for p, c in zip(final, classes, strict=True)]
+    metrics = {name: METRICS[name] for name in ("accuracy", "balanced_accuracy", "f1", "macro_f1")}
+    figures = bootstrap(decided, metrics, resamples=resamples)
     return tables.Row(
         name="fused, quantile threshold",
-        n=len(found),
+        n=len(final),
         figures=dict.fromkeys(METRICS, Interval()),
         transductive=dict.fromkeys(METRICS, Interval()) | figures,
-        note=f"the surest {share:.0%} are called wins",
+        note=f"the most confident {share:.0%} are predicted wins",
     )

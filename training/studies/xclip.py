@@ -1,8 +1,8 @@
-"""X-CLIP-Base on 16 frames a video: trained and judged as a line of its own beside the image branch.
+"""X-CLIP-Base on 16 frames per video: trained and evaluated as a baseline of the image branch.
 
-Its frames lie in a corpus as ``frames/ID.safetensors`` (``undertone-training extract --frames 16``). Without
-published weights (``[video] source``) this exercises the architecture and orders nothing. A video with nobody
-in it has no frames: nothing is learnt from it, and a test video is answered with the prior alone.
+Its frames are stored in a corpus as ``frames/ID.safetensors`` (``undertone-training extract --frames 16``).
+Without published weights (``[video] source``) this only exercises the code; the comparison means nothing. A
+video that shows nobody has no frames: it is not trained on, and as a test video it gets the prior.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -51,8 +51,8 @@ class Clips:
 
 
 class ClipBatches:
-    """Batches by number, as ``training.data.windows.Windows`` has them for the other branches, classes
-    balanced as the stage asks."""
+    """Batches by number, like ``training.data.windows.Windows`` for the other branches, with the stage's
+    balance of classes."""
 
     def __init__(self, phase: str, people: Sequence[Prepared], store: Store, recipe: Recipe, stage: Stage):
         self.phase, self.store, self.recipe, self.stage = phase, store, recipe, stage
@@ -68,24 +68,24 @@ class ClipBatches:
         return (self[k] for k in range(step, self.stage.steps))
 
 
-def shown(store: Store, people: Sequence[Prepared], count: int) -> list[Prepared]:
-    """Those people who are in their videos at all. UsageError for a corpus without ``count`` frames each."""
+def visible(store: Store, people: Sequence[Prepared], count: int) -> list[Prepared]:
+    """The people who appear in their videos. Raises UsageError for a corpus without ``count`` frames each."""
     return [p for p in people if len(_frames(store, p, count))]
 
 
 def _frames(store: Store, person: Prepared, count: int) -> Tensor:
-    """Frames of one video, uint8 [count, 3, 224, 224], or [0, ...] where nobody is in it."""
-    found = stored.read(store.folder, person.name, count)
-    if found is None:
+    """Frames of one video, uint8 [count, 3, 224, 224], or [0, ...] if it shows nobody."""
+    frames = stored.read(store.folder, person.name, count)
+    if frames is None:
         raise UsageError(
             f"{stored.path_of(store.folder, person.name)}: expected {count} frames of the video, found none; "
             f"extract the corpus with `undertone-training extract --frames {count}`."
         )
-    return torch.from_numpy(found).permute(0, 3, 1, 2)
+    return torch.from_numpy(frames).permute(0, 3, 1, 2)
 
 
 def clips(store: Store, people: Sequence[Prepared], count: int) -> Clips:
-    """``count`` frames of each of these people's videos."""
+    """``count`` frames of each person's video, as a batch."""
     frames = [_frames(store, person, count) for person in people]
     targets = [p.recording.label if p.said is None else p.said for p in people]
     return Clips(
@@ -96,18 +96,18 @@ def clips(store: Store, people: Sequence[Prepared], count: int) -> Clips:
 
 
 def run_xclip(recipe: Recipe, ground: Ground, setting: Setting, out: Path) -> list[Prediction]:
-    """Train (unless done) with the steps and rate of stage 1, calibrate, judge the test people.
+    """Train (unless done) with the steps and rate of stage 1, calibrate, predict for the test people.
 
-    UsageError for a corpus without frames, or with nobody in the frames that it has, and for a cell that
-    another recipe made.
+    Raises UsageError for a corpus without frames or with nobody in them, and for a finished cell of another
+    recipe.
     """
     check_recipe(out, out / RECIPE, recipe)
     if (out / PREDICTIONS).exists():
         return read(out, ground)
     store, materials = ground.store, ground.materials(recipe, setting)
     pools, count = materials.pools, recipe.video.frames
-    people = shown(store, [*pools.labelled, *apply(pools.pseudo, pools.confidences, recipe.weak)], count)
-    held_out, there = shown(store, pools.held_out, count), shown(store, materials.test, count)
+    people = visible(store, [*pools.labelled, *apply(pools.pseudo, pools.confidences, recipe.weak)], count)
+    held_out, test = visible(store, pools.held_out, count), visible(store, materials.test, count)
     if not people or not held_out:
         raise UsageError(
             f"{store.folder}: expected people to train on and to calibrate with, found nobody in the frames; "
@@ -125,24 +125,24 @@ def run_xclip(recipe: Recipe, ground: Ground, setting: Setting, out: Path) -> li
         return focal(logit, batch.target, gamma=stage.gamma, alpha=stage.alpha, weight=batch.weight)
 
     trainer.fit([model], loss, ClipBatches("pretrain video", people, store, recipe, stage))
-    held = _logits(model, store, held_out, count)
+    held_out_logits = _logits(model, store, held_out, count)
     labels = np.array([p.recording.label for p in held_out], float)
-    slope, bias = fit(held, labels, CAP, recipe.calibrating.smooth)
+    slope, bias = fit(held_out_logits, labels, CAP, recipe.calibrating.smooth)
     prior = np.log(recipe.delivery.prior / (1 - recipe.delivery.prior))
-    said = dict(zip((p.name for p in there), _logits(model, store, there, count), strict=True))
-    found = [
+    logits = dict(zip((p.name for p in test), _logits(model, store, test, count), strict=True))
+    results = [
         Prediction(
             id=p.name,
             subject=p.recording.subject,
             label=p.recording.label,
-            win=sigmoid((slope * said[p.name] + bias if p.name in said else 0.0) + prior),
-            logit=float(said.get(p.name, 0.0)),
-            seconds=p.ticks / recipe.window.rate if p.name in said else 0.0,
+            win=sigmoid((slope * logits[p.name] + bias if p.name in logits else 0.0) + prior),
+            logit=float(logits.get(p.name, 0.0)),
+            seconds=p.ticks / recipe.window.rate if p.name in logits else 0.0,
         )
         for p in materials.test
     ]
-    predictions.write(out / PREDICTIONS, found)
-    return found
+    predictions.write(out / PREDICTIONS, results)
+    return results
 
 
 @torch.no_grad()

@@ -250,7 +250,7 @@ def test_nobody_and_not_a_number_train(odd, tiny_recipe, tmp_path):
     losses = [line[name] for line in lines for name in ("loss", "validation") if name in line]
     assert len(losses) > 20
     assert np.isfinite(losses).all()
-    said = Panel([trained]).judge([*found.test, *strange], whole)  # a Prediction refuses what is not finite
+    said = Panel([trained]).predict([*found.test, *strange], whole)  # a Prediction refuses what is not finite
     assert [p.id for p in said[-2:]] == ["nobody", "nan"]
 
 

@@ -68,8 +68,8 @@ def nobody(person):
 
 
 def test_two_judges_say_the_mean_of_their_log_odds(first, second, people):
-    one, two = (Panel([member]).judge(people, whole) for member in (first, second))
-    both = Panel([first, second]).judge(people, whole)
+    one, two = (Panel([member]).predict(people, whole) for member in (first, second))
+    both = Panel([first, second]).predict(people, whole)
     assert [p.id for p in both] == [p.id for p in one]
     assert np.abs(log_odds(one) - log_odds(two)).max() > 1e-6
     np.testing.assert_allclose(log_odds(both), (log_odds(one) + log_odds(two)) / 2, atol=1e-9)
@@ -80,16 +80,16 @@ def test_two_judges_say_the_mean_of_their_log_odds(first, second, people):
 def test_of_nobody_only_the_prior_is_said(first, second, people, prior):
     empty = [nobody(people[0]), *people[1:]]
     for panel in (Panel([first], prior=prior), Panel([first, second], prior=prior)):
-        said = panel.judge(empty, whole)
+        said = panel.predict(empty, whole)
         assert said[0].win == pytest.approx(prior or first.recipe.delivery.prior)
         assert (said[0].logit, said[0].seconds) == (0.0, 0.0)
-        seen = panel.judge(people, whole)
+        seen = panel.predict(people, whole)
         assert [p.win for p in said[1:]] == pytest.approx([p.win for p in seen[1:]], abs=1e-6)
         assert seen[0].seconds > 0
 
 
 def test_a_prior_moves_everybody_by_its_log_odds(first, people):
-    even, many = (log_odds(Panel([first], prior=p).judge(people, whole)) for p in (0.5, 0.78))
+    even, many = (log_odds(Panel([first], prior=p).predict(people, whole)) for p in (0.5, 0.78))
     np.testing.assert_allclose(many - even, np.log(0.78 / 0.22), atol=1e-9)
 
 
@@ -101,8 +101,8 @@ def test_branches_that_a_run_did_not_learn_are_left_alone(first, store):
     assert all(p.ids_mask.any() for p in told)
     plain = list(stored_people(store, ids, first))
     assert not any(p.ids_mask.any() for p in plain)
-    assert [p.win for p in Panel([first]).judge(told, whole)] == [
-        p.win for p in Panel([first]).judge(plain, whole)
+    assert [p.win for p in Panel([first]).predict(told, whole)] == [
+        p.win for p in Panel([first]).predict(plain, whole)
     ]
 
 
@@ -111,9 +111,9 @@ def test_a_longer_window_says_the_same_of_who_fits_into_both(first, people, pose
     assert all(p.ticks <= first.recipe.window.poses < 4000 for p in people)
     longer = with_window(first, poses)
     assert longer.recipe.window.poses == poses
-    before, after = (Panel([member]).judge(people, whole) for member in (first, longer))
+    before, after = (Panel([member]).predict(people, whole) for member in (first, longer))
     np.testing.assert_allclose([p.logit for p in before], [p.logit for p in after], atol=1e-5)
-    shorter = Panel([with_window(first, 50)]).judge(people, whole)
+    shorter = Panel([with_window(first, 50)]).predict(people, whole)
     assert np.abs(np.subtract([p.logit for p in before], [p.logit for p in shorter])).max() > 1e-5
 
 
@@ -127,10 +127,10 @@ def test_moments_are_what_was_said_so_far(first, people):
     assert sorted({p.seconds for p in said}) == [1.0, 4.0, 6.0]  # they last 6 s
     assert len(said) == 3 * len(people)
     last = {p.id: p.logit for p in said if p.seconds == 6.0}
-    all_of_it = {p.id: p.logit for p in Panel([first]).judge(people, whole)}
+    all_of_it = {p.id: p.logit for p in Panel([first]).predict(people, whole)}
     assert last == pytest.approx(all_of_it, abs=1e-5)
     cut = [replace(p, recording=replace(p.recording, present=p.recording.present[:100])) for p in people]
-    assert {p.id: p.logit for p in Panel([first]).judge(cut, whole)} == pytest.approx(
+    assert {p.id: p.logit for p in Panel([first]).predict(cut, whole)} == pytest.approx(
         {p.id: p.logit for p in said if p.seconds == 4.0}, abs=1e-5
     )
 
@@ -167,7 +167,7 @@ def test_the_ceiling_is_the_sign_of_the_evidence(first):
 def test_a_run_after_stage_1_has_nothing_to_say_yet(quick_run, people):
     early = runs.load(quick_run / runs.PRETRAINED)
     with pytest.raises(UsageError, match=r"test: expected a calibrated run, found one after stage 1 only"):
-        Panel([early]).judge(people, whole)
+        Panel([early]).predict(people, whole)
     assert members([quick_run])[0].about["stage"] == runs.FINETUNED
 
 
@@ -220,7 +220,7 @@ def learnt(store, out):
     """Balanced accuracy on people of the test part, from corpus to judgement."""
     materials = from_corpus(LEARNING, store)
     checkpoint: Checkpoint = runs.run(LEARNING, out, materials)
-    said = Panel([checkpoint]).judge(materials.test, whole)
+    said = Panel([checkpoint]).predict(materials.test, whole)
     assert len(said) == 60
     return bootstrap(said, {"": METRICS["balanced_accuracy"]}, resamples=500)[""]
 

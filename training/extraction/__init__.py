@@ -1,1 +1,1 @@
-"""From video files to recordings, with the live side's own front end."""
+"""Video files → recordings, with the live side's own front end."""

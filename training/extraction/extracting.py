@@ -1,4 +1,4 @@
-"""``undertone-training extract``: videos over worker processes into a corpus; a stopped run continues."""
+"""``undertone-training extract``: videos → a corpus, in worker processes; an interrupted run resumes."""
 
 import os
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ from training.corpus.labels import Label
 from training.corpus.readers.imigue import video_id
 from training.corpus.store import Store, Writer
 from training.extraction import frames, videos
-from training.extraction.workers import Failed, Say, spread
+from training.extraction.workers import Failed, Report, spread
 
 if TYPE_CHECKING:  # it loads torch
     from training.model.portrait_encoder import PortraitEncoder
@@ -35,7 +35,7 @@ TASK = TaskID(0)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Options:
-    """What the user asked for; see ``undertone-training extract --help``."""
+    """Options of the command; see ``undertone-training extract --help``."""
 
     videos: Path
     labels: Path
@@ -46,7 +46,7 @@ class Options:
     partial_release: bool = False
     licence: str = "not stated"
     seed: int = 0
-    imigue: bool = False  # the videos are iMiGUE's, by number: its published splits as well
+    imigue: bool = False  # the videos are iMiGUE's, by number: add its published splits
     choice: Choice = field(
         default_factory=Choice
     )  # networks of the front end; its image encoder or ``encoder``
@@ -63,25 +63,25 @@ class _Job:
     id: str
     path: Path
     label: Label
-    frames: int  # portraits to keep, 0 for none
-    made: Path | None  # recording of an earlier run: only the portraits are missing
+    frames: int  # portraits to store, 0 for none
+    existing: Path | None  # recording of an earlier run; only the portraits are missing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Made:
-    seen: videos.Seen | None
+class _Result:
+    video: videos.ExtractedVideo | None
     frames: Image | None
 
 
 def run(options: Options) -> Store:
-    """Extract what is missing, then write the index with our own split by subject, and iMiGUE's if asked for.
+    """Extract the missing videos, then write the index with our own split by subject, or iMiGUE's on request.
 
-    Raises UsageError for labels that name no video; SourceError, after everything else is written and
-    indexed, naming the videos that failed.
+    Raises UsageError for labels of unknown videos; SourceError, after everything else is written and indexed,
+    naming the videos that failed.
     """
     found = videos.find(options.videos)
     named = videos.read_labels(options.labels, found)
-    if options.imigue:  # a label file may say 7 of 0007
+    if options.imigue:  # a label file may write 7 for 0007
         named = {video_id(id): label for id, label in named.items()}
     if not options.partial_release:
         labels.check_known(named, found, options.labels)
@@ -97,15 +97,15 @@ def run(options: Options) -> Store:
     seconds: dict[str, float] = {}
     with _bar(len(found), len(found) - len(jobs)) as progress:
 
-        def said(job: _Job, far: float) -> None:
-            seconds[job.id] = far
+        def report(job: _Job, done_s: float) -> None:
+            seconds[job.id] = done_s
             progress.update(TASK, seconds=sum(seconds.values()), description=f"extract {job.id}")
 
-        for job, result in spread(jobs, setup, workers, said):
+        for job, result in spread(jobs, setup, workers, report):
             try:
                 if isinstance(result, Failed):
                     raise SourceError(result)
-                _keep(writer, job, result, labels.of(named, job.id)[1])
+                _store(writer, job, result, labels.of(named, job.id)[1])
             except (SourceError, UsageError) as error:
                 failed.append(job.id)
                 progress.console.print(f"{job.id}: {error}", markup=False, highlight=False, soft_wrap=True)
@@ -123,7 +123,7 @@ def run(options: Options) -> Store:
 
 
 def summary(store: Store) -> str:
-    """What is in the corpus, in one line."""
+    """The content of a corpus in one line."""
     splits = ", ".join(store.index.splits) or "none, there are too few labelled subjects"
     noted = sum(bool(entry.note) for entry in store.index.entries)
     return f"{store.folder}: {len(store.entries)} recordings, {noted} with a note; splits: {splits}"
@@ -151,21 +151,21 @@ def _about(options: Options) -> About:
 
 
 def _job(writer: Writer, options: Options, id: str, path: Path, named: dict[str, Label]) -> _Job | None:
-    """What is still to be done for a video, if anything."""
-    has = writer.has(id)
-    kept = not options.frames or frames.read(options.out, id, options.frames) is not None
-    if has and kept:
+    """The remaining work for a video, or None."""
+    has_recording = writer.has(id)
+    has_frames = not options.frames or frames.read(options.out, id, options.frames) is not None
+    if has_recording and has_frames:
         return None
-    made = options.out / RECORDINGS / f"{id}.safetensors" if has else None
-    return _Job(id, path, labels.of(named, id)[0], 0 if kept else options.frames, made)
+    existing = options.out / RECORDINGS / f"{id}.safetensors" if has_recording else None
+    return _Job(id, path, labels.of(named, id)[0], 0 if has_frames else options.frames, existing)
 
 
-def _keep(writer: Writer, job: _Job, made: _Made, note: str) -> None:
-    if made.seen is not None:
-        notes = "; ".join(filter(None, (note, made.seen.note)))
-        writer.add(job.id, made.seen.recording, source_rate=made.seen.rate, note=notes)
-    if made.frames is not None:
-        frames.write(writer.folder, job.id, made.frames)
+def _store(writer: Writer, job: _Job, result: _Result, note: str) -> None:
+    if result.video is not None:
+        notes = "; ".join(filter(None, (note, result.video.note)))
+        writer.add(job.id, result.video.recording, source_rate=result.video.rate, note=notes)
+    if result.frames is not None:
+        frames.write(writer.folder, job.id, result.frames)
 
 
 def _cores() -> int:
@@ -174,7 +174,7 @@ def _cores() -> int:
 
 @contextmanager
 def _bar(total: int, completed: int) -> Iterator[Progress]:
-    """Videos done, and seconds of video seen, on stderr."""
+    """A progress bar on stderr: videos done, and seconds of video processed."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -188,7 +188,7 @@ def _bar(total: int, completed: int) -> Iterator[Progress]:
 
 
 class _Exported:
-    """An exported image encoder, picture by picture, as it runs live."""
+    """An exported image encoder, one image at a time, as it runs live."""
 
     def __init__(self, encoder: ImageEncoder) -> None:
         self._encoder, self.size = encoder, encoder.spec.size
@@ -199,7 +199,7 @@ class _Exported:
 
 
 class _Work:
-    """What a worker does, with a front end of its own."""
+    """The work of one process, with its own front end."""
 
     def __init__(self, encoder: str | None, choice: Choice, threads: int) -> None:
         import cv2
@@ -218,12 +218,14 @@ class _Work:
             loaded.dinov2.to("cuda" if torch.cuda.is_available() else "cpu")
             self._encoder = loaded
 
-    def __call__(self, job: _Job, say: Say) -> _Made:
-        if job.made:  # which leaves only the portraits to do
-            return _Made(None, frames.pick(job.path, files.read(job.made), job.frames))
-        seen = self._see(job, say)
-        return _Made(seen, frames.pick(job.path, seen.recording, job.frames) if job.frames else None)
+    def __call__(self, job: _Job, report: Report) -> _Result:
+        if job.existing:  # only the portraits are missing
+            return _Result(None, frames.pick(job.path, files.read(job.existing), job.frames))
+        video = self._extract(job, report)
+        return _Result(video, frames.pick(job.path, video.recording, job.frames) if job.frames else None)
 
-    def _see(self, job: _Job, say: Say) -> videos.Seen:
+    def _extract(self, job: _Job, report: Report) -> videos.ExtractedVideo:
         size = self._encoder.size if self._encoder else 0
-        return videos.see(job.path, job.label, self._front_end, encode=self._encoder, size=size, say=say)
+        return videos.extract(
+            job.path, job.label, self._front_end, encode=self._encoder, size=size, report=report
+        )

@@ -1,4 +1,4 @@
-"""Video → what the live side would have seen, by the live side's own decoder, grid and front end."""
+"""Video → track, with the live side's own decoder, grid and front end."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -15,26 +15,27 @@ from stream.skeleton import COUNT
 from stream.window.grid import Grid
 from training.corpus.grid import RATE, STRIDE
 
-LONGEST_GAP = 4000  # ticks, the longest window: a longer gap says nothing more, and a broken clock has any
-PATIENCE_S = 60.0  # for a file that says nothing; machines that extract are busy
+LONGEST_GAP = 4000  # ticks, the longest window: longer gaps add nothing, and a broken clock may give any
+TIMEOUT_S = 60.0  # to open or read a file; long, because machines that extract are busy
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Track:
-    """The front end's answers, tick by tick."""
+    """The front end's results, tick by tick."""
 
     points: Floats  # float32 [T, 137, 2], frame pixels
     valid: Mask  # bool [T, 137]
     boxes: Floats  # float32 [T, 4]
     present: Mask  # bool [T]
-    segments: np.ndarray  # int64 [T], grows at every cut
-    crops: dict[int, Image] = field(default_factory=dict)  # feature slot → uint8 [S, S, 3], of `follow`
+    segments: np.ndarray  # int64 [T], increases at every cut
+    crops: dict[int, Image] = field(default_factory=dict)  # feature slot → uint8 [S, S, 3], from `follow`
 
 
-def opened(path: Path) -> Capture:
-    """A video file at the pace of its reader, a context manager. Raises SourceError for what is no video."""
+def open_video(path: Path) -> Capture:
+    """Open a video file, as a context manager, without pacing. Raises SourceError for a file that is no
+    video."""
     capture = Capture(
-        Source.parse(str(path)), pace="fast", open_timeout_s=PATIENCE_S, read_timeout_s=PATIENCE_S
+        Source.parse(str(path)), pace="fast", open_timeout_s=TIMEOUT_S, read_timeout_s=TIMEOUT_S
     )
     capture.open()
     return capture
@@ -46,17 +47,17 @@ def frames_of(capture: Capture) -> Iterator[Frame]:
 
 
 def on_grid(frames: Iterable[Frame], rate: float = RATE) -> Iterator[tuple[int, Frame]]:
-    """The frames that own a tick, as live: the first that claims it. Ticks nobody claims are left out.
+    """The first frame of each tick, as on the live side, with its tick; ticks without a frame are skipped.
 
-    A gap beyond ``LONGEST_GAP`` is shortened to it, by whole feature slots.
+    A gap longer than ``LONGEST_GAP`` is shortened to it, by whole feature slots.
     """
-    grid, newest, left_out = Grid(rate), -1, 0
+    grid, newest, skipped = Grid(rate), -1, 0
     for frame in frames:
         tick = grid.claim(frame.pts, frame.discontinuity)
         if tick is not None:
-            gap = tick - left_out - newest - 1
-            left_out += max(0, gap - LONGEST_GAP) // STRIDE * STRIDE
-            newest = tick - left_out
+            gap = tick - skipped - newest - 1
+            skipped += max(0, gap - LONGEST_GAP) // STRIDE * STRIDE
+            newest = tick - skipped
             yield newest, frame
 
 
@@ -67,15 +68,16 @@ def track(
     crop_size: int = 0,
     take: Callable[[int, Image], None] = lambda slot, crop: None,
 ) -> Track:
-    """Push the frames of a grid through the front end from a fresh start; skipped ticks show nobody.
+    """Push the frames of a grid through the reset front end; skipped ticks show nobody.
 
-    ``crop_size`` > 0 gives ``take`` every feature slot's first portrait, as the live side cuts it.
+    With ``crop_size`` > 0, ``take`` receives the first portrait of every feature slot, cropped as on the live
+    side.
     """
     front_end.reset()
     nobody = np.zeros((COUNT, 2), np.float32), np.zeros(COUNT, np.bool_), (0.0,) * 4, False
     rows: list[tuple[Floats, Mask, tuple[float, ...], bool]] = []
     scenes: list[int] = []
-    before: int | None = None  # scenes of the front end before this video
+    before: int | None = None  # the front end's scenes before this video
     scene, slot = 1, -1
     for tick, frame in ticks:
         rows += [nobody] * (tick - len(rows))
@@ -103,7 +105,7 @@ def track(
 
 
 def follow(pictures: Iterable[Image], front_end: FrontEnd, *, crop_size: int = 0) -> Track:
-    """Push pictures, one a tick, through the front end; with ``crop_size`` the crops are kept."""
+    """Push images, one per tick, through the front end; with ``crop_size`` the track includes the crops."""
     crops: dict[int, Image] = {}
     ticks = ((i, Frame(i, i / RATE, i / RATE, picture)) for i, picture in enumerate(pictures))
     return replace(track(ticks, front_end, crop_size=crop_size, take=crops.__setitem__), crops=crops)

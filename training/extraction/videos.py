@@ -1,4 +1,4 @@
-"""Videos and a file of labels → recordings, as the live side sees them."""
+"""Videos and a label file → recordings, with the live side's front end."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ from training.corpus.index import listed
 from training.corpus.labels import Label
 from training.corpus.recording import Recording
 from training.corpus.store import Writer
-from training.extraction.following import frames_of, on_grid, opened, track
+from training.extraction.following import frames_of, on_grid, open_video, track
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".mpg", ".mpeg", ".wmv", ".flv")
 BATCH = 16  # portraits encoded at once
 
-Say = Callable[[float], None]  # seconds of video so far
+Report = Callable[[float], None]  # called with the seconds of video processed so far
 
 
 def find(folder: Path) -> dict[str, Path]:
-    """Videos of a folder by id, the file's name without suffix. UsageError for none, and for one id twice."""
+    """Videos of a folder by id, the file's name without suffix. UsageError for no video or a duplicate id."""
     if not folder.is_dir():
         raise UsageError(f"{folder}: expected a folder of videos, found none; check the path.")
     found: dict[str, Path] = {}
@@ -44,7 +44,7 @@ def find(folder: Path) -> dict[str, Path]:
 
 
 def read_labels(path: Path, videos: dict[str, Path]) -> dict[str, Label]:
-    """Labels by video id; the file may name videos with or without suffix. UsageError for two that differ."""
+    """Labels by video id; the file may name videos with or without suffix. UsageError for contradictions."""
     by_name = {video.name: id for id, video in videos.items()}
     found: dict[str, Label] = {}
     for name, label in labels.read(path).items():
@@ -58,39 +58,39 @@ def read_labels(path: Path, videos: dict[str, Path]) -> dict[str, Label]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
-    """What one video gave."""
+class ExtractedVideo:
+    """The result for one video."""
 
     recording: Recording
-    rate: float  # frames a second of the source
+    rate: float  # frames per second of the source
     note: str
 
 
-def see(
+def extract(
     path: Path,
     label: Label,
     front_end: FrontEnd,
     *,
     encode: Encode | None = None,
     size: int = 0,
-    say: Say = lambda seconds: None,
-) -> Seen:
-    """One video through the front end, with image features of its portraits if there is an encoder.
+    report: Report = lambda seconds: None,
+) -> ExtractedVideo:
+    """Push one video through the front end, with image features of its portraits if there is an encoder.
 
-    ``size``: pixels of a portrait that the encoder takes. Raises SourceError for what is no video.
+    ``size``: side in pixels of the encoder's portraits. Raises SourceError for a file that is no video.
     """
     features = _Features(encode)
-    with opened(path) as capture:
-        ticks = _told(on_grid(frames_of(capture)), say)
-        found = track(ticks, front_end, crop_size=size if encode else 0, take=features.take)
+    with open_video(path) as capture:
+        ticks = _reporting(on_grid(frames_of(capture)), report)
+        tracked = track(ticks, front_end, crop_size=size if encode else 0, take=features.take)
         rate, note = (capture.info.fps if capture.info else None) or RATE, _note(capture)
-    vectors, mask = features.arrays(-(-len(found.present) // STRIDE))
+    vectors, mask = features.arrays(-(-len(tracked.present) // STRIDE))
     recording = Recording(
-        points=found.points,
-        valid=found.valid,
-        boxes=found.boxes,
-        present=found.present,
-        segments=found.segments,
+        points=tracked.points,
+        valid=tracked.valid,
+        boxes=tracked.boxes,
+        present=tracked.present,
+        segments=tracked.segments,
         features=vectors,
         feature_mask=mask,
         text=label.text,
@@ -99,13 +99,13 @@ def see(
         llr=None,
         provenance=f"{path.name}, through undertone's own front end",
     )
-    return Seen(recording, rate, note)
+    return ExtractedVideo(recording, rate, note)
 
 
-def _told(ticks: Iterable[tuple[int, Frame]], say: Say) -> Iterator[tuple[int, Frame]]:
+def _reporting(ticks: Iterable[tuple[int, Frame]], report: Report) -> Iterator[tuple[int, Frame]]:
     for tick, frame in ticks:
         if tick % round(RATE) == 0:
-            say(tick / RATE)
+            report(tick / RATE)
         yield tick, frame
 
 
@@ -116,32 +116,32 @@ def _note(capture: Capture) -> str:
 
 
 class _Features:
-    """Encodes portraits as they come, a few at once: those of a long video do not fit into memory."""
+    """Encodes portraits in small batches, since those of a long video do not fit into memory."""
 
     def __init__(self, encode: Encode | None) -> None:
         self._encode = encode
-        self._waiting: dict[int, Image] = {}
-        self._found: dict[int, Floats] = {}
+        self._pending: dict[int, Image] = {}
+        self._vectors: dict[int, Floats] = {}
 
     def take(self, slot: int, crop: Image) -> None:
-        self._waiting[slot] = crop
-        if len(self._waiting) == BATCH:
+        self._pending[slot] = crop
+        if len(self._pending) == BATCH:
             self._flush()
 
     def _flush(self) -> None:
-        if self._encode is not None and self._waiting:
-            vectors = self._encode(np.stack(list(self._waiting.values())))
-            self._found |= dict(zip(self._waiting, vectors, strict=True))
-            self._waiting.clear()
+        if self._encode is not None and self._pending:
+            vectors = self._encode(np.stack(list(self._pending.values())))
+            self._vectors |= dict(zip(self._pending, vectors, strict=True))
+            self._pending.clear()
 
     def arrays(self, slots: int) -> tuple[Floats | None, Mask]:
-        """float32 [slots, D] (None where nothing was encoded) and bool [slots]."""
+        """Features float32 [slots, D], or None if nothing was encoded, and mask bool [slots]."""
         self._flush()
-        mask = np.isin(np.arange(slots), list(self._found))
-        if not self._found:
+        mask = np.isin(np.arange(slots), list(self._vectors))
+        if not self._vectors:
             return None, mask
-        features = np.zeros((slots, len(next(iter(self._found.values())))), np.float32)
-        for slot, vector in self._found.items():
+        features = np.zeros((slots, len(next(iter(self._vectors.values())))), np.float32)
+        for slot, vector in self._vectors.items():
             features[slot] = vector
         return features, mask
 

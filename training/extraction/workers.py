@@ -1,4 +1,4 @@
-"""Jobs over worker processes that may die: one that does costs its job, which is named, and no other."""
+"""Distributes jobs over worker processes; a process that dies loses only its own job, which is reported."""
 
 import multiprocessing
 import signal
@@ -12,26 +12,26 @@ from stream.errors import UndertoneError
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
-Say = Callable[[float], None]  # how far a job is
-LEAVE_S = 5.0
+Report = Callable[[float], None]  # called with the progress of a job
+EXIT_TIMEOUT_S = 5.0
 
 
 class Failed(str):
-    """Why a job has no result, one sentence."""
+    """The reason why a job has no result, one sentence."""
 
     __slots__ = ()
 
 
 def spread(
     jobs: Iterable[Job],
-    setup: Callable[[], Callable[[Job, Say], Result]],
+    setup: Callable[[], Callable[[Job, Report], Result]],
     workers: int,
-    said: Callable[[Job, float], None],
+    report: Callable[[Job, float], None],
 ) -> Iterator[tuple[Job, Result | Failed]]:
-    """Each job with its result, as they come. ``setup`` is called once in every process and gives the work.
+    """Each job with its result, in order of completion. ``setup`` runs once per process and returns the work.
 
-    Jobs, results and ``setup`` are pickled. An UndertoneError of the work, or the end of its process, is a
-    ``Failed``; another process takes over from one that ended.
+    Jobs, results and ``setup`` are pickled. An UndertoneError of the work, or the end of its process, gives a
+    ``Failed``; a process that ended is replaced.
     """
     waiting, idle = deque(jobs), deque[_Worker]()
     busy: dict[Connection, tuple[_Worker, Job]] = {}
@@ -44,13 +44,13 @@ def spread(
             for line in wait(list(busy)):
                 worker, job = busy[line]  # type: ignore[index]
                 try:
-                    word, value = worker.line.recv()
+                    kind, value = worker.line.recv()
                 except (EOFError, OSError):
                     del busy[worker.line]
-                    yield job, Failed(worker.how_it_ended())
+                    yield job, Failed(worker.exit_reason())
                     continue
-                if word == "said":
-                    said(job, value)
+                if kind == "progress":
+                    report(job, value)
                     continue
                 del busy[worker.line]
                 idle.append(worker)
@@ -61,7 +61,7 @@ def spread(
 
 
 class _Worker:
-    """One process and the line to it."""
+    """One process and the connection to it."""
 
     def __init__(self, setup: Callable[[], Any]) -> None:
         context = multiprocessing.get_context("spawn")  # threads of the networks do not survive a fork
@@ -71,10 +71,10 @@ class _Worker:
         theirs.close()
 
     def give(self, job: Any) -> None:
-        with suppress(BrokenPipeError):  # it died idle: the next look at the line says so
+        with suppress(BrokenPipeError):  # it died while idle, which the next receive reports
             self.line.send(job)
 
-    def how_it_ended(self) -> str:
+    def exit_reason(self) -> str:
         self.end()
         code = self._process.exitcode or 0
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
@@ -85,19 +85,19 @@ class _Worker:
         self._process.join(0.1)
         if self._process.is_alive():
             self._process.terminate()
-        self._process.join(LEAVE_S)
+        self._process.join(EXIT_TIMEOUT_S)
 
 
-def _serve(line: Connection, setup: Callable[[], Callable[[Any, Say], Any]]) -> None:
-    """Work until the line is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's business
+def _serve(line: Connection, setup: Callable[[], Callable[[Any, Report], Any]]) -> None:
+    """Work until the connection is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it
     work = None
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             job = line.recv()
             try:
                 work = work or setup()
-                result = work(job, lambda far: line.send(("said", far)))
+                result = work(job, lambda done: line.send(("progress", done)))
             except UndertoneError as error:
                 result = Failed(error)
             line.send(("done", result))

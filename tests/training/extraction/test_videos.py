@@ -54,14 +54,14 @@ def clip(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def seen(clip, front_end):
-    return videos.see(clip, ANNA, front_end, encode=encode, size=126)
+    return videos.extract(clip, ANNA, front_end, encode=encode, size=126)
 
 
 @pytest.mark.parametrize("rate", [30, 20])
 def test_stream_equals_offline(tmp_path, holistic_files, front_end, rate):
     clip = reencoded(tmp_path / "a.mp4", rate, 3 * rate)
     told = []
-    recording = videos.see(clip, ANNA, front_end, encode=encode, size=126, say=told.append).recording
+    recording = videos.extract(clip, ANNA, front_end, encode=encode, size=126, report=told.append).recording
     bundle = Bundle.load(demo_bundle())
     live = Analyzer(bundle, embedded.from_folder(holistic_files, threads=1), mode="full")
     with Capture(Source.parse(str(clip)), pace="fast") as capture:
@@ -88,7 +88,7 @@ def test_stream_equals_offline(tmp_path, holistic_files, front_end, rate):
 
 
 def test_a_slower_source_leaves_ticks_empty(tmp_path, front_end):
-    recording = videos.see(reencoded(tmp_path / "a.mp4", 20, 20), ANNA, front_end).recording
+    recording = videos.extract(reencoded(tmp_path / "a.mp4", 20, 20), ANNA, front_end).recording
     assert recording.features is None
     assert not recording.feature_mask.any()
     assert np.flatnonzero(~recording.present).tolist() == [2, 7, 12, 17, 22]  # 20 of 25
@@ -107,7 +107,7 @@ def test_no_video_is_one_sentence_and_a_cut_one_is_read_as_far_as_it_goes(tmp_pa
     (tmp_path / "empty.mkv").write_bytes(b"")
     for name, why in (("junk.mp4", "not a video that can be read"), ("empty.mkv", r"empty \(0 bytes\)")):
         with pytest.raises(SourceError, match=f"{name} is {why}"):
-            videos.see(tmp_path / name, ANNA, front_end)
+            videos.extract(tmp_path / name, ANNA, front_end)
     whole = tmp_path / "whole.mkv"
     with av.open(str(clip)) as source, av.open(str(whole), "w") as target:
         stream = target.add_stream_from_template(source.streams.video[0])
@@ -116,7 +116,7 @@ def test_no_video_is_one_sentence_and_a_cut_one_is_read_as_far_as_it_goes(tmp_pa
                 packet.stream = stream
                 target.mux(packet)
     (tmp_path / "cut.mkv").write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
-    found = videos.see(tmp_path / "cut.mkv", ANNA, front_end)
+    found = videos.extract(tmp_path / "cut.mkv", ANNA, front_end)
     assert 10 < found.recording.ticks < 75
 
 

@@ -19,7 +19,7 @@ from training.learning.loop import observed
 from training.studies import ablation, xclip
 from training.studies.ablation import FEATURES, TABLES
 from training.studies.cells import Ground
-from training.studies.xclip import ClipBatches, clips, run_xclip, shown
+from training.studies.xclip import ClipBatches, clips, run_xclip, visible
 
 pytestmark = pytest.mark.slow
 
@@ -99,7 +99,7 @@ def test_classes_weigh_the_same_as_the_stage_asks(recipe, ground, tmp_path, monk
         xclip, "focal", lambda *a, alpha, **k: alphas.append(alpha) or real(*a, alpha=alpha, **k)
     )
     pools = iter([uneven])  # training first; the others as they are
-    monkeypatch.setattr(xclip, "shown", lambda store, pool, count: next(pools, pool))
+    monkeypatch.setattr(xclip, "visible", lambda store, pool, count: next(pools, pool))
     recipe = structs.replace(recipe, pretrain=structs.replace(stage, balance="alpha", batch=2, steps=1))
     run_xclip(recipe, ground, "inductive", tmp_path / "cell")
     assert alphas == [0.25]
@@ -112,7 +112,7 @@ def test_nobody_in_a_video_is_left_out_of_training_and_gets_the_prior(recipe, gr
     pools, test = materials.pools, [p.name for p in materials.test]
     gone = [pools.labelled[0].name, pools.held_out[0].name, pools.pseudo[0].name, test[0]]
     empty(ground, gone)
-    assert [p.name for p in shown(ground.store, pools.labelled, COUNT)] == [
+    assert [p.name for p in visible(ground.store, pools.labelled, COUNT)] == [
         p.name for p in pools.labelled[1:]
     ]
     found = {p.id: p for p in run_xclip(recipe, ground, "transductive", tmp_path / "cell")}

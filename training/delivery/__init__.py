@@ -1,1 +1,1 @@
-"""From a run to a bundle."""
+"""Exports a training run as a bundle."""

@@ -1,4 +1,4 @@
-"""Checkpoint → bundle: every branch to ONNX, held against its module, with the manifest around it."""
+"""Checkpoint → bundle: every branch as ONNX, checked against its module, and the manifest."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ from stream.verify import bundle_parity
 from stream.verify.golden import Inputs
 from training.data.prepared import Prepared
 from training.delivery.cases import real_cases
-from training.delivery.golden import made_up
+from training.delivery.golden import simulated_clips
 from training.delivery.manifest import TOKENIZER, check_knots, full_mode, image_input, manifest_of
 from training.learning.checkpoint import Checkpoint
 from training.learning.ring_stage import RINGS
@@ -44,7 +44,7 @@ from training.model.ring import FEATURES
 from training.model.spatial import Mlp
 
 Network = TypeVar("Network", bound=Branches)
-SIMULATOR = "simulator"  # names itself so as the extractor of a made-up corpus
+SIMULATOR = "simulator"  # the extractor's name in a simulated corpus
 
 
 def deliver(
@@ -60,11 +60,11 @@ def deliver(
 ) -> tuple[Bundle, list[Report]]:
     """Write the bundle of a calibrated checkpoint, with its ``ring`` mode if it has one.
 
-    ``real`` recordings are parity cases beside random ones; ``golden`` clips go into the bundle with what the
-    network says of them.
+    ``real`` recordings are parity cases besides random ones; ``golden`` clips go into the bundle with the
+    network's outputs for them.
 
-    Branches that learnt nothing (no features, no text) are left out. Raises ModelError when the checkpoint
-    is not calibrated or a graph differs from its module.
+    Branches that were not trained (no features, no text) are left out. Raises ModelError if the checkpoint is
+    not calibrated or a graph differs from its module.
     """
     _check(checkpoint, ring, portrait)
     portrait = portrait if "image" in checkpoint.about["branches"] else None
@@ -88,18 +88,18 @@ def deliver(
             image=image_input(written.encoder, portrait, networks.feature_dim),
             command=command,
         )
-        return _proven(manifest, folder, module_runners(networks, written), portrait, golden)
+        return _with_golden(manifest, folder, module_runners(networks, written), portrait, golden)
 
     return write(out, fill), reports
 
 
 def _check(checkpoint: Checkpoint, ring: Checkpoint | None, portrait: PortraitEncoder | None) -> None:
-    """Raises ModelError, UsageError where no bundle can come of it."""
+    """Raises ModelError or UsageError for checkpoints that cannot be delivered."""
     about, recipe = checkpoint.about, checkpoint.recipe
     if ring is not None and ring.recipe.window != recipe.window:
         raise ModelError(
             f"expected a ring mode of the same window, {recipe.window.poses} poses, found one of "
-            f"{ring.recipe.window.poses}; teach it with a recipe that says delivery.poses = "
+            f"{ring.recipe.window.poses}; train it with a recipe that has delivery.poses = "
             f"{recipe.window.poses}."
         )
     if "calibration" not in about:
@@ -115,32 +115,33 @@ def _check(checkpoint: Checkpoint, ring: Checkpoint | None, portrait: PortraitEn
 
 
 def _networks(checkpoint: Checkpoint, portrait: PortraitEncoder | None) -> Networks:
-    """What is exported: the branches that learnt something."""
+    """The networks to export: the trained branches."""
     model = _folded(cast(Fused, checkpoint.model))  # of the full mode
-    recipe, learnt = checkpoint.recipe, checkpoint.about["branches"]
+    recipe, trained = checkpoint.recipe, checkpoint.about["branches"]
     return Networks(
         window=recipe.window,
         out=recipe.model.out,
         fusion=model.fusion,
-        keypoints=model.keypoints if "keypoints" in learnt else None,
-        image=model.image if "image" in learnt else None,
+        keypoints=model.keypoints if "keypoints" in trained else None,
+        image=model.image if "image" in trained else None,
         portrait=Portrait(freeze_positions(portrait.dinov2)) if portrait else None,
         feature_dim=recipe.model.image_features,
         portrait_px=portrait.size if portrait else 0,
-        text=model.text if "text" in learnt else None,
+        text=model.text if "text" in trained else None,
         text_length=recipe.model.text.length,
         vocabulary=checkpoint.tokenizer.get_vocab_size(),
     )
 
 
 def _ring_mode(ring: Checkpoint, full: Mapping[str, Graph], folder: Path, reports: list[Report]) -> Mode:
-    """The ring mode of a bundle whose full mode has the branches ``full``; the text branch is theirs."""
+    """The ring mode of a bundle whose full mode has the graphs ``full``, of which it shares the text
+    branch."""
     recipe, model = ring.recipe, _folded(ring.model)
     sizes = recipe.model
-    carried = {name: getattr(model, name) for name in RINGS if name in full}
+    branches = {name: getattr(model, name) for name in RINGS if name in full}
     widths = {"keypoints": recipe.window.widths, "image": {FEATURES: sizes.image_features}}
     local = {"keypoints": sizes.local, "image": 0}
-    written = write_ring(carried, widths, local, model.fusion, sizes.out, folder)
+    written = write_ring(branches, widths, local, model.fusion, sizes.out, folder)
     reports.extend(written.reports)
     text = {"text": full["text"]} if "text" in full else {}
     return Mode(
@@ -152,36 +153,36 @@ def _ring_mode(ring: Checkpoint, full: Mapping[str, Graph], folder: Path, report
     )
 
 
-def _proven(
+def _with_golden(
     manifest: Manifest,
     folder: Path,
     runners: Mapping[str, ModuleRunner],
     portrait: PortraitEncoder | None,
     clips: Sequence[Inputs],
 ) -> Manifest:
-    """The manifest with golden tensors, which the graphs in ``folder`` have just given again."""
+    """The manifest with golden tensors, after checking that the graphs in ``folder`` reproduce them."""
     if not clips:
         return manifest
     bundle = Bundle(folder=folder, manifest=manifest, sha256="")
-    see = (lambda crop: portrait(crop[None])[0]) if portrait else None
-    said = Golden(
-        files=write_golden(bundle, FullMode(bundle, runners=runners), see, clips),
-        inputs="held-out made-up people; no real person's points or portrait",
-        outputs=f"the module_runners network in float32, torch {torch.__version__} on a CPU; of a ring mode its own "
-        "float32 graphs, which were held against the network one by one",
+    encode = (lambda crop: portrait(crop[None])[0]) if portrait else None
+    golden = Golden(
+        files=write_golden(bundle, FullMode(bundle, runners=runners), encode, clips),
+        inputs="held-out simulated people; no real person's points or portrait",
+        outputs=f"the trained network in float32, torch {torch.__version__} on a CPU; for ring mode its own "
+        "float32 graphs, each of which was checked against the network",
     )
-    manifest = structs.replace(manifest, golden=said)
+    manifest = structs.replace(manifest, golden=golden)
     report = bundle_parity.check(structs.replace(bundle, manifest=manifest))
     if not report.passed:
         raise ModelError(
-            f"{folder.name}: expected graphs that say of whole clips what their network says, found others "
-            f"from {report.worst}; look for an operator that exports differently."
+            f"{folder.name}: expected graphs that reproduce their network's outputs for whole clips, found "
+            f"others from {report.worst}; look for an operator that exports differently."
         )
     return manifest
 
 
 def _folded(model: Network) -> Network:
-    """The same network with what only helps learning put into its weights."""
+    """A copy of the network with transforms that only help training folded into its weights."""
     folded = deepcopy(model)
     part = folded.keypoints
     for spatial in (part.streams if isinstance(part, RingBranch) else cast(Keypoints, part).spatial).values():
@@ -193,17 +194,17 @@ def _folded(model: Network) -> Network:
 def deliver_run(
     checkpoint: Checkpoint, out: Path, encoder: str | Path, command: str, ring: Checkpoint | None = None
 ) -> str:
-    """Deliver, at the window of the ``ring`` if there is one, with the portrait encoder in ``encoder`` if the
-    image branch learnt; real recordings among the parity cases. Returns what was written, in words.
+    """Deliver a run: with the window of ``ring`` if there is one, with the portrait encoder in ``encoder`` if
+    the image branch was trained, and with recordings among the parity cases. Returns a summary.
 
-    Raises ModelError when the corpus's image features came from another encoder than this one.
+    Raises ModelError if the corpus' image features came from another encoder.
     """
     from training.data.simulated import HELD_OUT
     from training.learning.runs import prepare_simulated
     from training.studies.panel import with_window
 
     if ring is not None and ring.recipe.window != checkpoint.recipe.window:
-        # Learnt by a recipe of another length: the full mode's weights read any, the ring's its own.
+        # Full mode's weights work with a window of any length, the ring's with its own only.
         checkpoint = with_window(checkpoint, ring.recipe.window.poses)
     portrait = portrait_encoder.load(encoder) if "image" in checkpoint.about["branches"] else None
     keypoints, image = extractors_of(checkpoint.about)
@@ -220,24 +221,26 @@ def deliver_run(
         portrait=portrait,
         extractors={"keypoints": keypoints},
         real=prepare_simulated(checkpoint, 2, HELD_OUT),
-        golden=made_up(checkpoint, portrait.size, portrait) if portrait else made_up(checkpoint),
+        golden=simulated_clips(checkpoint, portrait.size, portrait)
+        if portrait
+        else simulated_clips(checkpoint),
         command=command,
     )
     return summary(bundle, reports)
 
 
 def extractors_of(about: dict[str, Any]) -> tuple[Extractor, Extractor | None]:
-    """What made the points and the image features that a run learnt from, as its corpus says.
+    """The extractors of keypoints and image features of a run's corpus.
 
-    The simulator imitates the built-in front end, noise included, so that one stands in its place.
+    The simulator imitates the built-in front end, noise included, so it counts as that.
     """
-    said = msgspec.convert(about.get("extractors", {}), dict[str, Extractor])
-    keypoints = said.get("keypoints", EXTRACTOR)
-    return EXTRACTOR if keypoints.name == SIMULATOR else keypoints, said.get("image")
+    extractors = msgspec.convert(about.get("extractors", {}), dict[str, Extractor])
+    keypoints = extractors.get("keypoints", EXTRACTOR)
+    return EXTRACTOR if keypoints.name == SIMULATOR else keypoints, extractors.get("image")
 
 
 def summary(bundle: Bundle, reports: list[Report]) -> str:
-    """One line per file and the size of it all."""
+    """One line per file, and the total size."""
     lines = [f"{r.file}: worst relative error {r.worst:.1e} over {r.cases} inputs" for r in reports]
     size = sum(entry.size for entry in bundle.manifest.files.values())
     return "\n".join(

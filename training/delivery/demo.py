@@ -1,4 +1,4 @@
-"""The demo bundle from nothing, in both modes; what is there of films, encoder or checkpoints is used."""
+"""Builds the demo bundle from scratch, in both modes; existing films, encoder and checkpoints are reused."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ SECONDS, MIXED, SEED = 60.0, 0.4, 0  # of the films
 
 
 def rebuild(out: Path, work: Path, count: int) -> str:
-    """Encoder, films, both stages, delivery; returns what was written, in words."""
+    """Encoder, films, both stages, delivery; returns a summary."""
     recipe = config.load("demo")
     encoder, films = work / materials.ENCODER, work / "warped"
     if not (encoder / "model.safetensors").exists():

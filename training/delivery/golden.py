@@ -1,4 +1,4 @@
-"""Made-up held-out people as golden inputs: no real person's points or portrait travels in a bundle."""
+"""Held-out simulated people as golden inputs, so that a bundle holds no real person's points or portrait."""
 
 from dataclasses import replace
 
@@ -20,28 +20,28 @@ from training.simulator.crops import crops_of
 from training.simulator.warp import Performer
 
 CLIPS, SECONDS = 2, 30.0
-OTHERS = 3  # texts beside a person's own
+OTHERS = 3  # texts besides a person's own
 HOLD = 5  # feature slots that show the same portrait
 
 
-def made_up(checkpoint: Checkpoint, size: int = 0, see: Encode | None = None) -> list[Inputs]:
-    """A clip of each class with its text and others', and portraits of ``size`` pixels for ``see``."""
+def simulated_clips(checkpoint: Checkpoint, size: int = 0, encoder: Encode | None = None) -> list[Inputs]:
+    """A clip of each class with its own and other texts, and portraits of ``size`` pixels for ``encoder``."""
     recipe = checkpoint.recipe
     data = structs.replace(recipe.data, seconds=min(SECONDS, recipe.data.seconds), mixed=0.0, texts=OTHERS)
     others = [other.text for other in described(data, data.profile, HELD_OUT)]
     clips = []
     for n, person in enumerate(simulated(data, data.profile, CLIPS, HELD_OUT)):
-        found = [
+        pieces = [
             encode(checkpoint.tokenizer, text, recipe.model.text.length) for text in (person.text, *others)
         ]
-        texts = together([Pieces(ids.numpy()[None], mask.numpy()[None]) for ids, mask in found])
+        texts = together([Pieces(ids.numpy()[None], mask.numpy()[None]) for ids, mask in pieces])
         clip = clip_of(person, recipe.window, texts)
-        clips.append(clip if see is None else _with_portraits(clip, _portraits(n, size), see))
+        clips.append(clip if encoder is None else _with_portraits(clip, _portraits(n, size), encoder))
     return clips
 
 
 def clip_of(recording: Recording, window: Window, text: Pieces | None) -> Inputs:
-    """A recording without pictures."""
+    """A recording as a golden clip without image features."""
     return Inputs(
         points=recording.points,
         valid=recording.valid & recording.present[:, None],
@@ -62,9 +62,9 @@ def _portraits(n: int, size: int) -> Image:
     )
 
 
-def _with_portraits(clip: Inputs, portraits: Image, see: Encode) -> Inputs:
-    """Each portrait in turn, where somebody is there."""
+def _with_portraits(clip: Inputs, portraits: Image, encoder: Encode) -> Inputs:
+    """The clip with features of the portraits in turn, in slots with a person."""
     slots = np.arange(len(clip.feature_mask))
-    there = np.any(clip.valid[slots * len(clip.valid) // len(slots)], axis=1)
-    features = see(portraits)[slots // HOLD % len(portraits)]
-    return replace(clip, features=features, feature_mask=there, portraits=portraits)
+    present = np.any(clip.valid[slots * len(clip.valid) // len(slots)], axis=1)
+    features = encoder(portraits)[slots // HOLD % len(portraits)]
+    return replace(clip, features=features, feature_mask=present, portraits=portraits)

@@ -1,4 +1,4 @@
-"""What a bundle's manifest says of a run: its modes, its inputs, where it comes from."""
+"""The manifest of a run's bundle: modes, inputs, provenance."""
 
 import datetime
 from typing import Any, Literal
@@ -32,23 +32,23 @@ def manifest_of(
     image: ImageInput | None,
     command: str,
 ) -> Manifest:
-    """The manifest without golden tensors, and without the files, which ``write`` lists."""
+    """The manifest without golden tensors and without the files, which ``write`` lists."""
     about, recipe = checkpoint.about, checkpoint.recipe
-    says = recipe.delivery
+    delivery = recipe.delivery
     return Manifest(
         name=recipe.name,
         window=recipe.window,
-        prior=says.prior,
-        warmup_s=says.warmup_s,
+        prior=delivery.prior,
+        warmup_s=delivery.warmup_s,
         extractors=extractors,
         image=image,
         text=_text_input(recipe.model.text.length, about) if "text" in about["branches"] else None,
         modes=modes,
         provenance=Provenance(
-            licence=says.licence,
-            data=about.get("corpus") or says.data,
+            licence=delivery.licence,
+            data=about.get("corpus") or delivery.data,
             command=command,
-            note=_note(about, says),
+            note=_note(about, delivery),
             created=datetime.date.today().isoformat(),
         ),
         tolerances=USUAL,
@@ -57,7 +57,7 @@ def manifest_of(
 
 
 def full_mode(checkpoint: Checkpoint, branches: dict[str, Graph], fusion: Graph) -> Mode:
-    """The full mode of a calibrated checkpoint."""
+    """Full mode of a calibrated checkpoint."""
     return Mode(
         branches=branches,
         fusion=fusion,
@@ -67,7 +67,7 @@ def full_mode(checkpoint: Checkpoint, branches: dict[str, Graph], fusion: Graph)
 
 
 def check_knots(recipe: Recipe) -> None:
-    """Raises UsageError where the calibration speaks of seconds that the window never holds."""
+    """Raises UsageError if the calibration has knots beyond the length of the window."""
     span_s, last = recipe.window.poses / recipe.window.rate, recipe.calibrating.knots_s[-1]
     if last > span_s + 1e-6:
         raise UsageError(
@@ -77,19 +77,19 @@ def check_knots(recipe: Recipe) -> None:
 
 
 def image_input(encoder: Graph | None, portrait: PortraitEncoder | None, dim: int) -> ImageInput | None:
-    """How portraits become image features, where a bundle has them."""
+    """The manifest's image input, or None for a bundle without an image branch."""
     if encoder is None or portrait is None:
         return None
     return ImageInput(encoder=encoder, size=portrait.size, mean=portrait.mean, std=portrait.std, dim=dim)
 
 
 def _text_input(length: int, about: dict[str, Any]) -> TextInput:
-    """With the form of the descriptions that a run learnt from: the live side gives its own the same."""
+    """The manifest's text input, with the form of the run's descriptions, which the live side uses too."""
     return TextInput(tokenizer=TOKENIZER, length=length, form=about.get("text_form", "guarded"))
 
 
-def _note(about: dict[str, Any], says: Delivery) -> str:
-    """What a reader must know first. A recipe speaks for made-up people, whom a corpus may replace."""
+def _note(about: dict[str, Any], delivery: Delivery) -> str:
+    """The note to readers: the recipe's for simulated people, else one about the corpus."""
     if about.get("simulated", True):
-        return says.note
-    return f"Trained on {about['corpus']}: it says nothing of other people in other places."
+        return delivery.note
+    return f"Trained on {about['corpus']}: its accuracy on other people in other places is unknown."

@@ -17,7 +17,7 @@ from training.data.materials import from_simulator
 from training.data.simulated import HELD_OUT
 from training.delivery.cases import real_cases
 from training.delivery.deliver import deliver, deliver_run, extractors_of, summary
-from training.delivery.golden import made_up
+from training.delivery.golden import simulated_clips
 from training.labelling import labels
 from training.learning import runs
 from training.learning.calibration import cap_at, subsets
@@ -108,7 +108,9 @@ def test_the_form_of_the_texts_goes_along(recipe, folder, tmp_path):
 
 def test_golden_tensors_are_what_the_network_says_of_made_up_people(folder, delivered, tmp_path):
     checkpoint = runs.resume(folder)
-    bundle, _ = deliver(checkpoint, tmp_path / "bundle", golden=made_up(checkpoint), command="a command")
+    bundle, _ = deliver(
+        checkpoint, tmp_path / "bundle", golden=simulated_clips(checkpoint), command="a command"
+    )
     said = bundle.manifest.golden
     assert said.files == ("golden/0.npz", "golden/1.npz")
     assert "made-up people" in said.inputs
@@ -139,7 +141,7 @@ def test_graphs_that_say_something_else_of_whole_clips_are_not_delivered(folder,
 
     monkeypatch.setattr(bundle_parity, "ask", off)
     with pytest.raises(ModelError, match=r"found others from text \(relative 0.01"):
-        deliver(checkpoint, tmp_path / "bundle", golden=made_up(checkpoint))
+        deliver(checkpoint, tmp_path / "bundle", golden=simulated_clips(checkpoint))
     assert not (tmp_path / "bundle").exists()
 
 
@@ -236,7 +238,9 @@ def test_a_bundle_says_what_corpus_it_learnt_from(folder, tmp_path):
     bundle, _ = deliver(real, tmp_path / "bundle")
     said = bundle.manifest.provenance
     assert said.data == "press-conferences"
-    assert said.note == "Trained on press-conferences: it says nothing of other people in other places."
+    assert (
+        said.note == "Trained on press-conferences: its accuracy on other people in other places is unknown."
+    )
 
 
 def test_knots_beyond_the_window_are_refused(folder, tmp_path):

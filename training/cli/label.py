@@ -33,21 +33,21 @@ def label(options: LabelOptions) -> None:
     """
     from training.labelling import label as whole
     from training.labelling.budget import Budget
-    from training.labelling.run import alone
+    from training.labelling.run import exclusive
 
     asked, most, out = _asked(options), options.spending, options.out
     if options.dry_run:
-        typer.echo(whole.dry(whole.planned(asked), asked))
+        typer.echo(whole.describe(whole.make_plan(asked), asked))
         return
     budget = Budget(max_requests=most.max_requests, max_tokens=most.max_tokens, per_minute=most.per_minute)
-    plan = whole.planned(asked)
+    plan = whole.make_plan(asked)
     if plan.waiting and asked.sends:
-        question = whole.question(plan)
+        question = whole.consent_question(plan)
         if not options.yes:
             _ask(question)
     try:
-        with alone(out):
-            result = whole.carry_out(plan, asked, budget)
+        with exclusive(out):
+            result = whole.execute(plan, asked, budget)
     except OSError as error:  # a full disk, mostly; what was kept before is whole
         raise UsageError(
             f"{out}: expected to write there, found {error.strerror or error}; make room and run the same "

@@ -1,1 +1,1 @@
-"""A labeller over many videos: its answers, what a person makes of them, and how often it is right."""
+"""Labelling many videos: a labeller's answers, a person's corrections, and their accuracy."""

@@ -1,7 +1,7 @@
-"""How often a labeller is right where the truth is known, how sure it is then, and what corrections change.
+"""A labeller's accuracy and calibration on videos with known results, with and without corrections.
 
-A measurement alone: nothing here chooses a label. Whoever looks at agreement on a test part and then changes
-the prompt has tuned on it.
+This only measures and changes no label. Changing the prompt after looking at agreement on a test part is
+tuning on the test part.
 """
 
 import json
@@ -30,24 +30,28 @@ SHOWN = ("accuracy", "balanced_accuracy", "auroc", "calibration_error", "brier")
 
 
 def kappa(win: Values, label: Values) -> float:
-    """Cohen's kappa: agreement beyond chance; an undecided answer counts half for either. NaN where chance
-    agrees always."""
-    said = decisions(win)
-    chance = said.mean() * label.mean() + (1 - said.mean()) * (1 - label.mean())
+    """Cohen's kappa, the agreement beyond chance; an undecided answer counts half for either. NaN if chance
+    agreement is 1."""
+    predicted = decisions(win)
+    chance = predicted.mean() * label.mean() + (1 - predicted.mean()) * (1 - label.mean())
     return float((accuracy(win, label) - chance) / (1 - chance)) if chance < 1 else float("nan")
 
 
-def of_wins(win: Values, label: Values) -> float:
-    """Share of the wins that are called so; NaN without any."""
+def recall_of_wins(win: Values, label: Values) -> float:
+    """Share of the wins that are predicted as wins; NaN without any."""
     return accuracy(win[label == 1], label[label == 1])
 
 
-def of_losses(win: Values, label: Values) -> float:
-    """Share of the losses that are called so; NaN without any."""
+def recall_of_losses(win: Values, label: Values) -> float:
+    """Share of the losses that are predicted as losses; NaN without any."""
     return accuracy(win[label == 0], label[label == 0])
 
 
-OWN: dict[str, Metric] = {"kappa": kappa, "right among wins": of_wins, "right among losses": of_losses}
+OWN: dict[str, Metric] = {
+    "kappa": kappa,
+    "right among wins": recall_of_wins,
+    "right among losses": recall_of_losses,
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,16 +59,16 @@ class Truth:
     """Known results by video id."""
 
     of: Mapping[str, Label]
-    simulated: bool = False  # of made-up people
+    simulated: bool = False  # results of simulated people
 
     @classmethod
     def open(cls, path: Path) -> "Truth":
-        """Of a corpus, or from a CSV of id, subject and label. UsageError for neither."""
+        """The results of a corpus, or of a CSV of id, subject and label. UsageError for neither."""
         if (path / INDEX).is_file():
             index = Store.open(path).index
             return cls({e.id: Label(e.subject, e.label) for e in index.entries}, index.simulated)
         if not path.is_file():
-            found = "a folder that is none" if path.is_dir() else "nothing there"
+            found = "a folder without a corpus" if path.is_dir() else "nothing there"
             raise UsageError(
                 f"{path}: expected known results, a corpus or a CSV of id, subject and label, found {found}; "
                 "check the path."
@@ -72,19 +76,19 @@ class Truth:
         return cls(read_truth(path))
 
 
-def compared(labels: Labels, truth: Truth) -> list[Prediction]:
-    """What was said of every video whose result is known. UsageError where there is none."""
-    found = [
+def predictions_of(labels: Labels, truth: Truth) -> list[Prediction]:
+    """The labels of all videos with a known result, as predictions. UsageError if there are none."""
+    predictions = [
         Prediction(id=id, subject=truth.of[id].subject, label=known, win=win, logit=0.0, seconds=0.0)
         for id, win in sorted(labels.wins.items())
         if id in truth.of and (known := truth.of[id].label) is not None
     ]
-    if not found:
+    if not predictions:
         raise UsageError(
             f"expected answers of videos whose result is known, found none among {len(labels.wins)} answers "
             f"and {len(truth.of)} results; give the results of these videos."
         )
-    return found
+    return predictions
 
 
 def report(labels: Labels, corrected: Labels, truth: Truth, out: Path, *, resamples: int = RESAMPLES) -> str:
@@ -92,40 +96,40 @@ def report(labels: Labels, corrected: Labels, truth: Truth, out: Path, *, resamp
 
     ``corrected``: the same labels with a person's corrections, compared on the videos that both answer.
     """
-    variants = {LABELLER: compared(labels, truth)}
+    variants = {LABELLER: predictions_of(labels, truth)}
     if corrected.wins != labels.wins:
         both = labels.wins.keys() & corrected.wins.keys()
         variants = {
-            name: compared(Labels({id: side.wins[id] for id in both}), truth)
+            name: predictions_of(Labels({id: side.wins[id] for id in both}), truth)
             for name, side in ((LABELLER, labels), (CORRECTED, corrected))
         }
     first = variants[LABELLER]
     table = tables.table(
         "A labeller against the truth",
-        [tables.row(name, [said], resamples=resamples) for name, said in variants.items()],
+        [tables.row(name, [answers], resamples=resamples) for name, answers in variants.items()],
         first,
-        subject_disjoint=True,  # nobody was learnt from
+        subject_disjoint=True,  # nothing was trained
         simulated=truth.simulated,
         resamples=resamples,
     )
     tables.write(out, NAME, table, SHOWN)
-    own = {name: bootstrap(said, OWN, resamples=resamples) for name, said in variants.items()}
+    own = {name: bootstrap(answers, OWN, resamples=resamples) for name, answers in variants.items()}
     counts = _counts(labels, truth, first)
     text = f"{tables.markdown(table, SHOWN)}\n{_own(own)}\n{_sentence(counts)}\n"
     replace_with(out / f"{NAME}.md", text.encode())
     figures = {row.name: msgspec.to_builtins({**row.figures, **own.get(row.name, {})}) for row in table.rows}
     plain = {"simulated": truth.simulated, "counts": counts, "figures": figures}
     replace_with(out / f"{NAME}.json", json.dumps(plain, indent=1).encode() + b"\n")
-    bins = {name: diagram(*columns(said)[:2]) for name, said in variants.items()}
-    plots.reliability(out / "reliability.png", bins, "What a labeller's confidence is worth")
+    bins = {name: diagram(*columns(answers)[:2]) for name, answers in variants.items()}
+    plots.reliability(out / "reliability.png", bins, "Reliability of the labeller's confidence")
     return text
 
 
-def _counts(labels: Labels, truth: Truth, said: Sequence[Prediction]) -> dict[str, int]:
-    win, label, _ = columns(said)
+def _counts(labels: Labels, truth: Truth, answers: Sequence[Prediction]) -> dict[str, int]:
+    win, label, _ = columns(answers)
     answered = labels.wins.keys()
     return {
-        "compared": len(said),
+        "compared": len(answers),
         "undecided": int((win == 0.5).sum()),
         "without_answer": sum(t.label is not None and id not in answered for id, t in truth.of.items()),
         "without_truth": sum(id not in truth.of or truth.of[id].label is None for id in answered),
@@ -136,9 +140,9 @@ def _counts(labels: Labels, truth: Truth, said: Sequence[Prediction]) -> dict[st
     }
 
 
-def _own(found: Mapping[str, Mapping[str, Interval]]) -> str:
+def _own(variants: Mapping[str, Mapping[str, Interval]]) -> str:
     lines = [f"| | {' | '.join(OWN)} |", f"|---|{'---:|' * len(OWN)}"]
-    for name, figures in found.items():
+    for name, figures in variants.items():
         lines.append(f"| {name} | {' | '.join(map(shown, figures.values()))} |")
     return "\n".join(lines) + "\n"
 

@@ -1,9 +1,9 @@
-"""What a labeller said, as a sheet for a person to read and to correct.
+"""A labeller's answers as a CSV sheet for a person to review and correct.
 
-One row a video: the verdict, an empty ``corrected`` and ``note``, then confidences, the reason where there is
-no answer, evidence, reflection and action units. Whoever disagrees writes win, loss or drop into
-``corrected``. Written again, the sheet keeps both columns; read, it takes what spreadsheet programs make of
-it: a byte order mark, semicolons, decimal commas, ids that lost their leading zeros.
+One row per video: the verdict, an empty ``corrected`` and ``note``, then confidences, the reason for a
+missing answer, evidence, reflection and action units. Corrections are win, loss or drop in ``corrected``.
+Rewriting the sheet preserves both columns. Reading accepts the changes that spreadsheet programs make: a byte
+order mark, semicolons, decimal commas, ids without their leading zeros.
 """
 
 import csv
@@ -24,7 +24,7 @@ SEEN = ("evidence_win", "evidence_loss", "reflection", "action_units")
 NEEDED = ("id", "label", "corrected", "note", "confidence_win", "confidence_loss")
 COLUMNS = (*NEEDED, "failed", *SEEN)
 NAMES = {1: "win", 0: "loss", None: ""}
-FORMULA = ("=", "+", "-", "@")  # a spreadsheet would compute a text that begins so
+FORMULA = ("=", "+", "-", "@")  # a spreadsheet would evaluate a text that starts with these
 
 Correction = Literal["win", "loss", "drop"]
 WORDS: dict[str, Correction] = {
@@ -41,30 +41,30 @@ class Row:
 
     id: str
     line: int  # of the file
-    verdict: Verdict | None  # None where the answer failed
+    verdict: Verdict | None  # None if the answer failed
     corrected: Correction | None
     note: str
-    cells: Mapping[str, str]  # as they stand there
+    cells: Mapping[str, str]  # as in the file
 
     @property
-    def said(self) -> float | None:
-        """The labeller's chance of win, 0..1; None without an answer."""
+    def labelled_win(self) -> float | None:
+        """The labeller's probability of win, 0..1; None without an answer."""
         return self.verdict.win if self.verdict else None
 
     @property
     def win(self) -> float | None:
-        """Chance of win as corrected; None for a video that is dropped or has no answer."""
-        return WINS[self.corrected] if self.corrected else self.said
+        """The corrected probability of win; None for a video that is dropped or has no answer."""
+        return WINS[self.corrected] if self.corrected else self.labelled_win
 
 
 def write(
     path: Path, answers: Mapping[str, Answer | Verdict | None], reasons: Mapping[str, str] = {}
 ) -> None:
-    """Write the sheet, None for an answer that is not there, with the reason of one that failed; what a
-    person wrote into it before is kept.
+    """Write the sheet; None is a missing answer, with its reason from ``reasons``. Corrections and notes of
+    an existing sheet are preserved.
 
-    Rows with a correction or a note stay even where ``answers`` has no such video. UsageError, and nothing is
-    written, where the sheet that is there does not read.
+    Rows with a correction or a note stay even if ``answers`` has no such video. Raises UsageError, and writes
+    nothing, if the existing sheet is unreadable.
     """
     before = matched(read(path), answers) if path.exists() else {}
     stream = io.StringIO()
@@ -72,14 +72,14 @@ def write(
     sheet.writeheader()
     for id, answer in answers.items():
         old = before.pop(id, None)
-        cells = _cells(id, answer) | {"failed": _shown(reasons.get(id, ""))}
+        cells = _cells(id, answer) | {"failed": _escaped(reasons.get(id, ""))}
         sheet.writerow(cells | ({"corrected": old.corrected or "", "note": old.note} if old else {}))
     sheet.writerows(row.cells for row in before.values() if row.corrected or row.note)
     replace_with(path, stream.getvalue().encode("utf-8-sig"))
 
 
 def read(path: Path) -> dict[str, Row]:
-    """Rows by id. UsageError for a file that is no such sheet, and for the first malformed line."""
+    """Rows by id. Raises UsageError for a file that is no audit sheet, and for the first malformed line."""
     found: dict[str, Row] = {}
     for line, cells in _table(path):
         where, id = f"{path}, line {line}", cells.get("id", "")
@@ -97,14 +97,14 @@ def read(path: Path) -> dict[str, Row]:
 
 
 def matched(rows: Mapping[str, Row], known: Collection[str]) -> dict[str, Row]:
-    """Rows by the ids that are ``known``: "1" is "0001" where no other id is the same number."""
+    """Rows by ``known`` ids: "1" matches "0001" unless another id is the same number."""
     short: dict[str, list[str]] = {}
     for id in known:
         short.setdefault(id.lstrip("0"), []).append(id)
     found = {}
     for id, row in rows.items():
-        alike = [id] if id in known else short.get(id.lstrip("0"), [])
-        found[alike[0] if len(alike) == 1 else id] = row
+        candidates = [id] if id in known else short.get(id.lstrip("0"), [])
+        found[candidates[0] if len(candidates) == 1 else id] = row
     return found
 
 
@@ -114,10 +114,10 @@ def _cells(id: str, answer: Answer | Verdict | None) -> dict[str, str]:
     cells = {"id": id, "label": NAMES[answer.label]}
     cells |= {name: f"{getattr(answer, name):g}" for name in ("confidence_win", "confidence_loss")}
     if isinstance(answer, Answer):
-        told = {name: getattr(answer, name) for name in SEEN[:3]} | {
+        texts = {name: getattr(answer, name) for name in SEEN[:3]} | {
             "action_units": map(_unit, answer.action_units)
         }
-        cells |= {name: _shown("\n".join(pieces)) for name, pieces in told.items()}
+        cells |= {name: _escaped("\n".join(pieces)) for name, pieces in texts.items()}
     return cells
 
 
@@ -126,12 +126,12 @@ def _unit(unit: ActionUnit) -> str:
     return f"{unit.start_s:g}{end} s: {unit.code} {unit.name} ({unit.emotion})"
 
 
-def _shown(text: str) -> str:
+def _escaped(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def _table(path: Path) -> Iterable[tuple[int, dict[str, str]]]:
-    """Line number and stripped cells by column; the header's delimiter is everybody's."""
+    """Line number and stripped cells by column; the header determines the delimiter."""
     try:
         text = path.read_text(encoding="utf-8-sig")
         header = text.split("\n", 1)[0]
@@ -159,13 +159,13 @@ def _known(cells: Mapping[str, str]) -> dict[str, str]:
 
 
 def _verdict(cells: Mapping[str, str], where: str) -> Verdict | None:
-    told = {name: cells[name].replace(",", ".") for name in ("confidence_win", "confidence_loss")}
-    if not any(told.values()):
+    texts = {name: cells[name].replace(",", ".") for name in ("confidence_win", "confidence_loss")}
+    if not any(texts.values()):
         return None
     try:
-        return Verdict(**{name: float(value) for name, value in told.items()})
+        return Verdict(**{name: float(value) for name, value in texts.items()})
     except (ValueError, ValidationError) as error:
-        given = " and ".join(map(repr, told.values()))
+        given = " and ".join(map(repr, texts.values()))
         raise UsageError(
             f"{where}: expected both confidences as numbers 0..100, found {given}; correct them."
         ) from error

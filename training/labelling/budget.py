@@ -1,4 +1,4 @@
-"""How much may be asked, and how fast."""
+"""Limits on the number, rate and cost of requests."""
 
 import threading
 import time
@@ -11,12 +11,12 @@ from training.labelling.ledger import Ledger, Spent
 
 
 class Stopped(Exception):
-    """No further request; ``str()`` is why, empty for somebody else's reason."""
+    """No further request is allowed; ``str()`` is the reason, or empty if another thread reported it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Of a million tokens, in whatever currency."""
+    """Price per million tokens, in any currency."""
 
     tokens_in: float
     tokens_out: float
@@ -26,14 +26,14 @@ class Price:
 
 
 class Spacing:
-    """Requests at even distances, not more than ``per_minute``; without it none waits."""
+    """Spaces requests evenly, at most ``per_minute``; without a limit none waits."""
 
     def __init__(self, per_minute: float | None, clock: Callable[[], float]) -> None:
         self._space_s = 60 / per_minute if per_minute else 0.0
         self._clock, self._next_at = clock, clock()
 
     def wait_s(self) -> float:
-        """Takes the next place; the seconds until it is due."""
+        """Reserve the next time slot; returns the seconds until it is due."""
         now = self._clock()
         at = max(now, self._next_at)
         self._next_at = at + self._space_s
@@ -43,10 +43,10 @@ class Spacing:
 class Budget(Meter):
     """Counts requests and tokens, spaces requests evenly, and raises Stopped at the limit.
 
-    With a ledger the limits are of every run in its folder, whatever came of their requests.
+    With a ledger the limits cover all runs in its folder, including failed requests.
 
-    A video is started, and leaves this machine, only where the request and the tokens that it will take are
-    still there; what its answer adds may go past the tokens by as much. A started video is finished.
+    A video is only started, and leaves this machine, if its request and its input tokens are within the
+    limits; the tokens of its answer may exceed them. A started video is finished.
     """
 
     def __init__(
@@ -64,16 +64,16 @@ class Budget(Meter):
         self._most = {"requests": max_requests, "tokens": max_tokens}
         self._spacing, self._reserved = Spacing(per_minute, clock), 0
         self._lock, self._stop = threading.Lock(), threading.Event()
-        self._full = False  # no further video is started
-        self._unasked, self._mine = 0, threading.local()  # videos that were started and not yet asked about
+        self._full = False  # start no further video
+        self._unasked, self._mine = 0, threading.local()  # videos started but not yet requested
 
-    def go_on_from(self, ledger: Ledger) -> None:
-        """Count what earlier runs have spent, and note there what this one spends."""
+    def resume_from(self, ledger: Ledger) -> None:
+        """Count the cost of earlier runs, and record this run's in the ledger."""
         self._before, self._ledger = ledger.spent, ledger
 
     @property
-    def mine(self) -> Spent:
-        """What the video has cost that this thread asks about."""
+    def spent_on_video(self) -> Spent:
+        """The cost so far of this thread's current video."""
         return getattr(self._mine, "spent", Spent())
 
     @property
@@ -81,12 +81,12 @@ class Budget(Meter):
         return self._full or self._stop.is_set()
 
     def stop(self, reason: str = "") -> None:
-        """Let no further request pass and end all waiting."""
+        """Allow no further request and end all waiting."""
         self.stopped_by = self.stopped_by or reason
         self._stop.set()
 
     def sleep(self, seconds: float) -> None:
-        """Wait, but not beyond the end of the run: raises Stopped then."""
+        """Wait; raises Stopped if the run ends meanwhile."""
         if self._stop.wait(seconds):
             raise Stopped
 
@@ -96,7 +96,7 @@ class Budget(Meter):
             if self._stop.is_set():
                 raise Stopped(self.stopped_by)
             first = getattr(self._mine, "first", False)
-            others = self._unasked - first  # theirs is kept for them, also where this one asks again
+            others = self._unasked - first  # reserved for them, even if this video needs another request
             so_far = self._before + self.spent_now
             self._check("requests", so_far.requests + others + 1)
             self._check("tokens", so_far.tokens + 1)
@@ -136,13 +136,13 @@ class Budget(Meter):
 
     def _add(self, spent: Spent) -> None:
         self.spent_now += spent
-        self._mine.spent = self.mine + spent
+        self._mine.spent = self.spent_on_video + spent
         if self._ledger is not None:
             self._ledger.add(spent)
 
-    def _check(self, what: str, wanted: int) -> None:
+    def _check(self, what: str, needed: int) -> None:
         most = self._most[what]
-        if most is not None and wanted > most:
+        if most is not None and needed > most:
             before = getattr(self._before, what)
             earlier = f", {before} of them in earlier runs" if before else ""
             self.stopped_by = self.stopped_by or f"the budget of {most} {what}{earlier}"

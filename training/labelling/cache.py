@@ -1,7 +1,7 @@
-"""What a labeller said, kept for ever: one JSON file an answer, written whole or not at all.
+"""A permanent cache of a labeller's answers: one JSON file per answer, written atomically.
 
-An answer belongs to the model that was asked, the prompt in its exact words, the content of the video and the
-sampling. Failures are kept too, with their reason, so that nobody is asked again by accident.
+An answer's key is the requested model, the exact prompt, the content of the video and the sampling. Failures
+are stored too, with their reason, so that no request is repeated by accident.
 """
 
 import hashlib
@@ -20,11 +20,11 @@ NOTHING = Spent()
 
 
 class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whose answer, to which question, about what."""
+    """The model, prompt, video and sampling of an answer."""
 
-    model: str  # as asked for
-    prompt: str  # name, version and the beginning of the text's SHA-256
-    video: str  # SHA-256 of the file as it was given, with its sound
+    model: str  # as requested
+    prompt: str  # name, version and the start of the text's SHA-256
+    video: str  # SHA-256 of the original file, with its sound
     fps: float
     resolution: str
     temperature: float
@@ -32,12 +32,12 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def name(self) -> str:
-        """Of its file."""
+        """The name of its file."""
         return f"{self.video[:16]}-{hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:16]}.json"
 
 
 def key_of(video: str, prompt: Prompt, sampling: Sampling) -> Key:
-    """The key of a video, by SHA-256, under a prompt and a sampling."""
+    """The key of a video, given its SHA-256, for a prompt and a sampling."""
     return Key(
         sampling.model,
         prompt.key,
@@ -49,15 +49,15 @@ def key_of(video: str, prompt: Prompt, sampling: Sampling) -> Key:
     )
 
 
-class Kept(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """An answer or why there is none."""
+class CachedAnswer(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """An answer, or the reason for its absence."""
 
     key: Key
-    id: str  # the video's name when it was asked about
-    raw: str | None = None  # the model's text, verbatim; of a malformed answer too
+    id: str  # the video's name at the time of the request
+    raw: str | None = None  # the model's text, verbatim, even if malformed
     served: str | None = None  # model that answered
-    requests: int = 0  # about this video, whatever came of them
-    tokens_in: int = 0  # of all of them
+    requests: int = 0  # for this video, successful or not
+    tokens_in: int = 0  # of all requests
     tokens_out: int = 0
     failed: str | None = None  # the reason
 
@@ -65,12 +65,12 @@ class Kept(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     def spent(self) -> Spent:
         return Spent(self.requests, self.tokens_in, self.tokens_out)
 
-    def why(self, prompt: Prompt) -> str | None:
-        """Why there is no answer to this prompt; None where there is one."""
+    def failure_reason(self, prompt: Prompt) -> str | None:
+        """The reason why there is no answer to this prompt; None if there is one."""
         return None if self.answer(prompt) else self.failed or "an answer of another form"
 
     def answer(self, prompt: Prompt) -> Answer | Verdict | None:
-        """The answer; None where it failed or is none of this prompt's schema."""
+        """The answer; None if it failed or does not match this prompt's schema."""
         if self.raw is None or self.failed:
             return None
         try:
@@ -85,32 +85,34 @@ class Cache:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def get(self, key: Key) -> Kept | None:
-        """What is kept under a key. UsageError for a file that is damaged or belongs to another key."""
+    def get(self, key: Key) -> CachedAnswer | None:
+        """The cached answer of a key. UsageError for a file that is damaged or belongs to another key."""
         path = self._folder / key.name
         try:
-            kept = msgspec.json.decode(path.read_bytes(), type=Kept)
+            cached = msgspec.json.decode(path.read_bytes(), type=CachedAnswer)
         except FileNotFoundError:
             return None
         except (OSError, msgspec.MsgspecError) as error:
             raise UsageError(
                 f"{path}: expected a kept answer, found none that reads ({error}); remove the file."
             ) from error
-        if kept.key != key:
+        if cached.key != key:
             raise UsageError(f"{path}: expected the answer of its name, found another's; remove the file.")
-        return kept
+        return cached
 
     def put(self, key: Key, id: str, reply: Reply, spent: Spent | None = None) -> None:
         """Keep an answer. ``spent``: what it took, where that is more than its own request."""
         took = spent or Spent(1, reply.tokens_in, reply.tokens_out)
-        self._write(Kept(key, id, reply.raw, reply.model, took.requests, took.tokens_in, took.tokens_out))
-
-    def fail(self, key: Key, id: str, reason: str, raw: str | None = None, spent: Spent = NOTHING) -> None:
-        """Keep that there is none, why, and what that took."""
         self._write(
-            Kept(key, id, raw, None, spent.requests, spent.tokens_in, spent.tokens_out, failed=reason)
+            CachedAnswer(key, id, reply.raw, reply.model, took.requests, took.tokens_in, took.tokens_out)
         )
 
-    def _write(self, kept: Kept) -> None:
+    def fail(self, key: Key, id: str, reason: str, raw: str | None = None, spent: Spent = NOTHING) -> None:
+        """Store a failure with its reason and cost."""
+        self._write(
+            CachedAnswer(key, id, raw, None, spent.requests, spent.tokens_in, spent.tokens_out, failed=reason)
+        )
+
+    def _write(self, answer: CachedAnswer) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        replace_with(self._folder / kept.key.name, msgspec.json.format(msgspec.json.encode(kept)) + b"\n")
+        replace_with(self._folder / answer.key.name, msgspec.json.format(msgspec.json.encode(answer)) + b"\n")

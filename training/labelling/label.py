@@ -1,4 +1,4 @@
-"""``undertone-training label`` from beginning to end: plan, consent, answers, results."""
+"""``undertone-training label``: plan, consent, answers, results."""
 
 import os
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ from training.labelling.cache import Cache
 from training.labelling.ledger import Ledger
 from training.labelling.plan import Plan, Video, plan, size
 from training.labelling.results import Result, cost, read_names, summary, write
-from training.labelling.run import ANSWERS, SPENT, UPLOADS, Outcome, Say, run
+from training.labelling.run import ANSWERS, SPENT, UPLOADS, Outcome, Report, run
 from training.labelling.uploads import Uploads
 
 TASK = TaskID(0)
@@ -39,7 +39,7 @@ GEMINI = "gemini"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Options:
-    """What the user asked for; see ``undertone-training label --help``."""
+    """Options of the command; see ``undertone-training label --help``."""
 
     videos: Path
     out: Path
@@ -59,9 +59,9 @@ class Options:
         return self.provider == GEMINI
 
 
-def planned(options: Options) -> Plan:
-    """What remains to be done; nothing is written. A file of answers stands in for the model: another file,
-    other answers. UsageError for whatever would stop it in the end: a folder, a sheet, a list of names."""
+def make_plan(options: Options) -> Plan:
+    """The remaining work; writes nothing. A file of answers counts as a model, identified by its content.
+    Raises UsageError for anything that would stop the run later: a wrong folder, sheet or list of names."""
     if options.out.exists() and not options.out.is_dir():
         raise UsageError(f"{options.out}: expected a folder, found a file; choose another --out.")
     sampling = options.sampling
@@ -78,13 +78,13 @@ def planned(options: Options) -> Plan:
     return plan(options.videos, Cache(options.out / ANSWERS), prompt, sampling, options.retry_failed)
 
 
-def dry(plan: Plan, options: Options) -> str:
-    """What a run would take."""
-    return plan.dry(options.price, _host() if options.sends else None)
+def describe(plan: Plan, options: Options) -> str:
+    """The estimated cost of a run, in words."""
+    return plan.describe(options.price, _host() if options.sends else None)
 
 
-def question(plan: Plan) -> str:
-    """What must be known before the first upload. UsageError where nothing could be sent anyway."""
+def consent_question(plan: Plan) -> str:
+    """The question to confirm before the first upload. Raises UsageError if nothing could be sent anyway."""
     check_gemini()
     waiting, (each, _) = plan.waiting, plan.answer_tokens()
     return (
@@ -94,15 +94,15 @@ def question(plan: Plan) -> str:
     )
 
 
-def carry_out(plan: Plan, options: Options, budget: Budget) -> Result:
-    """Ask about all that waits, then write ``labels.jsonl`` and ``audit.csv`` of all that is known."""
+def execute(plan: Plan, options: Options, budget: Budget) -> Result:
+    """Request all missing answers, then write ``labels.jsonl`` and ``audit.csv`` of all known ones."""
     cache, uploads = Cache(options.out / ANSWERS), Uploads(options.out / UPLOADS)
-    budget.go_on_from(Ledger(options.out / SPENT))
-    plan, names, outcome = plan.now(cache), read_names(options.names), Outcome()
+    budget.resume_from(Ledger(options.out / SPENT))
+    plan, names, outcome = plan.refreshed(cache), read_names(options.names), Outcome()
     provider = _provider(plan, options, budget, uploads)
     try:
         if plan.waiting and provider is not None:
-            with _bar(plan, options.price, budget) as say:
+            with _bar(plan, options.price, budget) as report:
                 outcome = run(
                     plan,
                     provider,
@@ -111,7 +111,7 @@ def carry_out(plan: Plan, options: Options, budget: Budget) -> Result:
                     options.out,
                     sends=options.sends,
                     workers=options.workers,
-                    say=say,
+                    report=report,
                 )
     finally:
         if provider is not None:
@@ -121,20 +121,20 @@ def carry_out(plan: Plan, options: Options, budget: Budget) -> Result:
             write(plan, known, options.out, options.form, names, outcome.unavailable)
     unmatched = provider.unmatched(plan.named) if isinstance(provider, AnswersFile) else ()
     result = summary(plan, known, budget, options.price, len(uploads), unmatched)
-    return replace(result, error=outcome.error or _in_vain(outcome, options.videos))
+    return replace(result, error=outcome.error or _unavailable(outcome, options.videos))
 
 
-def _in_vain(outcome: Outcome, videos: Path) -> DescriptionUnavailable | None:
+def _unavailable(outcome: Outcome, videos: Path) -> DescriptionUnavailable | None:
     if not outcome.unavailable:
         return None
     return DescriptionUnavailable(
         f"{videos}: expected an answer for every video, found none for {len(outcome.unavailable)} "
-        f"({listed(outcome.unavailable)}), the service was not to be had; run the command again later."
+        f"({listed(outcome.unavailable)}), the service was unavailable; run the command again later."
     )
 
 
 def _provider(plan: Plan, options: Options, budget: Budget, uploads: Uploads) -> Provider | None:
-    """Who is asked, if anybody: also to delete what a run that was killed has left with the service."""
+    """The labeller, or None; also needed to delete uploads that a killed run has left with the service."""
     if not options.sends:
         return AnswersFile(Path(options.provider))
     if not plan.waiting and not (uploads and any(map(os.environ.get, KEYS))):
@@ -143,12 +143,12 @@ def _provider(plan: Plan, options: Options, budget: Budget, uploads: Uploads) ->
 
 
 def _host() -> str:
-    """Of the service, without what an address may hold besides."""
+    """The host of the service, without the rest of its address."""
     return urlsplit(gemini_address()).hostname or ""
 
 
 @contextmanager
-def _bar(plan: Plan, price: Price | None, budget: Budget) -> Iterator[Say]:
+def _bar(plan: Plan, price: Price | None, budget: Budget) -> Iterator[Report]:
     """Videos done, tokens and cost so far, on stderr."""
     columns = (
         TextColumn("label"),
@@ -161,11 +161,11 @@ def _bar(plan: Plan, price: Price | None, budget: Budget) -> Iterator[Say]:
     with Progress(*columns, console=Console(stderr=True)) as progress:
         progress.add_task("label", total=len(plan.videos), completed=done, spent="")
 
-        def say(video: Video, reason: str | None, done: bool) -> None:
+        def report(video: Video, reason: str | None, done: bool) -> None:
             spent = budget.spent_now
-            told = f"{spent.tokens_in} tokens in, {spent.tokens_out} out{cost(price, spent)}"
-            progress.update(TASK, advance=copies[video.key] if done else 0, spent=told)
+            text = f"{spent.tokens_in} tokens in, {spent.tokens_out} out{cost(price, spent)}"
+            progress.update(TASK, advance=copies[video.key] if done else 0, spent=text)
             if reason is not None:
                 progress.console.print(f"{video.id}: {reason}", markup=False, highlight=False, soft_wrap=True)
 
-        yield say
+        yield report

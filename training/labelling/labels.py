@@ -1,10 +1,10 @@
-"""What a labeller said of many videos, as training reads it: ``labels.jsonl`` and a person's corrections.
+"""A labeller's results as training reads them: ``labels.jsonl`` and a person's corrections.
 
-    {"id": "0001", "win": 0.8, "text": "Evidence: …"}     one line a video, null where the answer failed;
-                                                          texts as the paper has them also say "form": "paper"
+    {"id": "0001", "win": 0.8, "text": "Evidence: …"}     one line per video, null if the answer failed;
+                                                          texts in the paper's form have "form": "paper"
 
-The audit file beside it (``audit.py``) holds the same verdicts for a person to read; a correction there wins.
-It is of the verdict alone: the text stays what the labeller saw.
+The audit file beside it (``audit.py``) has the same verdicts for a person to review; its corrections take
+precedence. They change the verdict only, never the text.
 """
 
 import hashlib
@@ -23,8 +23,8 @@ from training.labelling import audit
 LABELS = "labels.jsonl"
 
 
-class Said(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line: a video's chance of win, 0..1, and its description."""
+class Line(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line: a video's probability of win, 0..1, and its description."""
 
     id: str
     win: float | None
@@ -34,11 +34,11 @@ class Said(msgspec.Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labels:
-    """Chances of win, and descriptions in place of the corpus' own, by video id."""
+    """Probabilities of win, and descriptions that replace the corpus' own, by video id."""
 
-    wins: Mapping[str, float] = field(default_factory=dict)  # a video without one gets no pseudo-label
-    # None where no line has a text: then the corpus keeps its own. Otherwise a video without a text has none,
-    # lest some speak in the labeller's words and others in somebody else's.
+    wins: Mapping[str, float] = field(default_factory=dict)  # a video without an entry gets no pseudo-label
+    # None if no line has a text: then the corpus keeps its own. Otherwise a video without a text has none, so
+    # that the labeller's texts are not mixed with others.
     texts: Mapping[str, str | None] | None = None
     form: Form = "guarded"  # of all texts
 
@@ -47,52 +47,52 @@ class Labels:
         return {*self.wins, *(self.texts or {})}
 
     def described(self, recording: Recording, id: str) -> Recording:
-        """The recording with the labeller's text; its own where no text was given of any video."""
+        """The recording with the labeller's text, or unchanged if the labeller gave no texts."""
         return recording if self.texts is None else replace(recording, text=self.texts.get(id))
 
     @property
     def wins_sha256(self) -> str:
-        """Of the content: another file that says the same is the same labels. Empty without any."""
+        """Hash of the content, so equal labels in another file have the same hash. Empty without labels."""
         return _sha256(sorted(self.wins.items())) if self.wins else ""
 
     @property
     def texts_sha256(self) -> str:
-        """Of the content, empty where the corpus keeps its own."""
+        """Hash of the content; empty if the corpus keeps its own texts."""
         return "" if self.texts is None else _sha256(sorted(self.texts.items()))
 
 
-def write(path: Path, said: Iterable[Said]) -> None:
-    """Write ``labels.jsonl``, whole or not at all."""
-    replace_with(path, b"".join(msgspec.json.encode(line) + b"\n" for line in said))
+def write(path: Path, lines: Iterable[Line]) -> None:
+    """Write ``labels.jsonl``, atomically."""
+    replace_with(path, b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
 
 
 def read(path: Path, *, corrected: bool = True) -> Labels:
-    """Labels from ``labels.jsonl`` or ``audit.csv``, or from the folder with both; corrections win, unless
-    they are to be left out.
+    """Labels from ``labels.jsonl``, ``audit.csv`` or a folder with both, with corrections unless
+    ``corrected`` is False.
 
-    Either is read together with the other beside it; a file of another name stands alone, and a sheet alone
-    has verdicts without texts. UsageError for a file that does not read, with the line that is malformed.
+    Each of the two files is read together with the other; a file of another name is read alone, and a sheet
+    alone has verdicts without texts. Raises UsageError for an unreadable file, naming a malformed line.
     """
-    lines, sheet = _files(path)
-    said = _lines(lines) if lines else {}
-    rows = audit.matched(audit.read(sheet), said) if sheet else {}
-    wins = {id: line.win for id, line in said.items()}
-    if not lines:
-        wins = {id: row.said for id, row in rows.items()}
+    file, sheet = _files(path)
+    lines = _lines(file) if file else {}
+    rows = audit.matched(audit.read(sheet), lines) if sheet else {}
+    wins = {id: line.win for id, line in lines.items()}
+    if not file:
+        wins = {id: row.labelled_win for id, row in rows.items()}
     if corrected:
         wins |= {id: row.win for id, row in rows.items() if row.corrected}
-    texts = {id: line.text for id, line in said.items() if line.text is not msgspec.UNSET}
-    forms = {line.form for line in said.values() if line.text} or {"guarded"}
+    texts = {id: line.text for id, line in lines.items() if line.text is not msgspec.UNSET}
+    forms = {line.form for line in lines.values() if line.text} or {"guarded"}
     if len(forms) > 1:
         raise UsageError(
-            f"{lines}: expected texts of one form, found guarded ones and the paper's; "
+            f"{file}: expected texts of one form, found guarded ones and the paper's; "
             "run `label` again with one --text."
         )
     return Labels({id: win for id, win in wins.items() if win is not None}, texts or None, *forms)
 
 
 def _files(path: Path) -> tuple[Path | None, Path | None]:
-    """The lines and the sheet that belong together; at least one."""
+    """The lines file and the sheet that belong together; at least one."""
     if not path.exists():
         raise UsageError(
             f"{path}: expected a labeller's folder, its {LABELS} or {audit.AUDIT}, found nothing there; "
@@ -113,8 +113,8 @@ def _files(path: Path) -> tuple[Path | None, Path | None]:
     return lines, sheet if lines.name == LABELS and sheet.exists() else None
 
 
-def _lines(path: Path) -> dict[str, Said]:
-    found: dict[str, Said] = {}
+def _lines(path: Path) -> dict[str, Line]:
+    found: dict[str, Line] = {}
     try:
         lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -123,7 +123,7 @@ def _lines(path: Path) -> dict[str, Said]:
         ) from error
     for number, text in enumerate(lines if lines != [""] else [], 1):
         try:
-            line = msgspec.json.decode(text, type=Said)
+            line = msgspec.json.decode(text, type=Line)
         except msgspec.MsgspecError as error:
             raise UsageError(
                 f"{path}:{number}: expected JSON with id and win, found {text[:60]!r} ({error}); correct it."

@@ -1,4 +1,4 @@
-"""What a folder's answers have cost so far, on disk: a budget holds over every run, a killed one too."""
+"""The total cost of a folder's answers, on disk, so that a budget covers all runs, even killed ones."""
 
 from pathlib import Path
 
@@ -30,10 +30,10 @@ class Spent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
 
 class Ledger:
-    """One small file; what is added is on disk before ``add`` returns. For one thread at a time."""
+    """A small file that ``add`` updates before it returns. Not thread-safe."""
 
     def __init__(self, path: Path) -> None:
-        """UsageError where it does not read."""
+        """Raises UsageError for an unreadable file."""
         self._path, self.spent = path, Spent()
         try:
             self.spent = msgspec.json.decode(path.read_bytes(), type=Spent)
@@ -42,7 +42,7 @@ class Ledger:
         except (OSError, msgspec.MsgspecError) as error:
             raise UsageError(
                 f"{path}: expected what was spent so far, found none that reads ({error}); remove it "
-                "to begin a budget anew."
+                "to start a new budget."
             ) from error
 
     def add(self, spent: Spent) -> None:

@@ -1,8 +1,8 @@
-"""A made-up labeller of made-up people: it sees their true events, and is right as often as it is told to be.
+"""A simulated labeller of simulated people: it knows their true events and has a given accuracy.
 
-Everything around a real labeller can be tried with it: answers, sheet, lines, stage 2, evaluation. It sees
-most of what happened and some of what did not; its verdict is drawn apart from that, as ``weak.Labeller``
-draws it. What it writes says nothing about real people or about any real labeller.
+It exercises everything around a real labeller: answers, sheet, lines, stage 2, evaluation. It mentions most
+of the true events and some false ones; its verdict is drawn independently (``training.simulator.labeller``).
+Its output says nothing about real people or any real labeller.
 """
 
 import re
@@ -26,19 +26,19 @@ from training.simulator.descriptions import UNITS
 from training.simulator.labeller import Labeller
 from training.simulator.portraits import performance_of
 
-ANSWERS = "answers.jsonl"  # verbatim, one line a video
-MADE = re.compile(r"simulator, profile (?P<profile>\w+), seed (?P<seed>\d+);")
-NOTICED = 0.7  # chance that an event is noticed
-FALSE = 1.0  # mean number of events that are seen and were none
+ANSWERS = "answers.jsonl"  # verbatim, one line per video
+PROVENANCE = re.compile(r"simulator, profile (?P<profile>\w+), seed (?P<seed>\d+);")
+NOTICED = 0.7  # probability that an event is noticed
+FALSE = 1.0  # mean number of false events
 TIMES = {1: "once", 2: "twice", 3: "thrice"}
-MOST = 12  # action units that it lists
+MOST = 12  # action units in an answer
 
 
 def label(
     store: Store, out: Path, labeller: Labeller, *, seed: int = 0, form: Form = "guarded"
 ) -> dict[str, Answer]:
-    """Answers about every labelled video, and ``labels.jsonl`` and ``audit.csv`` as a real labeller leaves
-    them; returns the answers. UsageError for a corpus of real people."""
+    """Write answers for every labelled video, with ``labels.jsonl`` and ``audit.csv`` like a real labeller's;
+    returns the answers. Raises UsageError for a corpus of real people."""
     if not store.index.simulated:
         raise UsageError(
             f"{store.folder}: expected a simulated corpus, whose truth is known, found a real one; "
@@ -53,25 +53,25 @@ def label(
         id: answer(p, float(win), rng).model_dump_json() for id, p, win in zip(ids, people, wins, strict=True)
     }
     out.mkdir(parents=True, exist_ok=True)
-    lines = (msgspec.json.encode({"id": id, "raw": said}) for id, said in raw.items())
-    replace_with(out / ANSWERS, b"\n".join(lines) + b"\n")
-    answers = {id: parse(said, Answer) for id, said in raw.items()}
-    said = (labels.Said(id, a.win, render(a, form=form) or None, form) for id, a in answers.items())
-    labels.write(out / labels.LABELS, said)
+    verbatim = (msgspec.json.encode({"id": id, "raw": text}) for id, text in raw.items())
+    replace_with(out / ANSWERS, b"\n".join(verbatim) + b"\n")
+    answers = {id: parse(text, Answer) for id, text in raw.items()}
+    lines = (labels.Line(id, a.win, render(a, form=form) or None, form) for id, a in answers.items())
+    labels.write(out / labels.LABELS, lines)
     audit.write(out / audit.AUDIT, answers)
     return answers
 
 
 def answer(recording: Recording, win: float, rng: np.random.Generator) -> Answer:
-    """What it says of one made-up person, sure of a win by ``win`` 0..1. UsageError for anybody else."""
-    made = MADE.match(recording.provenance)
-    if made is None:
+    """The answer for one simulated person, with confidence ``win`` 0..1. UsageError for a real recording."""
+    origin = PROVENANCE.match(recording.provenance)
+    if origin is None:
         raise UsageError(
             f"{recording.subject}: expected a recording of the simulator, found {recording.provenance!r}; "
             "make the corpus with `undertone-training corpus simulate`."
         )
-    profile, seconds = PROFILES[made["profile"]], recording.ticks / RATE
-    true = performance_of(profile, recording, seconds, int(made["seed"])).events
+    profile, seconds = PROFILES[origin["profile"]], recording.ticks / RATE
+    true = performance_of(profile, recording, seconds, int(origin["seed"])).events
     seen = [(e.action, e.start) for e in true if e.action in UNITS and rng.random() < NOTICED]
     seen += [
         (str(rng.choice(list(UNITS))), float(rng.uniform(0, seconds))) for _ in range(rng.poisson(FALSE))

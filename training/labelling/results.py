@@ -1,4 +1,4 @@
-"""What a run leaves: the lines that training reads, the sheet for a person, and a summary."""
+"""The results of a run: the lines that training reads, the audit sheet, and a summary."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -13,16 +13,16 @@ from training.corpus import labels as label_files
 from training.corpus.index import listed
 from training.labelling import audit, labels
 from training.labelling.budget import Budget, Price
-from training.labelling.cache import Kept
+from training.labelling.cache import CachedAnswer
 from training.labelling.ledger import Spent
 from training.labelling.plan import Plan
 
-SHOWN = 5  # failures that are told of
+SHOWN = 5  # failures listed in the summary
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What there is now."""
+    """The state after a run."""
 
     summary: str
     answered: int
@@ -32,73 +32,79 @@ class Result:
 
 def write(
     plan: Plan,
-    known: Mapping[str, Kept | None],
+    known: Mapping[str, CachedAnswer | None],
     out: Path,
     form: Form,
     names: Collection[str],
     unavailable: Mapping[str, str],
 ) -> None:
-    """The lines that training reads, and the sheet for a person; null where there is no answer.
+    """Write the lines that training reads, and the audit sheet; null for a missing answer.
 
-    ``unavailable``: reasons by id of those who were asked about in vain.
+    ``unavailable``: reasons by id of requests that the service did not answer.
     """
-    answers = {id: kept.answer(plan.prompt) if kept else None for id, kept in known.items()}
-    reasons = {id: why for id, kept in known.items() if kept and (why := kept.why(plan.prompt))}
-    said = (_said(id, answer, form, names, plan) for id, answer in answers.items())
-    labels.write(out / labels.LABELS, said)
+    answers = {id: cached.answer(plan.prompt) if cached else None for id, cached in known.items()}
+    reasons = _failures(plan, known)
+    lines = (_line(id, answer, form, names, plan) for id, answer in answers.items())
+    labels.write(out / labels.LABELS, lines)
     audit.write(out / audit.AUDIT, answers, {**unavailable, **reasons})
 
 
-def _said(
+def _failures(plan: Plan, known: Mapping[str, CachedAnswer | None]) -> dict[str, str]:
+    """Reasons of the failed answers, by id."""
+    reasons = {id: cached.failure_reason(plan.prompt) for id, cached in known.items() if cached}
+    return {id: reason for id, reason in reasons.items() if reason}
+
+
+def _line(
     id: str, answer: Answer | Verdict | None, form: Form, names: Collection[str], plan: Plan
-) -> labels.Said:
+) -> labels.Line:
     if plan.prompt.schema is Verdict or isinstance(answer, Verdict):
-        # Describes nothing, answered or not: the corpus keeps its own texts.
-        return labels.Said(id, answer.win if answer else None)
+        # This prompt asks for no description, so the corpus keeps its own texts.
+        return labels.Line(id, answer.win if answer else None)
     if answer is None:
-        return labels.Said(id, None, None)
-    return labels.Said(id, answer.win, render(answer, form=form, names=names) or None, form)
+        return labels.Line(id, None, None)
+    return labels.Line(id, answer.win, render(answer, form=form, names=names) or None, form)
 
 
 def summary(
     plan: Plan,
-    known: Mapping[str, Kept | None],
+    known: Mapping[str, CachedAnswer | None],
     budget: Budget,
     price: Price | None,
     left: int,
     unmatched: Sequence[str] = (),
 ) -> Result:
-    """What there is now and what it took. ``left``: files that still lie with the service; ``unmatched``:
-    answers from a file that are of no video here."""
-    failed = {id: why for id, kept in known.items() if kept and (why := kept.why(plan.prompt))}
-    answered = [kept for id, kept in known.items() if kept and id not in failed]
+    """The results and their cost. ``left``: number of uploads still stored by the service; ``unmatched``:
+    answers in a file that match no video here."""
+    failed = _failures(plan, known)
+    answered = [cached for id, cached in known.items() if cached and id not in failed]
     spent = budget.spent_now
-    told = [
+    lines = [
         f"{len(known)} videos: {len(answered)} answered, {len(failed)} failed, "
         f"{len(known) - len(answered) - len(failed)} not asked yet; {spent.requests} requests, "
         f"{spent.tokens_in} tokens in, {spent.tokens_out} out" + cost(price, spent)
     ]
-    told += [f"failed: {id}: {why}" for id, why in list(failed.items())[:SHOWN]]
-    told += [f"failed: {len(failed) - SHOWN} more, see {audit.AUDIT}"] if len(failed) > SHOWN else []
+    lines += [f"failed: {id}: {reason}" for id, reason in list(failed.items())[:SHOWN]]
+    lines += [f"failed: {len(failed) - SHOWN} more, see {audit.AUDIT}"] if len(failed) > SHOWN else []
     others = Counter(k.served for k in answered if k.served and not k.served.startswith(k.key.model))
-    told += [
+    lines += [
         f"warning: {plan.sampling.model} was asked, {served} answered {count} times"
         for served, count in others.items()
     ]
     if spent.estimated:
-        told.append(
+        lines.append(
             f"warning: {spent.estimated} replies came without token counts; theirs are estimated, from the "
             "length of video and prompt and the usual answer"
         )
     if unmatched:
-        told.append(f"warning: {len(unmatched)} answers are of no video here ({listed(unmatched)})")
+        lines.append(f"warning: {len(unmatched)} answers are of no video here ({listed(unmatched)})")
     if left:
-        told.append(f"warning: {left} uploads may still lie with the service; the next run deletes them")
-    return Result("\n".join(told), len(answered), tuple(failed))
+        lines.append(f"warning: {left} uploads may still lie with the service; the next run deletes them")
+    return Result("\n".join(lines), len(answered), tuple(failed))
 
 
 def read_names(path: Path | None) -> set[str]:
-    """Names, one a line, or the subjects of a label file (.csv). UsageError where it does not read."""
+    """Names, one per line, or the subjects of a label file (.csv). UsageError for an unreadable file."""
     if path is None:
         return set()
     if path.suffix == ".csv":
@@ -114,5 +120,5 @@ def read_names(path: Path | None) -> set[str]:
 
 
 def cost(price: Price | None, spent: Spent) -> str:
-    """ ", cost 1.20", or nothing where no price is known."""
+    """ ", cost 1.20", or nothing without a price."""
     return f", cost {price.of(spent.tokens_in, spent.tokens_out):.2f}" if price else ""

@@ -1,4 +1,4 @@
-"""Every video to a labeller, several at once; what is answered stays answered, however the run ends."""
+"""Sends every video to a labeller, several at once; answers are cached however the run ends."""
 
 import fcntl
 import shutil
@@ -28,18 +28,18 @@ from training.labelling.cache import NOTHING, Cache
 from training.labelling.plan import Plan, Video
 
 ANSWERS, UPLOADS, SPENT, WORK, LOCK = "answers", "uploads.json", "spent.json", ".muted", ".lock"
-MOST_IN_VAIN = 3  # videos in a row for which the service was not to be had
-MOST_REJECTED = 10  # videos that are not taken before the first that is: the fault is not theirs
+MAX_UNAVAILABLE = 3  # videos in a row for which the service is unavailable
+MAX_REJECTED = 10  # videos rejected before any is accepted: then the cause is not the videos
 
 Failure = DescriptionRefused | DescriptionMalformed | SourceError
-Say = Callable[[Video, str | None, bool], None]  # why a video has no answer; whether it is done with
+Report = Callable[[Video, str | None, bool], None]  # video, why it has no answer, whether it is finished
 
 
 @dataclass(slots=True, eq=False)
 class Outcome:
-    """How a run ended."""
+    """The outcome of a run."""
 
-    unavailable: dict[str, str] = field(default_factory=dict)  # reasons by id: asked in vain, nothing kept
+    unavailable: dict[str, str] = field(default_factory=dict)  # reasons by id; nothing is cached for these
     error: UndertoneError | None = None  # what ended it early
 
 
@@ -52,13 +52,13 @@ def run(
     *,
     sends: bool,
     workers: int = 4,
-    say: Say = lambda video, reason, done: None,
+    report: Report = lambda video, reason, done: None,
 ) -> Outcome:
-    """Ask about all that waits. ``sends``: the video leaves this machine, so only its pictures are given."""
+    """Request all missing answers. ``sends``: videos leave this machine, so they are sent without sound."""
     work = folder / WORK
-    shutil.rmtree(work, ignore_errors=True)  # of a run that was killed
+    shutil.rmtree(work, ignore_errors=True)  # left by a killed run
     work.mkdir(parents=True)
-    outcome, in_vain = Outcome(), 0
+    outcome, unavailable = Outcome(), 0
     answered, rejected = 0, 0
     usual, _ = plan.answer_tokens()
     ask = partial(_ask, plan, provider, cache, budget, work if sends else None, usual)
@@ -70,55 +70,55 @@ def run(
                 except Stopped:
                     continue
                 except DescriptionUnavailable as error:
-                    say(video, str(error), False)
+                    report(video, str(error), False)
                     outcome.unavailable[video.id] = str(error)
-                    in_vain += 1
-                    if in_vain == MOST_IN_VAIN:
+                    unavailable += 1
+                    if unavailable == MAX_UNAVAILABLE:
                         _end(outcome, error, budget)
-                except DescriptionDenied as error:  # several may come at once: it is told in the end
+                except DescriptionDenied as error:  # reported once, at the end
                     _end(outcome, error, budget)
                 else:
-                    say(video, str(failure) if failure else None, True)
-                    in_vain = 0
+                    report(video, str(failure) if failure else None, True)
+                    unavailable = 0
                     answered += failure is None
                     rejected += isinstance(failure, DescriptionRejected)
-                    if not answered and rejected == MOST_REJECTED:
-                        _end(outcome, _rejecting(failure), budget)
+                    if not answered and rejected == MAX_REJECTED:
+                        _end(outcome, _all_rejected(failure), budget)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return outcome
 
 
 def _end(outcome: Outcome, error: UndertoneError, budget: Budget) -> None:
-    """The first denial is what a run is ended by, also where the service went away meanwhile."""
+    """Record the error that ends a run; a denial takes precedence over a service that is unavailable."""
     if not isinstance(outcome.error, DescriptionDenied):
         outcome.error = error
     budget.stop()
 
 
-def _rejecting(last: object) -> DescriptionDenied:
+def _all_rejected(last: object) -> DescriptionDenied:
     return DescriptionDenied(
-        f"expected one of the first {MOST_REJECTED} videos to be accepted, found none "
+        f"expected one of the first {MAX_REJECTED} videos to be accepted, found none "
         f"({str(last).rstrip('.')}); see what they have in common, --model and --fps too, then run the same "
         "command with --retry-failed."
     )
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """UsageError where another run is at work in the same folder."""
+def exclusive(folder: Path) -> Iterator[None]:
+    """Lock the folder. Raises UsageError if another run holds it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(
-            f"{folder}: expected a folder, or room for one, found {error.strerror}; choose another --out."
+            f"{folder}: expected a folder that can be written to, found {error.strerror}; choose another --out."
         ) from None
     with (folder / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise UsageError(
-                f"{folder}: expected nobody else at work here, found another run; wait for its end."
+                f"{folder}: expected a folder that no other run uses, found one that does; wait for its end."
             ) from None
         yield
 
@@ -126,7 +126,8 @@ def alone(folder: Path) -> Iterator[None]:
 def _spread(
     plan: Plan, ask: Callable[[Video], Failure | None], budget: Budget, workers: int
 ) -> Generator[tuple[Video, Future[Failure | None]], None, None]:
-    """Videos with what came of them, as they come. The end, or an interrupt, waits for answers under way."""
+    """Videos with their results, in order of completion. The end, or an interrupt, waits for open
+    requests."""
     waiting, open = deque(plan.waiting), dict[Future[Failure | None], Video]()
     with ThreadPoolExecutor(workers, "label") as pool:
         try:
@@ -155,18 +156,18 @@ def _ask(
                     Clip(path, video.key.video, video.seconds, video.id),
                     plan.prompt,
                     plan.sampling,
-                    lambda reply: cache.put(video.key, video.id, reply, before + budget.mine),
+                    lambda reply: cache.put(video.key, video.id, reply, before + budget.spent_on_video),
                 )
         except (DescriptionRefused, DescriptionMalformed, SourceError) as error:
             raw = getattr(error, "raw", None)
-            cache.fail(video.key, video.id, str(error), raw, before + budget.mine)
+            cache.fail(video.key, video.id, str(error), raw, before + budget.spent_on_video)
             return error
     return None
 
 
 @contextmanager
 def _silent(video: Video, work: Path | None) -> Iterator[Path]:
-    """The file to give away: without sound, in a folder of its own as long as it is needed."""
+    """The file to send: a copy without sound in a temporary folder, or the original if nothing is sent."""
     if work is None:
         yield video.path
         return

@@ -1,4 +1,5 @@
-"""Which videos lie with a service right now, on disk: a run that was killed leaves nothing there unknown."""
+"""The videos currently uploaded to a service, listed on disk, so that uploads of a killed run can be
+deleted."""
 
 import json
 import threading
@@ -10,7 +11,7 @@ from stream.files import replace_with
 
 
 class Uploads(UserDict[str, str]):
-    """Remote file by SHA-256 of the video; every change is on disk before it returns."""
+    """Remote file by SHA-256 of the video; every change is written to disk before it returns."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -22,7 +23,7 @@ class Uploads(UserDict[str, str]):
         except (OSError, ValueError, TypeError) as error:
             raise UsageError(
                 f"{path}: expected the list of uploaded files, found none that reads ({error}); remove it, "
-                "and see to the files there yourself."
+                "and delete the uploaded files yourself."
             ) from error
 
     def __setitem__(self, sha256: str, name: str) -> None:

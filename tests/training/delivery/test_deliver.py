@@ -98,7 +98,7 @@ def test_only_branches_that_learnt_are_delivered(delivered):
 def test_the_form_of_the_texts_goes_along(recipe, folder, tmp_path):
     """From the labeller's lines to the manifest, which the live side renders its own descriptions by."""
     assert runs.resume(folder).about["text_form"] == "guarded"
-    labels.write(tmp_path / "said.jsonl", [labels.Said("0001", 0.9, "Confidence: win 90, loss 10.", "paper")])
+    labels.write(tmp_path / "said.jsonl", [labels.Line("0001", 0.9, "Confidence: win 90, loss 10.", "paper")])
     materials = replace(from_simulator(recipe), labels=labels.read(tmp_path / "said.jsonl"))
     runs.run(recipe, tmp_path, materials)
     for name, form in ((folder, "guarded"), (tmp_path, "paper")):

@@ -10,8 +10,15 @@ from stream.errors import UsageError
 from training.corpus.labels import Label
 from training.evaluation.metrics import calibration_error
 from training.labelling import audit
-from training.labelling.agreement import Truth, compared, kappa, of_losses, of_wins, report
-from training.labelling.labels import LABELS, Labels, Said, write
+from training.labelling.agreement import (
+    Truth,
+    kappa,
+    predictions_of,
+    recall_of_losses,
+    recall_of_wins,
+    report,
+)
+from training.labelling.labels import LABELS, Labels, Line, write
 
 # 6 wins, 4 losses; the labeller is right on 4 wins and 3 losses.
 LABEL = {f"v{i}": int(i < 6) for i in range(10)}
@@ -34,9 +41,9 @@ def test_kappa_by_hand():
 
 
 def test_by_class():
-    assert of_wins(*arrays()) == pytest.approx(4 / 6)
-    assert of_losses(*arrays()) == pytest.approx(3 / 4)
-    assert np.isnan(of_losses(np.ones(3), np.ones(3)))
+    assert recall_of_wins(*arrays()) == pytest.approx(4 / 6)
+    assert recall_of_losses(*arrays()) == pytest.approx(3 / 4)
+    assert np.isnan(recall_of_losses(np.ones(3), np.ones(3)))
 
 
 def test_the_report(tmp_path):
@@ -76,14 +83,14 @@ def test_nothing_to_compare():
     with pytest.raises(
         UsageError, match="found none among 1 answers and 10 results; give the results of these"
     ):
-        compared(Labels({"elsewhere": 0.5}), TRUTH)
+        predictions_of(Labels({"elsewhere": 0.5}), TRUTH)
 
 
 @pytest.fixture
 def folder(tmp_path):
     out = tmp_path / "said"
     out.mkdir()
-    write(out / LABELS, [Said(id, win, None) for id, win in WIN.items()])
+    write(out / LABELS, [Line(id, win, None) for id, win in WIN.items()])
     answers = {
         id: Verdict(confidence_win=100 * win, confidence_loss=100 - 100 * win) for id, win in WIN.items()
     }

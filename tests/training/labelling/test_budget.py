@@ -101,7 +101,7 @@ def test_the_first_reason_is_the_one_that_is_told():
 
 def test_what_a_thread_s_video_cost_is_its_own(tmp_path):
     budget = Budget()
-    budget.go_on_from(Ledger(tmp_path / "spent.json"))
+    budget.resume_from(Ledger(tmp_path / "spent.json"))
     found = {}
 
     def ask(name, tokens):
@@ -109,7 +109,7 @@ def test_what_a_thread_s_video_cost_is_its_own(tmp_path):
             budget.request()
             barrier.wait(5)
             budget.spent(tokens, 1)
-            found[name] = budget.mine
+            found[name] = budget.spent_on_video
 
     barrier = threading.Barrier(2)
     threads = [threading.Thread(target=ask, args=given) for given in (("a", 10), ("b", 20))]
@@ -128,11 +128,11 @@ def test_a_price_is_of_a_million():
 def test_tokens_that_nobody_counted_are_estimated(tmp_path):
     """A reply may lack them: the limit would never be reached."""
     budget = Budget(max_tokens=1500)
-    budget.go_on_from(Ledger(tmp_path / "spent.json"))
+    budget.resume_from(Ledger(tmp_path / "spent.json"))
     with budget.reserved(600, answer=200):
         budget.request()
         budget.spent(0, 0)
-        assert budget.mine == Spent(1, 600, 200, estimated=1)
+        assert budget.spent_on_video == Spent(1, 600, 200, estimated=1)
     with budget.reserved(600, answer=200):
         budget.request()
         budget.spent(590, 0)  # counted: it said nothing

@@ -5,9 +5,9 @@ import pytest
 from stream.describing.labellers.answer import Verdict
 from stream.errors import UsageError
 from training.labelling import audit
-from training.labelling.labels import LABELS, Labels, Said, read, write
+from training.labelling.labels import LABELS, Labels, Line, read, write
 
-SAID = [Said("0001", 0.7, "two\u2028smiles"), Said("0002", 0.2, "nothing"), Said("0003", None, None)]
+SAID = [Line("0001", 0.7, "two\u2028smiles"), Line("0002", 0.2, "nothing"), Line("0003", None, None)]
 ANSWERS = {
     "0001": Verdict(confidence_win=70, confidence_loss=30),
     "0002": Verdict(confidence_win=10, confidence_loss=40),
@@ -47,9 +47,9 @@ def test_the_form_of_the_texts_is_noted(tmp_path):
     path = tmp_path / LABELS
     write(path, SAID)
     assert ("form" in path.read_text(), read(path).form) == (False, "guarded")
-    write(path, [Said("0001", 0.7, "win 70", "paper"), Said("0003", None, None, "paper")])
+    write(path, [Line("0001", 0.7, "win 70", "paper"), Line("0003", None, None, "paper")])
     assert read(path).form == "paper"
-    write(path, [Said("0001", 0.7, "win 70", "paper"), Said("0002", 0.2, "nods")])
+    write(path, [Line("0001", 0.7, "win 70", "paper"), Line("0002", 0.2, "nods")])
     with pytest.raises(UsageError, match="expected texts of one form, found guarded ones and the paper's"):
         read(path)
 

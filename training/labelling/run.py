@@ -111,7 +111,7 @@ def exclusive(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(
-            f"{folder}: expected a folder that can be written to, found {error.strerror}; choose another --out."
+            f"{folder}: expected a folder to write to, found {error.strerror}; choose another --out."
         ) from None
     with (folder / LOCK).open("w") as lock:
         try:

@@ -1,10 +1,9 @@
-"""From the fused logit to an honest confidence: an affine map per valid seconds and present branches.
+"""Fits the calibration: an affine map of the fused logit by valid seconds and present branches.
 
-Fitted on subjects that were never trained on, with both classes weighing the same, so that
-``slope·z + bias`` is a log-likelihood ratio and the prior can be added where it is used. The fused logit is
-centred and scaled first. It cannot leave ±``LIMIT``, so a map bounds what is published: in proportion to the
-seconds seen, a short window cannot be sure of anything, whatever it shows. A bound scales the whole map; it
-never moves the decision boundary.
+Fitted on held-out subjects with equal weight for both classes, so that ``slope·z + bias`` is a log-likelihood
+ratio and the prior can be added at inference. The fused logit is centred and scaled first. It stays within
+±``LIMIT``, so a map bounds the published confidence; the bound grows with the seconds seen, so that a short
+window never gives a high confidence. A bound scales the whole map and never moves the decision boundary.
 """
 
 from collections.abc import Sequence
@@ -26,25 +25,25 @@ from training.evaluation.metrics import auroc, balanced_accuracy, log_loss
 from training.model.fused import Branches
 
 Values = NDArray[np.float64]
-RIDGE = 1.0  # observations' worth of pull on slope and bias towards 0
+RIDGE = 1.0  # strength of the ridge penalty on slope and bias, in observations
 BATCH = 16
-USUAL = 0.6 * LIMIT  # where the 90th percentile of the centred logits is put
+USUAL = 0.6 * LIMIT  # target of the 90th percentile of the centred logits
 MOST_GAIN = 10.0
 
 
 class OneClass(UsageError):
-    """The windows to fit on show one class alone."""
+    """The windows to fit on belong to one class only."""
 
 
 def fit(logit: Values, target: Values, cap: float, smooth: float = 0.02) -> tuple[float, float]:
-    """Slope ≥ 0 and bias of the map, by class-balanced cross-entropy with a weak pull towards 0.
+    """Slope ≥ 0 and bias of the map, by class-balanced cross-entropy with a weak ridge penalty.
 
     ``target`` is a label or a probability of win. ``cap`` bounds |slope·z + bias| for every possible logit: a
-    map beyond it is scaled as a whole, which leaves its decision boundary where it is. Logits that order the
-    classes no better than chance give (0, 0): no evidence.
+    map beyond it is scaled as a whole, which keeps its decision boundary. Logits that rank the classes no
+    better than chance give (0, 0): no evidence.
 
-    Raises OneClass for windows of one class alone, and UsageError for logits that are no numbers or a map
-    that would be worse than the prior on these very windows.
+    Raises OneClass for windows of one class, and UsageError for logits that are not finite or a map that is
+    worse than the prior on the windows it was fitted on.
     """
     win = target > 0.5
     if win.all() or not win.any():
@@ -58,49 +57,49 @@ def fit(logit: Values, target: Values, cap: float, smooth: float = 0.02) -> tupl
             "train with a smaller rate."
         )
     weight = np.where(win, 0.5 / win.sum(), 0.5 / (~win).sum())
-    aim = smooth + (1 - 2 * smooth) * target
+    smoothed = smooth + (1 - 2 * smooth) * target
     # Centred and scaled, so that neither a shift nor a scale of the logits changes the problem.
     centre, spread = float(logit.mean()), float(logit.std())
     if spread < 1e-9 * (1 + abs(centre)):
         return 0.0, 0.0
     z = (logit - centre) / spread
-    found = minimize(
+    solution = minimize(
         objective,
         np.zeros(2),
-        args=(z, aim, weight),
+        args=(z, smoothed, weight),
         jac=True,
         method="L-BFGS-B",
         bounds=((0.0, None), (None, None)),
         options={"ftol": 1e-14, "gtol": 1e-10, "maxiter": 500},
     ).x
-    slope = float(found[0]) / spread
+    slope = float(solution[0]) / spread
     if slope <= 0:
         return 0.0, 0.0
-    bias = float(found[1]) - slope * centre
-    within = min(1.0, cap / (slope * LIMIT + abs(bias)))
-    slope, bias = within * slope, within * bias
-    nothing = objective(np.zeros(2), z, aim, weight)[0]
-    reached = loss(slope * logit + bias, aim, weight)
-    if not reached <= nothing + 1e-9:
+    bias = float(solution[1]) - slope * centre
+    scale = min(1.0, cap / (slope * LIMIT + abs(bias)))
+    slope, bias = scale * slope, scale * bias
+    baseline = objective(np.zeros(2), z, smoothed, weight)[0]
+    fitted = loss(slope * logit + bias, smoothed, weight)
+    if not fitted <= baseline + 1e-9:
         raise UsageError(
-            f"expected a calibration better than the prior alone, found log loss {reached:.4f} against "
-            f"{nothing:.4f} on the windows it was fitted on; train for longer or give more held-out people."
+            f"expected a calibration better than the prior alone, found log loss {fitted:.4f} against "
+            f"{baseline:.4f} on the windows it was fitted on; train for longer or give more held-out people."
         )
     return slope, bias
 
 
-def loss(calibrated: Values, aim: Values, weight: Values) -> float:
+def loss(calibrated: Values, smoothed: Values, weight: Values) -> float:
     """Weighted cross-entropy of calibrated logits."""
-    return float(weight @ (np.logaddexp(0, calibrated) - aim * calibrated))
+    return float(weight @ (np.logaddexp(0, calibrated) - smoothed * calibrated))
 
 
-def objective(theta: Values, z: Values, aim: Values, weight: Values) -> tuple[float, Values]:
-    """What the fit minimises over (slope, bias) on standardised logits, and its gradient; convex."""
+def objective(theta: Values, z: Values, smoothed: Values, weight: Values) -> tuple[float, Values]:
+    """The objective over (slope, bias) on standardised logits, and its gradient; convex."""
     ridge = RIDGE / len(z)
     calibrated = theta[0] * z + theta[1]
-    off = weight * (expit(calibrated) - aim)
-    value = loss(calibrated, aim, weight) + ridge / 2 * float(theta @ theta)
-    return value, np.array([off @ z, off.sum()]) + ridge * theta
+    error = weight * (expit(calibrated) - smoothed)
+    value = loss(calibrated, smoothed, weight) + ridge / 2 * float(theta @ theta)
+    return value, np.array([error @ z, error.sum()]) + ridge * theta
 
 
 def check(held_out: Sequence[Prepared], recipe: Recipe) -> None:
@@ -124,15 +123,15 @@ def _long_enough(held_out: Sequence[Prepared], recipe: Recipe, seconds: float) -
 def centre_and_scale(model: Branches, held_out: Sequence[Prepared], recipe: Recipe) -> tuple[float, float]:
     """Move and scale the fused logit so that windows of the longest knot, without text, use its range.
 
-    The middle between the classes goes to 0 (into the head's bias) and the 90th percentile around it to
-    ``USUAL``. Without it a network whose logits all lie on one side would be cut off by the fusion's bound
-    before any map could move them. Returns the shift and the gain.
+    The midpoint between the classes moves to 0 (in the head's bias) and the 90th percentile around it to
+    ``USUAL``. Otherwise the fusion's bound would clip a network whose logits all lie on one side before a map
+    could shift them. Returns the shift and the gain.
     """
     fusion = model.fusion
     fusion.gain.fill_(1.0)
     rng = np.random.default_rng([recipe.seed, 4])
-    found = collect(model, held_out, recipe, recipe.calibrating.knots_s[-1], rng, bounded=False)
-    live = {key: v for key, v in found.items() if "text" not in key} or found
+    windows = collect(model, held_out, recipe, recipe.calibrating.knots_s[-1], rng, bounded=False)
+    live = {key: v for key, v in windows.items() if "text" not in key} or windows
     parts = [(logit, label > 0.5) for logit, _, label in live.values()]
     both = [(logit, win) for logit, win in parts if win.any() and not win.all()]
     middles = [(np.median(logit[win]) + np.median(logit[~win])) / 2 for logit, win in both]
@@ -145,7 +144,7 @@ def centre_and_scale(model: Branches, held_out: Sequence[Prepared], recipe: Reci
 
 
 def cap_at(seconds: float, settings: Calibrating) -> float:
-    """Largest published logit, the prior aside, after so many valid seconds."""
+    """Largest published logit, without the prior, after this many valid seconds."""
     return settings.cap * min(1.0, seconds / settings.cap_from_s)
 
 
@@ -160,11 +159,11 @@ def collect(
 ) -> dict[str, tuple[Values, Values, Values]]:
     """Logit, target and label of random windows of ``seconds``, per key of present branches.
 
-    Recordings that are too short for such a window are left out; nothing is found where all are. Logits that
-    are not ``bounded`` are those before the fusion's limit.
+    Recordings shorter than the window are left out; the result is empty if all are. Without ``bounded``, the
+    logits are those before the fusion's limit.
     """
     stage = Stage(seconds=(seconds, seconds + 1e-6), partial=0.0, sampler=recipe.inference.sampler)
-    found: dict[str, list[tuple[float, float, float]]] = {}
+    rows_of: dict[str, list[tuple[float, float, float]]] = {}
     device = next(model.parameters()).device
     held_out = _long_enough(held_out, recipe, seconds)
     if not held_out:
@@ -172,28 +171,28 @@ def collect(
     for _ in range(-(-recipe.calibrating.windows // BATCH)):
         cuts = random_cuts(held_out, stage, recipe.window, BATCH, rng)
         batch = assemble(cuts, recipe.window, recipe.target).to(device)
-        there = batch.present
+        present = batch.present
         with torch.no_grad():
-            vectors = model.vectors(batch, [n for i, n in enumerate(BRANCHES) if there[:, i].any()])
+            vectors = model.vectors(batch, [n for i, n in enumerate(BRANCHES) if present[:, i].any()])
             for chosen in subsets(BRANCHES):
-                wanted = torch.tensor([name in chosen for name in BRANCHES], device=device)
-                rows = (there | ~wanted).all(1)
+                selected = torch.tensor([name in chosen for name in BRANCHES], device=device)
+                rows = (present | ~selected).all(1)
                 if not rows.any():
                     continue
-                logit = model.fuse(vectors, wanted.expand_as(there), bounded=bounded)
+                logit = model.fuse(vectors, selected.expand_as(present), bounded=bounded)
                 for i in torch.nonzero(rows)[:, 0].tolist():
                     person = cuts[i].source.recording
                     label = float(person.label)
-                    # The outcome is what counts, also where windows were taught the evidence in them.
+                    # The target is the outcome, even if training used the evidence in a window.
                     target = float(batch.target[i]) if person.mixed else label
-                    found.setdefault(key_of(chosen), []).append((float(logit[i]), target, label))
-    return {key: tuple(np.array(values).T) for key, values in found.items()}
+                    rows_of.setdefault(key_of(chosen), []).append((float(logit[i]), target, label))
+    return {key: tuple(np.array(values).T) for key, values in rows_of.items()}
 
 
 def calibrate(
     model: Branches, held_out: Sequence[Prepared], recipe: Recipe, branches: Sequence[str]
 ) -> tuple[Calibration, list[dict[str, float | str]]]:
-    """The manifest's record for every combination of ``branches``, and what was measured on the way."""
+    """The calibration for every combination of ``branches``, and rows of metrics for the log."""
     model.eval()
     centre_and_scale(model, held_out, recipe)
     settings = recipe.calibrating
@@ -202,13 +201,13 @@ def calibrate(
     bias: dict[str, list[float]] = {key: [] for key in slope}
     rows: list[dict[str, float | str]] = []
     for seconds in settings.knots_s:
-        found = collect(model, held_out, recipe, seconds, rng)
+        windows = collect(model, held_out, recipe, seconds, rng)
         for key in slope:
-            # A combination that no held-out recording shows has no evidence; one that none shows for so long
-            # keeps what was fitted for less.
+            # A combination without held-out windows has no evidence; one without windows of this length keeps
+            # the map of the previous knot.
             a, b = (slope[key][-1], bias[key][-1]) if slope[key] else (0.0, 0.0)
-            if key in found:
-                a, b, row = _fitted(*found[key][:2], cap_at(seconds, settings), settings.smooth)
+            if key in windows:
+                a, b, row = _fitted(*windows[key][:2], cap_at(seconds, settings), settings.smooth)
                 rows.append({"branches": key, "seconds": seconds, **row})
             slope[key].append(a)
             bias[key].append(b)
@@ -225,7 +224,7 @@ def calibrate(
 def _fitted(
     logit: Values, target: Values, cap: float, smooth: float
 ) -> tuple[float, float, dict[str, float | str]]:
-    """Slope and bias, and what is logged of them. Windows of one class alone are no evidence."""
+    """Slope and bias, and a row for the log. Windows of one class give no evidence."""
     try:
         a, b = fit(logit, target, cap, smooth)
     except OneClass as reason:

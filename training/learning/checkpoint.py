@@ -1,4 +1,4 @@
-"""A run on disk: weights as safetensors, everything else as TOML and JSON; nothing is unpickled."""
+"""Checkpoints on disk: weights as safetensors, everything else as TOML and JSON, without pickles."""
 
 import json
 from collections.abc import Collection
@@ -23,16 +23,16 @@ WEIGHTS, RECIPE, TOKENIZER, ABOUT = "weights.safetensors", "recipe.toml", "token
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
-    """What a stage leaves behind."""
+    """The result of a stage."""
 
     recipe: Recipe
     model: Branches
     tokenizer: Tokenizer
-    about: dict[str, Any]  # stage, branches that learnt, calibration, figures
+    about: dict[str, Any]  # stage, trained branches, calibration, metrics
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> Path:
-    """Write (over) a checkpoint directory."""
+    """Write a checkpoint directory, replacing an existing one."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: value.contiguous() for name, value in checkpoint.model.state_dict().items()}
     save_file(weights, folder / WEIGHTS)
@@ -45,7 +45,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
 def load(folder: Path, recipe: Recipe | None = None) -> Checkpoint:
     """Read a checkpoint directory. Raises ModelError for a missing file or weights of another shape.
 
-    ``recipe``: another one to go on with, of the same network.
+    ``recipe``: another recipe to continue with, of the same network.
     """
     try:
         stored = parse((folder / RECIPE).read_text(), str(folder / RECIPE))
@@ -65,7 +65,7 @@ def load(folder: Path, recipe: Recipe | None = None) -> Checkpoint:
 
 
 def _sized(recipe: Recipe, stored: Recipe) -> Recipe:
-    """The sizes of a BERT that was brought along are written where it was opened, and nowhere else."""
+    """The recipe with the stored sizes of a pretrained BERT, which only the checkpoint's recipe contains."""
     text = recipe.model.text
     if not text.source or text.source != stored.model.text.source:
         return recipe
@@ -80,14 +80,14 @@ def _read_out(recipe: Recipe, weights: Collection[str]) -> Recipe:
 
 
 def build(recipe: Recipe, tokenizer: Tokenizer) -> Fused:
-    """The untrained network of a recipe, by its seed."""
+    """The untrained network of a recipe, initialised with its seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         return Fused(recipe.model, recipe.window, tokenizer.get_vocab_size())
 
 
 def build_ring(recipe: Recipe, tokenizer: Tokenizer) -> RingFused:
-    """The untrained network of a recipe's ring mode, by its seed."""
+    """The untrained network of a recipe's ring mode, initialised with its seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         return RingFused(recipe.model, recipe.ring, recipe.window, tokenizer.get_vocab_size())

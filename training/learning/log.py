@@ -1,4 +1,4 @@
-"""A run's log: JSON lines on disk, and a progress bar for whoever watches."""
+"""A run's log: JSON lines on disk, and a progress bar on the terminal."""
 
 import json
 import sys
@@ -11,32 +11,32 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 
 class Log:
-    """JSON lines, also kept in memory. A resumed run goes on after line ``len(log.lines)``."""
+    """JSON lines, also in memory. A resumed run continues after line ``len(log.lines)``."""
 
     def __init__(self, path: Path | None = None, *, quiet: bool = False) -> None:
         self.path, self.quiet, self.lines = path, quiet, read(path) if path and path.exists() else []
-        self._mended = False
+        self._repaired = False
         self._before = self.lines[-1]["elapsed_s"] if self.lines else 0.0
-        self._begun = time.monotonic()
+        self._started = time.monotonic()
 
     def __call__(self, **values: Any) -> None:
-        values["elapsed_s"] = round(self._before + time.monotonic() - self._begun, 1)
+        values["elapsed_s"] = round(self._before + time.monotonic() - self._started, 1)
         self.lines.append(values)
         if self.path and not self.quiet:
-            self._mend()
+            self._repair()
             with self.path.open("a") as stream:
                 stream.write(json.dumps(values) + "\n")
 
-    def _mend(self) -> None:
-        """Before the first line: take off what a kill cut short, or the next line would be joined to it."""
-        if not self._mended and self.path and self.path.exists():
+    def _repair(self) -> None:
+        """Before the first write: remove a truncated last line, or the next line would be joined to it."""
+        if not self._repaired and self.path and self.path.exists():
             whole = self.path.read_bytes()
             with self.path.open("r+b") as stream:
                 stream.truncate(whole.rfind(b"\n") + 1)
-        self._mended = True
+        self._repaired = True
 
     def rewind(self, count: int) -> None:
-        """Forget lines beyond the first ``count``: the run resumes from before they were written."""
+        """Remove lines beyond the first ``count``: the run resumes from before they were written."""
         if count < len(self.lines):
             del self.lines[count:]
             if self.path and not self.quiet:
@@ -44,7 +44,7 @@ class Log:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """Lines of a log; a last line cut short by a kill is left out."""
+    """Lines of a log, without a last line that a kill has truncated."""
     lines = []
     for text in path.read_text().splitlines():
         try:
@@ -55,7 +55,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 class Bar:
-    """A progress bar of one phase on a terminal; silent elsewhere."""
+    """A progress bar of one phase; silent if stderr is no terminal."""
 
     def __init__(self, phase: str, steps: int, done: int, *, quiet: bool = False) -> None:
         self._progress = Progress(

@@ -1,7 +1,7 @@
-"""Phases of optimisation: AdamW, warm-up and cosine decay, clipped gradients, averaged weights.
+"""The training loop: AdamW, warm-up and cosine decay, clipped gradients, averaged weights, exact resume.
 
-Step k depends on the weights, the optimiser's state and (seed, phase, k) alone, so a run that is killed and
-started again ends where it would have ended. Devices, several processes and mixed precision are accelerate's.
+Step k depends only on the weights, the optimiser's state and (seed, phase, k), so a run that is killed and
+resumed gives the same result. accelerate handles devices, several processes and mixed precision.
 """
 
 import math
@@ -23,8 +23,8 @@ from training.learning.progress import Progress, optimiser_tensors, restore_opti
 
 Read = TypeVar("Read", bound=Movable)  # a kind of batch
 Loss = Callable[[Read], Tensor]
-Observer = Callable[[str, int], None]  # of a phase's name and the step that comes
-LINES = 10  # log lines a phase
+Observer = Callable[[str, int], None]  # called with a phase's name and the number of the next step
+LINES = 10  # log lines per phase
 VALIDATION_BATCHES = 8
 
 
@@ -35,7 +35,7 @@ _observers: list[Observer] = []
 def observed(observer: Observer) -> Iterator[None]:
     """Call ``observer(phase, step)`` before every step of any run in this process.
 
-    What it raises ends the run there, as a kill would.
+    An exception that it raises ends the run there, as a kill would.
     """
     _observers.append(observer)
     try:
@@ -45,7 +45,7 @@ def observed(observer: Observer) -> Iterator[None]:
 
 
 class Objective(nn.Module):
-    """A model and what is asked of it, as one module: gradients of several processes meet at its forward."""
+    """A model with its loss, as one module whose forward synchronises the gradients of several processes."""
 
     def __init__(self, model: nn.Module, loss: Loss[Any]) -> None:
         super().__init__()
@@ -56,11 +56,11 @@ class Objective(nn.Module):
 
 
 class Trainer:
-    """Runs the phases of one model, resuming what ``folder`` holds of them."""
+    """Runs the phases of one model, resuming from the state in ``folder``."""
 
     def __init__(self, model: nn.Module, recipe: Recipe, folder: Path | None = None, log: Log | None = None):
         torch.set_num_threads(recipe.compute.threads)
-        # A branch that a batch lacks gets no gradient, which several processes must be told to expect.
+        # A branch that is absent from a batch gets no gradient, which distributed training must allow.
         uneven = DistributedDataParallelKwargs(find_unused_parameters=True)
         self.accelerator = Accelerator(mixed_precision=recipe.compute.precision, kwargs_handlers=[uneven])
         self.model, self.recipe = model, recipe
@@ -69,24 +69,24 @@ class Trainer:
         self.progress = Progress.open(folder, recipe)
         self.progress.restore(model)
         if self.progress.done:
-            self.log.rewind(self.progress.lines)  # what came after is about to come again
+            self.log.rewind(self.progress.lines)  # later lines will be written again
         model.to(self.accelerator.device)
 
     @property
     def rank(self) -> int:
         return int(self.accelerator.process_index)
 
-    def once(self, name: str, act: Callable[[], object]) -> None:
-        """Change the model by ``act``, unless a resumed run has done so."""
+    def once(self, name: str, action: Callable[[], object]) -> None:
+        """Change the model by ``action``, unless that was done before the run was interrupted."""
         if name not in self.progress.done:
-            act()
+            action()
             self._finish(name)
 
-    def found(self, name: str, act: Callable[[], Any]) -> Any:
-        """What ``act`` finds (anything that JSON holds), found once: a resumed run is told it again."""
+    def compute_once(self, name: str, compute: Callable[[], Any]) -> Any:
+        """The result of ``compute`` (as JSON), stored so that a resumed run gets the same."""
         notes = self.progress.notes
         if name not in notes:
-            notes[name] = act()
+            notes[name] = compute()
             self._finish(name)
         return notes[name]
 
@@ -98,8 +98,8 @@ class Trainer:
         validation: Batches[Read] | None = None,
         plain: Loss[Read] | None = None,
     ) -> None:
-        """Optimise the parameters of ``parts``; leaves their averaged weights in place, with ``validation``
-        those that did best there by ``plain`` (the loss itself when it is left out)."""
+        """Optimise the parameters of ``parts`` and leave them at their averaged weights; with ``validation``,
+        at those with the lowest validation loss by ``plain`` (default: the training loss)."""
         phase, stage = windows.phase, windows.stage
         if phase in self.progress.done:
             return
@@ -109,13 +109,13 @@ class Trainer:
             objective, wrapped = self.accelerator.prepare(Objective(self.model, loss), optimiser)
             run = _Phase(self, phase, stage, parameters, optimiser)
             with Bar(phase, stage.steps, run.step, quiet=self.rank > 0) as bar:
-                for batch in _waited(windows.since(run.step), run):
+                for batch in _timed(windows.since(run.step), run):
                     if run.stopped:
                         break
                     run.train_step(objective, wrapped, batch)
                     bar.step(run.recent[-1])
                     run.after(plain or loss, validation)
-            run.leave()
+            run.apply_result()
         self.accelerator.free_memory()
         self._finish(phase)
 
@@ -128,16 +128,16 @@ class Trainer:
         self.accelerator.wait_for_everyone()
 
     def validate(self, loss: Loss[Read], windows: Batches[Read]) -> float:
-        """Mean loss over the same few windows each time; the same in every process."""
+        """Mean loss over a few fixed windows; the same in every process."""
         self.model.eval()
         with torch.no_grad():
-            found = [float(loss(windows[k].to(self.accelerator.device))) for k in range(VALIDATION_BATCHES)]
-        return sum(found) / len(found)
+            losses = [float(loss(windows[k].to(self.accelerator.device))) for k in range(VALIDATION_BATCHES)]
+        return sum(losses) / len(losses)
 
 
 @dataclass(slots=True)
 class _Best:
-    """The weights that did best in validation, and how often none has done better since."""
+    """The weights with the lowest validation loss, and the number of validations since."""
 
     weights: list[Tensor] = field(default_factory=list)
     lowest: float = math.inf
@@ -173,16 +173,16 @@ class _Phase:
             self._resume(progress)
 
     def _resume(self, progress: Progress) -> None:
-        says, tensors = progress.says, progress.tensors
-        self.step, self.recent = progress.step, says["recent"]
+        state, tensors = progress.says, progress.tensors
+        self.step, self.recent = progress.step, state["recent"]
         device, count = self.average[0].device, range(len(self.average))
         self.average = [tensors[f"average.{i}"].to(device) for i in count]
-        kept = [tensors[f"best.{i}"].to(device) for i in count] if "best.0" in tensors else []
-        self.best = _Best(kept, says["lowest"], says["worse"])
+        best = [tensors[f"best.{i}"].to(device) for i in count] if "best.0" in tensors else []
+        self.best = _Best(best, state["lowest"], state["worse"])
         restore_optimiser(self.optimiser, self.parameters, tensors)
         scaler = self.trainer.accelerator.scaler
-        if scaler is not None and says["scaler"]:
-            scaler.load_state_dict(says["scaler"])
+        if scaler is not None and state["scaler"]:
+            scaler.load_state_dict(state["scaler"])
 
     @property
     def stopped(self) -> bool:
@@ -202,7 +202,7 @@ class _Phase:
         trainer.accelerator.backward(loss)
         trainer.accelerator.clip_grad_norm_(self.parameters, 1.0)
         wrapped.step()
-        # Young averages follow faster, or the random start would stay in them.
+        # The average decays faster at first, or it would retain the random initialisation.
         keep = min(stage.average, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             for mean, p in zip(self.average, self.parameters, strict=True):
@@ -211,16 +211,16 @@ class _Phase:
         self.step += 1
 
     def after(self, loss: Loss[Read], validation: Batches[Read] | None) -> None:
-        """Log, validate and save, where it is time to."""
+        """Log, validate and save when due."""
         stage, trainer = self.stage, self.trainer
-        said: dict[str, float] = {}
+        results: dict[str, float] = {}
         if validation is not None and stage.validate_every and self.step % stage.validate_every == 0:
-            said["validation"] = round(self._validated(loss, validation), 4)
-        if said or self.step % max(stage.steps // LINES, 1) == 0:
-            spent = time.monotonic() - self.started
+            results["validation"] = round(self._validated(loss, validation), 4)
+        if results or self.step % max(stage.steps // LINES, 1) == 0:
+            elapsed = time.monotonic() - self.started
             mean = round(sum(self.recent) / len(self.recent), 4)
-            share = round(self.waited_s / max(spent, 1e-9), 4)
-            trainer.log(stage=self.name, step=self.step, loss=mean, **said, waiting=share)
+            share = round(self.waited_s / max(elapsed, 1e-9), 4)
+            trainer.log(stage=self.name, step=self.step, loss=mean, **results, waiting=share)
             self.recent = []
         if self.step % trainer.recipe.compute.save_every == 0 and trainer.rank == 0:
             self.save()
@@ -237,23 +237,23 @@ class _Phase:
         tensors |= {f"average.{i}": v for i, v in enumerate(self.average)}
         tensors |= {f"best.{i}": v for i, v in enumerate(self.best.weights)}
         scaler = trainer.accelerator.scaler
-        says = {
+        state = {
             "worse": self.best.worse,
             "lowest": self.best.lowest,
             "recent": self.recent,
             "scaler": scaler.state_dict() if scaler is not None else {},
         }
-        trainer.progress.save(trainer.model, self.name, self.step, len(trainer.log.lines), says, tensors)
+        trainer.progress.save(trainer.model, self.name, self.step, len(trainer.log.lines), state, tensors)
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """The averaged weights in place of the newest ones."""
+        """Use the averaged weights in place of the newest ones."""
         newest = [p.detach().clone() for p in self.parameters]
         _put(self.parameters, self.average)
         yield
         _put(self.parameters, newest)
 
-    def leave(self) -> None:
+    def apply_result(self) -> None:
         _put(self.parameters, self.best.weights or self.average)
 
 
@@ -265,7 +265,7 @@ def _put(parameters: list[nn.Parameter], values: list[Tensor]) -> None:
 
 @contextmanager
 def _only(model: nn.Module, parameters: list[nn.Parameter]) -> Iterator[None]:
-    """Gradients for these parameters alone."""
+    """Enable gradients for these parameters only."""
     chosen = {id(p) for p in parameters}
     for p in model.parameters():
         p.requires_grad_(id(p) in chosen)
@@ -274,12 +274,12 @@ def _only(model: nn.Module, parameters: list[nn.Parameter]) -> Iterator[None]:
         p.requires_grad_(True)
 
 
-def _waited(batches: Iterator[Read], phase: _Phase) -> Iterator[Read]:
-    """The same batches; the time spent waiting for them is added up."""
+def _timed(batches: Iterator[Read], phase: _Phase) -> Iterator[Read]:
+    """The same batches; adds up the time spent waiting for them."""
     while True:
-        asked = time.monotonic()
+        started = time.monotonic()
         batch = next(batches, None)
-        phase.waited_s += time.monotonic() - asked
+        phase.waited_s += time.monotonic() - started
         if batch is None:
             return
         yield batch

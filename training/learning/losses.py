@@ -26,10 +26,10 @@ def focal(
 
 
 def contrastive(vectors: Tensor, win: Tensor, temperature: float = TEMPERATURE) -> Tensor:
-    """Supervised contrastive loss of vectors [B, E] and classes bool [B]: windows of one class attract.
+    """Supervised contrastive loss of vectors [B, E] and classes bool [B].
 
-    Khosla et al., Supervised Contrastive Learning, the sum outside the logarithm. Windows without another
-    one of their class do not count; 0 when there is none that counts.
+    Khosla et al., Supervised Contrastive Learning, the variant with the sum outside the logarithm. A window
+    that is the only one of its class does not count; the loss is 0 if no window counts.
     """
     z = F.normalize(vectors, dim=1)
     itself = torch.eye(len(z), dtype=torch.bool, device=z.device)

@@ -1,4 +1,4 @@
-"""What a trained model says of whole recordings: several windows or samples of each vote."""
+"""A trained model's outputs for recordings, over several windows or samples of each."""
 
 import zlib
 from collections.abc import Collection, Sequence
@@ -19,42 +19,44 @@ BATCH = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Heard:
-    """What was said of one window."""
+class CutOutput:
+    """The model's output for one cut."""
 
     source: Prepared
     logit: float  # before calibration
-    present: tuple[str, ...]  # branches that had anything to read
-    valid_s: float  # seconds with a person in them
+    present: tuple[str, ...]  # branches with input
+    valid_s: float  # seconds with a person
 
 
 @torch.no_grad()
-def hear(
+def run_cuts(
     model: Branches, cuts: Sequence[Cut], recipe: Recipe, branches: Collection[str] = BRANCHES
-) -> list[Heard]:
-    """The fused logit of every cut, with ``branches`` at most."""
+) -> list[CutOutput]:
+    """The fused logit of every cut, using no other than ``branches``."""
     model.eval()
     device = next(model.parameters()).device
-    heard = []
+    outputs = []
     for first in range(0, len(cuts), BATCH):
-        some = cuts[first : first + BATCH]
-        batch = assemble(some, recipe.window, recipe.target, branches).to(device)
+        chunk = cuts[first : first + BATCH]
+        batch = assemble(chunk, recipe.window, recipe.target, branches).to(device)
         present = batch.present
         used = [name for i, name in enumerate(BRANCHES) if present[:, i].any()]
         logits = model.fuse(model.vectors(batch, used), present).double().tolist()
         seen = torch.stack(list(batch.masks.values())).any(0).sum(1).tolist()
-        for cut, logit, row, ticks in zip(some, logits, present.tolist(), seen, strict=True):
-            there = tuple(name for name, yes in zip(BRANCHES, row, strict=True) if yes)
-            # Without keypoints the cut's own length is what was seen.
-            heard.append(Heard(cut.source, logit, there, (ticks or cut.rows) / recipe.window.rate))
-    return heard
+        for cut, logit, row, ticks in zip(chunk, logits, present.tolist(), seen, strict=True):
+            branches_present = tuple(name for name, yes in zip(BRANCHES, row, strict=True) if yes)
+            # Without keypoints the whole cut counts as seen.
+            outputs.append(
+                CutOutput(cut.source, logit, branches_present, (ticks or cut.rows) / recipe.window.rate)
+            )
+    return outputs
 
 
 def votes(source: Prepared, recipe: Recipe, stop: int | None = None) -> list[Cut]:
-    """The samples of a recording's first ``stop`` ticks (all of them) that vote, by the recipe's sampler.
+    """The cuts of a recording's first ``stop`` ticks (default: all) that vote, by the recipe's sampler.
 
-    ``window``: windows spread evenly, the last one ending at ``stop``; one where all fits into it.
-    ``paper``: other ticks each time, drawn by the recording's name. ``history``: one even sample.
+    ``window``: evenly spread windows, the last one ending at ``stop``; a single one if all ticks fit into it.
+    ``paper``: random ticks, seeded by the recording's name. ``history``: one even sample.
     """
     stop, window, count = stop or source.ticks, recipe.window, recipe.inference.votes
     if recipe.inference.sampler == "window":
@@ -62,38 +64,38 @@ def votes(source: Prepared, recipe: Recipe, stop: int | None = None) -> list[Cut
         ends = sorted(set(np.linspace(rows, stop, count if stop > rows else 1).round().astype(int).tolist()))
         return [Cut(source, end - rows, end) for end in (ends if count > 1 else [stop])]
     kind = recipe.inference.sampler
-    count = count if kind == "paper" else 1  # evenly spread ticks are always the same ones
+    count = count if kind == "paper" else 1  # evenly spread ticks do not vary
     seeds = (np.random.default_rng([recipe.seed, zlib.crc32(source.name.encode()), k]) for k in range(count))
     return [sparse(source, stop, window.poses, window, kind, rng) for rng in seeds]
 
 
 def latest(source: Prepared, window: Window, stop: int) -> Cut:
-    """What a live buffer holds after ``stop`` ticks."""
+    """The content of a live buffer after ``stop`` ticks."""
     return Cut(source, max(stop - window.poses, 0), stop)
 
 
 def confidences(model: Branches, sources: Sequence[Prepared], recipe: Recipe) -> dict[str, float]:
-    """Chance of win before calibration, by name: what refines pseudo-labels."""
-    heard = hear(model, [cut for source in sources for cut in votes(source, recipe)], recipe)
-    means = {name: np.mean([h.logit for h in said]) for name, said in _by_name(heard).items()}
+    """Probability of win before calibration, by name; it refines pseudo-labels."""
+    outputs = run_cuts(model, [cut for source in sources for cut in votes(source, recipe)], recipe)
+    means = {name: np.mean([o.logit for o in group]) for name, group in _by_name(outputs).items()}
     return {name: float(1 / (1 + np.exp(-mean))) for name, mean in means.items()}
 
 
-def _by_name(heard: Sequence[Heard]) -> dict[str, list[Heard]]:
-    found: dict[str, list[Heard]] = {}
-    for one in heard:
-        found.setdefault(one.source.name, []).append(one)
-    return found
+def _by_name(outputs: Sequence[CutOutput]) -> dict[str, list[CutOutput]]:
+    groups: dict[str, list[CutOutput]] = {}
+    for output in outputs:
+        groups.setdefault(output.source.name, []).append(output)
+    return groups
 
 
-def said(heard: Heard, calibration: Calibration, prior: float) -> Prediction:
-    """What was said of one window, as a calibrated prediction. ``seconds`` are valid ones."""
-    source = heard.source
+def to_prediction(output: CutOutput, calibration: Calibration, prior: float) -> Prediction:
+    """The output as a calibrated prediction. Its ``seconds`` are valid seconds."""
+    source = output.source
     return Prediction(
         id=source.name,
         subject=source.recording.subject,
         label=source.recording.label,
-        win=calibrated(calibration, heard.logit, heard.present, heard.valid_s, prior),
-        logit=heard.logit,
-        seconds=heard.valid_s,
+        win=calibrated(calibration, output.logit, output.present, output.valid_s, prior),
+        logit=output.logit,
+        seconds=output.valid_s,
     )

@@ -1,7 +1,7 @@
-"""Where a run stands, on disk: finished phases, and the optimiser's state inside the one that runs.
+"""The state of a run on disk: finished phases, and the optimiser's state within the current one.
 
-One safetensors file, written beside the old one and moved over it: a run killed at any moment goes on from
-the last one that is whole. Nothing is pickled.
+One safetensors file, replaced atomically: a run killed at any moment resumes from the last complete state.
+Nothing is pickled.
 """
 
 import hashlib
@@ -22,49 +22,49 @@ from training.config import Bert, Calibrating, Recipe, to_toml
 from training.corpus.tensors import writing
 
 STATE = "progress.safetensors"
-SAID = ("done", "phase", "step", "says", "notes", "lines")
+STATE_KEYS = ("done", "phase", "step", "says", "notes", "lines")
 
 
 @dataclass(slots=True, eq=False)
 class Progress:
-    """What is done. Without a folder nothing is written and nothing resumed."""
+    """The state of a run. Without a folder nothing is written or resumed."""
 
     folder: Path | None = None
     recipe: str = ""  # fingerprint
     done: list[str] = field(default_factory=list)
-    phase: str = ""  # the one that was cut short, if any
+    phase: str = ""  # the interrupted phase, if any
     step: int = 0
-    says: dict[str, Any] = field(default_factory=dict)  # its small state
-    notes: dict[str, Any] = field(default_factory=dict)  # what finished phases found out
-    lines: int = 0  # of the log, when this was written
-    tensors: dict[str, Tensor] = field(default_factory=dict)  # its large state, and the model's weights
+    says: dict[str, Any] = field(default_factory=dict)  # its scalar state; the name is the file's key
+    notes: dict[str, Any] = field(default_factory=dict)  # results of `Trainer.compute_once`
+    lines: int = 0  # length of the log at this state
+    tensors: dict[str, Tensor] = field(default_factory=dict)  # its tensors, and the model's weights
 
     @classmethod
     def open(cls, folder: Path | None, recipe: Recipe) -> "Progress":
-        """The state in ``folder``, or a fresh one. Raises UsageError where another recipe began there."""
+        """The state in ``folder``, or a fresh one. Raises UsageError for the state of another recipe."""
         mark = fingerprint(recipe)
         if folder is None or not (folder / STATE).exists():
             return cls(folder, mark)
         with safe_open(folder / STATE, "pt") as stored:
-            says = json.loads(stored.metadata()["says"])
-            # Cloned: the file that they are mapped from is about to be replaced.
+            values = json.loads(stored.metadata()["says"])
+            # Cloned, because the mapped file will be replaced.
             tensors = {name: stored.get_tensor(name).clone() for name in stored.keys()}  # noqa: SIM118
-        if says["recipe"] != mark:
+        if values["recipe"] != mark:
             raise UsageError(
                 f"{folder}: expected the recipe that this run began with, found another; "
-                "choose another --out, or remove the directory to begin again."
+                "choose another --out, or remove the directory to start over."
             )
-        known = {name: says[name] for name in SAID}
+        known = {name: values[name] for name in STATE_KEYS}
         return cls(folder, mark, **known, tensors=tensors)
 
     def restore(self, model: nn.Module) -> None:
-        """Put the stored weights into the model; a fresh state leaves it as it is."""
+        """Load the stored weights into the model; a fresh state leaves it unchanged."""
         weights = {n.removeprefix("model."): v for n, v in self.tensors.items() if n.startswith("model.")}
         if weights:
             model.load_state_dict(weights)
 
     def finish(self, phase: str, model: nn.Module, lines: int) -> None:
-        """A phase is done; the model holds what it left."""
+        """Record that a phase is finished, with the model's weights."""
         self.done.append(phase)
         self.save(model, "", 0, lines)
 
@@ -77,7 +77,7 @@ class Progress:
         says: dict[str, Any] | None = None,
         tensors: dict[str, Tensor] | None = None,
     ) -> None:
-        """Write where ``phase`` stands: after ``step`` steps, with what its optimiser holds."""
+        """Write the state of ``phase`` after ``step`` steps, with its optimiser's tensors."""
         self.phase, self.step, self.lines, self.says = phase, step, lines, says or {}
         if self.folder is None:
             return
@@ -86,9 +86,9 @@ class Progress:
             name: getattr(self, name)
             for name in ("recipe", "done", "phase", "step", "says", "notes", "lines")
         }
-        kept = {name: v.detach().cpu().contiguous() for name, v in (weights | (tensors or {})).items()}
+        stored = {name: v.detach().cpu().contiguous() for name, v in (weights | (tensors or {})).items()}
         with writing(self.folder / STATE) as part:
-            save_file(kept, part, metadata={"says": json.dumps(about)})
+            save_file(stored, part, metadata={"says": json.dumps(about)})
 
 
 # Keys that recipes did not have before: left out where they change nothing, so that older runs go on.
@@ -96,10 +96,10 @@ ADDED = {"model.graph_readout", "ring.pool", "ring.band_s"}
 
 
 def fingerprint(recipe: Recipe) -> str:
-    """SHA-256 of all in a recipe that changes what is learnt; a calibration may be fitted again."""
+    """SHA-256 of the parts of a recipe that affect the trained weights; the calibration does not."""
     same = msgspec.structs.replace(recipe.compute, threads=0, workers=0, save_every=0)
     text, model = recipe.model.text, recipe.model
-    if text.source:  # whose sizes are its own: the recipe learns them when it is opened
+    if text.source:  # its sizes come from the source and are only filled in when it is opened
         text = Bert(source=text.source, length=text.length, dropout=text.dropout)
         model = msgspec.structs.replace(model, text=text)
     plain = msgspec.structs.replace(recipe, compute=same, calibrating=Calibrating(), model=model)
@@ -108,17 +108,17 @@ def fingerprint(recipe: Recipe) -> str:
 
 def optimiser_tensors(optimiser: torch.optim.Optimizer, parameters: Sequence[Tensor]) -> dict[str, Tensor]:
     """Adam's running averages by parameter number."""
-    found = {}
+    tensors = {}
     for i, p in enumerate(parameters):
         for name, value in optimiser.state[p].items():
-            found[f"optimiser.{i}.{name}"] = value
-    return found
+            tensors[f"optimiser.{i}.{name}"] = value
+    return tensors
 
 
 def restore_optimiser(
     optimiser: torch.optim.Optimizer, parameters: Sequence[Tensor], tensors: dict[str, Tensor]
 ) -> None:
-    """Put back what ``optimiser_tensors`` gave."""
+    """Restore the state of ``optimiser_tensors``."""
     for name, value in tensors.items():
         kind, _, rest = name.partition(".")
         if kind == "optimiser":

@@ -1,4 +1,4 @@
-"""A whole run: stage 1, stage 2, calibration; each stage leaves a checkpoint, a killed run goes on."""
+"""A whole run: stage 1, stage 2, calibration; each stage writes a checkpoint, and a killed run resumes."""
 
 import json
 from collections.abc import Mapping
@@ -29,12 +29,12 @@ from training.learning.stages import branches_of, finetune, pretrain
 from training.model.fused import Branches, Fused
 
 PRETRAINED, FINETUNED = "stage1", "stage2"
-LOG, CURVES, TOLD = "log.jsonl", "curves.png", "told.json"
+LOG, CURVES, LABEL_HASHES = "log.jsonl", "curves.png", "told.json"
 
 
 def run(recipe: Recipe, out: Path, materials: Materials) -> Checkpoint:
-    """Both stages and the calibration, and the ring mode where the recipe has one; checkpoints, the log and
-    the resumable state go to ``out``."""
+    """Both stages and the calibration, and ring mode if the recipe has it; checkpoints, the log and the
+    resumable state go to ``out``."""
     check([*materials.pools.held_out, *materials.pools.warped_held_out], recipe)
     full = run_finetune(run_pretrain(recipe, out, materials), out, materials)
     if recipe.ring.course.steps:
@@ -53,10 +53,10 @@ def run_pretrain(recipe: Recipe, out: Path, materials: Materials) -> Checkpoint:
             f"expected recordings with what data.branches asks for ({wanted}), found none; use another "
             "corpus or other branches."
         )
-    check_people(out, _noted(out).get("people"), materials.people)
-    mark = told(materials.labels, recipe)
-    before = "" if (out / STATE).exists() else mark["texts"]  # a run from before this was noted had no labels
-    check_told(out, "texts", _noted(out).get("texts", before), mark)
+    check_people(out, _stored_hashes(out).get("people"), materials.people)
+    mark = label_hashes(materials.labels, recipe)
+    initial = "" if (out / STATE).exists() else mark["texts"]  # older runs recorded nothing and had no labels
+    check_labels(out, "texts", _stored_hashes(out).get("texts", initial), mark)
     torch.manual_seed(recipe.seed)
     out.mkdir(parents=True, exist_ok=True)
     bert = materials.bert
@@ -67,11 +67,13 @@ def run_pretrain(recipe: Recipe, out: Path, materials: Materials) -> Checkpoint:
     trainer = Trainer(model, _without_ring(recipe), out, Log(out / LOG))
     if not trainer.log.lines:
         counts = {name: len(getattr(pools, name)) for name in ("labelled", "pseudo", "validation", "warped")}
-        said = len(pools.confidences)  # of the pseudo pool
+        pseudo_labels = len(pools.confidences)
         texts = str(materials.cut)
         source = {"source": bert.text.source, "sha256": bert.text.sha256} if bert else None
-        trainer.log(stage="corpus", **counts, told=said, skipped=materials.skipped, texts=texts, bert=source)
-    _note(trainer, out, {"texts": mark["texts"], "people": materials.people})
+        trainer.log(
+            stage="corpus", **counts, told=pseudo_labels, skipped=materials.skipped, texts=texts, bert=source
+        )
+    _store_hashes(trainer, out, {"texts": mark["texts"], "people": materials.people})
     pretrain(trainer, model, pools)
     about = {
         "stage": PRETRAINED,
@@ -83,20 +85,20 @@ def run_pretrain(recipe: Recipe, out: Path, materials: Materials) -> Checkpoint:
         "extractors": msgspec.to_builtins(materials.extractors),
     }
     checkpoint = Checkpoint(recipe, model, materials.tokenizer, about)
-    # Once: a resumed model may be further on.
+    # Once only, because a resumed model may be ahead.
     trainer.once("stage 1 kept", lambda: trainer.rank or save(out / PRETRAINED, checkpoint))
     return checkpoint
 
 
 def run_finetune(first: Checkpoint, out: Path, materials: Materials) -> Checkpoint:
-    """Stage 2 and calibration of what stage 1 left; the model is changed in place."""
+    """Stage 2 and calibration of a stage-1 checkpoint; the model is changed in place."""
     recipe, model, pools = first.recipe, first.model, materials.pools
     check_people(out, first.about.get("people"), materials.people)
-    mark = told(materials.labels, recipe)
-    check_told(out, "texts", first.about.get("told", {}).get("texts"), mark)
-    check_told(out, "wins", _noted(out).get("wins", mark["wins"]), mark)
+    mark = label_hashes(materials.labels, recipe)
+    check_labels(out, "texts", first.about.get("told", {}).get("texts"), mark)
+    check_labels(out, "wins", _stored_hashes(out).get("wins", mark["wins"]), mark)
     trainer = Trainer(model, _without_ring(recipe), out, Log(out / LOG))
-    _note(trainer, out, mark)
+    _store_hashes(trainer, out, mark)
     branches = first.about["branches"]
     finetune(trainer, model, pools, branches)
     calibration, rows = _calibrated(trainer, model, pools, branches)
@@ -117,9 +119,10 @@ def run_finetune(first: Checkpoint, out: Path, materials: Materials) -> Checkpoi
 
 
 def run_ring(full: Checkpoint, out: Path, materials: Materials) -> Checkpoint:
-    """The ring mode, beside the full one that stage 2 left, with a calibration of its own.
+    """Train and calibrate ring mode from the full network of stage 2.
 
-    Raises UsageError for a recipe without a course for it, or for people who are too short to fit it on.
+    Raises UsageError for a recipe without ring.course.steps, or for held-out recordings too short to
+    calibrate.
     """
     recipe, pools = full.recipe, materials.pools
     if not recipe.ring.course.steps:
@@ -128,9 +131,9 @@ def run_ring(full: Checkpoint, out: Path, materials: Materials) -> Checkpoint:
         )
     check([*pools.held_out, *pools.warped_held_out], recipe)
     check_people(out, full.about.get("people"), materials.people)
-    mark = told(materials.labels, recipe)
+    mark = label_hashes(materials.labels, recipe)
     for kind in mark:
-        check_told(out, kind, _noted(out).get(kind, mark[kind]), mark)
+        check_labels(out, kind, _stored_hashes(out).get(kind, mark[kind]), mark)
     model, folder = build_ring(recipe, full.tokenizer), out / RING
     trainer = Trainer(model, recipe, folder, Log(folder / LOG))
     branches = full.about["branches"]
@@ -151,7 +154,7 @@ def run_ring(full: Checkpoint, out: Path, materials: Materials) -> Checkpoint:
 def _calibrated(
     trainer: Trainer, model: Branches, pools: Pools, branches: list[str]
 ) -> tuple[Calibration, list[dict[str, float | str]]]:
-    # Live pictures come through the keypoint chain: where there are films, they weigh as much as the rest.
+    # Films have real tracker noise, like live video: together they weigh as much as the other recordings.
     films = pools.warped_held_out
     held_out = [*pools.held_out, *films * (len(pools.held_out) // len(films) if films else 0)]
     calibration, rows = calibrate(model, held_out, trainer.recipe, branches)
@@ -161,22 +164,22 @@ def _calibrated(
 
 
 def _without_ring(recipe: Recipe) -> Recipe:
-    """What both stages depend on: the ring mode may be trained again, or differently, after them."""
+    """The recipe of both stages, which do not depend on the ring settings."""
     return structs.replace(recipe, ring=Ring())
 
 
-def told(labels: Labels, recipe: Recipe) -> dict[str, str]:
-    """What of a labeller's answers a run learns from, by content: "texts" in stage 1, "wins" in stage 2."""
+def label_hashes(labels: Labels, recipe: Recipe) -> dict[str, str]:
+    """Hashes of the labeller's results that a run uses: "texts" in stage 1, "wins" in stage 2."""
     wins = "" if recipe.weak.labels == "none" else labels.wins_sha256
     return {"texts": labels.texts_sha256, "wins": wins}
 
 
-def check_told(out: Path, kind: str, began: str | None, mark: Mapping[str, str]) -> None:
-    """UsageError where ``out`` began with other texts or wins than these: the two would be mixed."""
-    if (began or "") != mark[kind]:
+def check_labels(out: Path, kind: str, used: str | None, mark: Mapping[str, str]) -> None:
+    """Raises UsageError if ``out`` was started with other texts or wins, which must not be mixed."""
+    if (used or "") != mark[kind]:
         raise UsageError(
             f"{out}: expected the labeller's {kind} that its results began with, found others; "
-            "give these with --labels, choose another --out, or remove the directory to begin again."
+            "give these with --labels, choose another --out, or remove the directory to start over."
         )
 
 
@@ -191,16 +194,16 @@ def check_people(out: Path, began: str | None, people: str) -> None:
         )
 
 
-def _noted(out: Path) -> dict[str, str]:
-    """What the run in ``out`` was told when it began. Apart from its weights: these may not even fit."""
-    path = out / TOLD
+def _stored_hashes(out: Path) -> dict[str, str]:
+    """Hashes of the labels and people that the run in ``out`` started with, readable without its weights."""
+    path = out / LABEL_HASHES
     return json.loads(path.read_text()) if path.exists() else {}
 
 
-def _note(trainer: Trainer, out: Path, mark: Mapping[str, str]) -> None:
+def _store_hashes(trainer: Trainer, out: Path, mark: Mapping[str, str]) -> None:
     if trainer.rank == 0:
         out.mkdir(parents=True, exist_ok=True)
-        replace_with(out / TOLD, json.dumps({**_noted(out), **mark}).encode())
+        replace_with(out / LABEL_HASHES, json.dumps({**_stored_hashes(out), **mark}).encode())
 
 
 def prepare_simulated(checkpoint: Checkpoint, count: int, seed: int) -> list[Prepared]:
@@ -220,5 +223,5 @@ def resume(folder: Path) -> Checkpoint:
 
 
 def ring_of(folder: Path) -> Checkpoint | None:
-    """The ring mode of the run in ``folder``, if it has learnt one."""
+    """The ring mode of the run in ``folder``, if it was trained."""
     return load(folder / RING) if (folder / RING / WEIGHTS).is_file() else None

@@ -1,4 +1,4 @@
-"""The two stages: each modality alone, then all together with pseudo-labelled recordings added.
+"""The two training stages: each modality alone, then all jointly with pseudo-labelled recordings added.
 
 Paper: hidden-emotion paper, training section. Modality dropout and absent vectors in stage 2 are ours.
 """
@@ -26,14 +26,14 @@ from training.model.fused import Branches, Fused
 from training.model.spatial import Spatial
 
 START_BATCHES = 20
-THIN, MOST_ROWS = 12, 60_000  # every 12th tick of every recording, and no more than so many
+THIN, MOST_ROWS = 12, 60_000  # statistics use every 12th tick of a recording, and at most this many rows
 
 
 def pretrain(trainer: Trainer, model: Fused, pools: Pools) -> None:
-    """Stage 1: every branch that the pools can feed learns with a head of its own; focal loss.
+    """Stage 1: train every branch that has data, with its own head and focal loss.
 
-    Where a recipe asks for it, and people are made up so that every event is known, a branch first learns
-    what each moment says. One bit a window is little to learn brief events from.
+    If the recipe says so, and people are simulated so that every event is known, a branch first learns the
+    evidence of each moment, since one bit per window is little to learn brief events from.
     """
     recipe = trainer.recipe
     trainer.once("inputs", lambda: fit_inputs(model, [*pools.labelled, *pools.warped], recipe))
@@ -42,14 +42,16 @@ def pretrain(trainer: Trainer, model: Fused, pools: Pools) -> None:
         if not learnt:
             continue
         stage = recipe.pretrain
-        if branch == "text":  # a description speaks of a whole recording
+        if branch == "text":  # a description covers a whole recording
             stage = structs.replace(recipe.describe, seconds=(recipe.data.seconds,) * 2, partial=0.0)
             if pools.easier_texts:
-                _alone(trainer, model, "pretrain text, easier", branch, [pools.easier_texts], stage, pools)
+                _train_branch(
+                    trainer, model, "pretrain text, easier", branch, [pools.easier_texts], stage, pools
+                )
             learnt = [pools.texts] if pools.texts else learnt
         elif recipe.moments.steps and _know_moments([*learnt, pools.easier]):
             _learn_moments(trainer, model, pools, branch, learnt)
-        _alone(trainer, model, f"pretrain {branch}", branch, learnt, stage, pools)
+        _train_branch(trainer, model, f"pretrain {branch}", branch, learnt, stage, pools)
 
 
 def _know_moments(pools: Sequence[Sequence[Prepared]]) -> bool:
@@ -59,7 +61,7 @@ def _know_moments(pools: Sequence[Sequence[Prepared]]) -> bool:
 def _learn_moments(
     trainer: Trainer, model: Fused, pools: Pools, branch: str, learnt: list[list[Prepared]]
 ) -> None:
-    """What each row says of its moment, on easier people first; then the head takes over what was found."""
+    """Train the evidence of each row's moment, on easier people first; then initialise the head from it."""
     recipe = trainer.recipe
     stage = recipe.moments
     if branch == "image":  # fewer rows a window, so more windows
@@ -67,23 +69,23 @@ def _learn_moments(
     easier = [s for s in pools.easier if feeds(s, branch)]
 
     def loss(batch: Batch) -> Tensor:
-        _, said, mask = model.moments(branch, batch)
-        return moment_loss(branch, said, mask, batch)
+        _, predicted, mask = model.moments(branch, batch)
+        return moment_loss(branch, predicted, mask, batch)
 
     parts = [getattr(model, branch), model.moment_heads[branch]]
-    easily = structs.replace(stage, steps=round(stage.steps * recipe.data.easier_share))
-    courses = (("easier moments", [easier], easily), ("moments", learnt, stage))
+    easier_stage = structs.replace(stage, steps=round(stage.steps * recipe.data.easier_share))
+    courses = (("easier moments", [easier], easier_stage), ("moments", learnt, stage))
     for name, chosen, course in courses:
         if any(chosen):
             trainer.fit(parts, loss, windows_of(trainer, f"{name} {branch}", chosen, course, (branch,)))
     trainer.once(f"head {branch}", lambda: _start_head(trainer, model, branch, learnt))
 
 
-def moment_loss(branch: str, said: Tensor, mask: Tensor, batch: Batch) -> Tensor:
+def moment_loss(branch: str, predicted: Tensor, mask: Tensor, batch: Batch) -> Tensor:
     """Mean squared error of the moments of valid rows, float32 []; 0 where nobody's moments are known."""
     true = batch.slot_moments if branch == "image" else batch.moments
     known = known_moments(mask, true)
-    return ((said - true).square() * known).sum() / known.sum().clamp(min=1)
+    return ((predicted - true).square() * known).sum() / known.sum().clamp(min=1)
 
 
 def known_moments(mask: Tensor, true: Tensor) -> Tensor:
@@ -96,20 +98,20 @@ def _start_head(trainer: Trainer, model: Fused, branch: str, learnt: list[list[P
     """Set the head of stage 1 to the mean of its rows' outputs, up to a fitted gain."""
     model.eval()
     windows = windows_of(trainer, f"head {branch}", learnt, trainer.recipe.pretrain, (branch,))
-    said, target = [], []
+    outputs, target = [], []
     for k in range(START_BATCHES):
         batch = windows[k].to(trainer.accelerator.device)
-        said += model.moment_heads[branch](model.vector(branch, batch))[:, 0].tolist()
+        outputs += model.moment_heads[branch](model.vector(branch, batch))[:, 0].tolist()
         target += batch.target.tolist()
-    unit = max(float(np.std(said)), 1e-6)
-    gain, offset = fit(np.array(said) / unit, np.array(target), cap=100.0, smooth=0.05)
+    unit = max(float(np.std(outputs)), 1e-6)
+    gain, offset = fit(np.array(outputs) / unit, np.array(target), cap=100.0, smooth=0.05)
     gain /= unit
     source, head = (cast(nn.Linear, heads[branch]) for heads in (model.moment_heads, model.heads))
     head.weight.copy_(gain * source.weight)
     head.bias.copy_(gain * source.bias + offset)
 
 
-def _alone(
+def _train_branch(
     trainer: Trainer,
     model: Fused,
     phase: str,
@@ -118,15 +120,15 @@ def _alone(
     stage: Stage,
     pools: Pools,
 ) -> None:
-    """One branch with its own head, and with the auxiliary losses that the recipe asks for."""
+    """Train one branch with its own head, and with the auxiliary losses of the recipe."""
     stage = balanced(stage, learnt)
-    wants_moments = bool(stage.moments) and branch != "text"
+    has_moments = bool(stage.moments) and branch != "text"
 
     def loss(batch: Batch) -> Tensor:
         extra: Tensor | float = 0.0
-        if wants_moments:
-            vector, said, mask = model.moments(branch, batch)
-            extra = stage.moments * moment_loss(branch, said, mask, batch)
+        if has_moments:
+            vector, predicted, mask = model.moments(branch, batch)
+            extra = stage.moments * moment_loss(branch, predicted, mask, batch)
         else:
             vector = model.vector(branch, batch)
         if stage.contrastive:
@@ -137,7 +139,7 @@ def _alone(
         return _focal(model.alone(branch, batch), batch, stage)
 
     parts: list[nn.Module] = [getattr(model, branch), model.heads[branch]]
-    parts += [model.moment_heads[branch]] if wants_moments else []
+    parts += [model.moment_heads[branch]] if has_moments else []
     windows = windows_of(trainer, phase, learnt, stage, (branch,))
     unseen = [s for s in pools.validation if feeds(s, branch)]
     trainer.fit(parts, loss, windows, _validation(trainer, phase, unseen, stage, (branch,)), plain)
@@ -146,23 +148,23 @@ def _alone(
 def finetune(trainer: Trainer, model: Branches, pools: Pools, branches: Sequence[str]) -> None:
     """Stage 2: the whole model with a small learning rate, pseudo-labelled recordings among the rest.
 
-    ``branches`` learnt in stage 1; the fusion begins as the sum of what they say. With several rounds the
-    model's own predictions are the labels' refinement: the mean of both.
+    ``branches`` were trained in stage 1; the fusion starts as the sum of their logits. With several rounds
+    the pseudo-labels of later rounds are the mean of the labeller's and the model's own.
     """
     recipe = trainer.recipe
     trainer.once("fusion", lambda: model.start_fusion(branches))
     given = pools.confidences
     for number in range(recipe.weak.rounds):
-        phase, said = "finetune", given
+        phase, pseudo_labels = "finetune", given
         if number:
             phase = f"finetune, round {number + 1}"
-            own = trainer.found(f"{phase}, labels", lambda: confidences(model, pools.pseudo, recipe))
-            said = {name: (own[name] + win) / 2 for name, win in given.items()}
-        people = [*pools.labelled, *apply(pools.pseudo, said, recipe.weak)]
-        together(trainer, model, phase, people, pools, recipe.finetune)
+            own = trainer.compute_once(f"{phase}, labels", lambda: confidences(model, pools.pseudo, recipe))
+            pseudo_labels = {name: (own[name] + win) / 2 for name, win in given.items()}
+        people = [*pools.labelled, *apply(pools.pseudo, pseudo_labels, recipe.weak)]
+        train_jointly(trainer, model, phase, people, pools, recipe.finetune)
 
 
-def together(
+def train_jointly(
     trainer: Trainer,
     model: Branches,
     phase: str,
@@ -171,7 +173,7 @@ def together(
     stage: Stage,
     learning: Sequence[str] = BRANCHES,
 ) -> None:
-    """The fusion and the ``learning`` branches on ``people`` (and films), with modality dropout."""
+    """Train the fusion and the ``learning`` branches on ``people`` (and films), with modality dropout."""
     learnt = [pool for pool in (people, pools.warped) if pool]
     stage = balanced(stage, learnt)
 
@@ -185,7 +187,7 @@ def together(
 
 
 def fit_inputs(model: Fused, sources: Sequence[Prepared], recipe: Recipe) -> None:
-    """Standardise keypoint values with statistics of (a sample of) the training recordings."""
+    """Fit the standardisation of keypoint values to (a sample of) the training recordings."""
     for name, spatial in model.keypoints.spatial.items():
         rows = torch.cat([s.groups[name][s.masks[name]][::THIN] for s in sources])
         if len(rows):
@@ -193,18 +195,18 @@ def fit_inputs(model: Fused, sources: Sequence[Prepared], recipe: Recipe) -> Non
 
 
 def branches_of(pools: Pools) -> list[str]:
-    """Branches that some training recording feeds."""
+    """Branches with input in some training recording."""
     return [name for name in BRANCHES if pools_of(pools, name) or (name == "text" and pools.texts)]
 
 
 def pools_of(pools: Pools, branch: str) -> list[list[Prepared]]:
-    """Recordings that feed a branch, by origin."""
+    """Recordings with input for a branch, by origin."""
     chosen = [[s for s in pool if feeds(s, branch)] for pool in (pools.labelled, pools.warped)]
     return [pool for pool in chosen if pool]
 
 
 def balanced(stage: Stage, learnt: Sequence[Sequence[Prepared]]) -> Stage:
-    """With ``balance = "alpha"``, focal loss weights under which both classes weigh the same.
+    """The stage with, for ``balance = "alpha"``, the focal loss weight that balances the classes.
 
     A pseudo-labelled recording counts as much as its loss does.
     """
@@ -228,7 +230,7 @@ def windows_of(
 def _validation(
     trainer: Trainer, phase: str, unseen: list[Prepared], stage: Stage, branches: Sequence[str]
 ) -> Windows | None:
-    """The same windows every time, as they are."""
+    """Fixed validation windows without augmentation."""
     if not unseen or not stage.validate_every:
         return None
     name = f"{phase}, validation"

@@ -107,6 +107,6 @@ def _check(out: Path, recipe: Recipe, ground: Ground, setting: Setting) -> None:
     if about.exists():
         recorded = json.loads(about.read_text())
         runs.check_people(out, recorded.get("people"), ground.people(recipe, setting))
-        used, current = recorded.get("told", {}), runs.told(ground.labels or Labels(), recipe)
+        used, current = recorded.get("told", {}), runs.label_hashes(ground.labels or Labels(), recipe)
         for kind in current:
-            runs.check_told(out, kind, used.get(kind, ""), current)
+            runs.check_labels(out, kind, used.get(kind, ""), current)

@@ -23,7 +23,7 @@ from training.evaluation.predictions import Prediction
 from training.evaluation.voting import vote
 from training.labelling.labels import Labels
 from training.learning.checkpoint import Checkpoint
-from training.learning.predict import Heard, hear, latest, said, votes
+from training.learning.predict import CutOutput, latest, run_cuts, to_prediction, votes
 
 TEST = 5_000_000  # seeds of simulated test people, apart from all others
 CHUNK = 50  # recordings held at a time
@@ -88,11 +88,11 @@ class Panel:
             used = _used(self.branches, member.about["branches"], calibration)
             prior = recipe.delivery.prior if self.prior is None else self.prior
             all_cuts = [cut for person in people for cut in cuts(person, recipe)]
-            for heard in hear(member.model, all_cuts, recipe, used):
-                if heard.present:
-                    yield said(heard, calibration, prior)
+            for output in run_cuts(member.model, all_cuts, recipe, used):
+                if output.present:
+                    yield to_prediction(output, calibration, prior)
                 else:
-                    yield _undecided(heard, prior)
+                    yield _undecided(output, prior)
 
 
 def _used(branches: Collection[str], learnt: Sequence[str], calibration: Calibration) -> list[str]:
@@ -105,11 +105,11 @@ def _used(branches: Collection[str], learnt: Sequence[str], calibration: Calibra
     return [name for name in available if any(calibration.slope.get(name, (1.0,)))] or available
 
 
-def _undecided(heard: Heard, prior: float) -> Prediction:
+def _undecided(output: CutOutput, prior: float) -> Prediction:
     """The prior alone, for a cut without input."""
-    person = heard.source.recording
+    person = output.source.recording
     return Prediction(
-        id=heard.source.name, subject=person.subject, label=person.label, win=prior, logit=0.0, seconds=0.0
+        id=output.source.name, subject=person.subject, label=person.label, win=prior, logit=0.0, seconds=0.0
     )
 
 

@@ -13,7 +13,7 @@ from stream.bundle.manifest import Window
 from training.config import Delivery, Inference, Recipe
 from training.data.materials import from_corpus
 from training.data.sampling import SPACING
-from training.learning.predict import confidences, hear, latest, votes
+from training.learning.predict import confidences, latest, run_cuts, votes
 from training.learning.runs import resume
 
 pytestmark = pytest.mark.slow
@@ -106,13 +106,13 @@ def test_what_is_heard_does_not_depend_on_company(trained, quick_recipe, sampler
     )
     cuts = [cut for p in people for cut in votes(p, settings)]
     short = [cut for p in people for cut in votes(p, settings, 31)]
-    mixed = hear(model, [*cuts, *short], settings)
-    alone = [hear(model, [cut], settings)[0] for cut in (*cuts, *short)]
+    mixed = run_cuts(model, [*cuts, *short], settings)
+    alone = [run_cuts(model, [cut], settings)[0] for cut in (*cuts, *short)]
     np.testing.assert_allclose([h.logit for h in mixed], [h.logit for h in alone], atol=1e-5)
     assert [h.valid_s for h in mixed] == [h.valid_s for h in alone]
     assert {h.present for h in mixed} == {("keypoints",)}
     assert np.ptp([h.logit for h in mixed]) > 1e-4
-    again = hear(model, [*cuts, *short], settings)
+    again = run_cuts(model, [*cuts, *short], settings)
     assert [h.logit for h in again] == [h.logit for h in mixed]
 
 
@@ -122,7 +122,7 @@ def test_confidences_are_the_sigmoid_of_the_mean_logit(trained, quick_recipe):
     found = confidences(model, people, settings)
     assert list(found) == [p.name for p in people]
     for p in people:
-        heard = hear(model, votes(p, settings), settings)
+        heard = run_cuts(model, votes(p, settings), settings)
         assert len(heard) == 2
         mean = torch.tensor([h.logit for h in heard]).double().mean()
         assert found[p.name] == pytest.approx(float(torch.sigmoid(mean)), abs=1e-6)

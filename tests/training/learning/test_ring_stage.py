@@ -166,7 +166,7 @@ def test_distilling_asks_the_newest_position_for_what_the_full_branch_says(
     full, model = runs.resume(folder).model, build_ring(recipe, materials.tokenizer).eval()
     for distil in (0.0, 2.0):
         trainer.recipe = structs.replace(recipe, ring=structs.replace(recipe.ring, distil=distil))
-        ring_course._alone(trainer, model, full, "keypoints", [materials.pools.labelled])
+        ring_course._train_branch(trainer, model, full, "keypoints", [materials.pools.labelled])
     batch = assemble([Cut(p, 0, 60) for p in materials.pools.labelled[:3]], recipe.window, recipe.target)
     with torch.no_grad():
         plain, distilled = (float(loss(batch)) for loss in given)

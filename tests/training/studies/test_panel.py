@@ -34,7 +34,7 @@ from training.evaluation.metrics import METRICS, balanced_accuracy
 from training.evaluation.predictions import columns
 from training.learning import runs
 from training.learning.checkpoint import Checkpoint
-from training.learning.predict import hear, votes
+from training.learning.predict import run_cuts, votes
 from training.simulator import as_corpus
 from training.simulator.behaviour import DEMO, bayes_ceiling
 from training.studies.panel import Panel, ceiling, made_up_people, members, stored_people, whole, with_window
@@ -142,7 +142,7 @@ def test_who_judges_by_samples_takes_them_from_all_so_far(first, people):
     cuts = {p.name: votes(p, member.recipe, 100) for p in people}
     assert all(cut.stop == 100 and cut.ticks.max() > 50 for found in cuts.values() for cut in found)
     for person in people:
-        heard = hear(member.model, cuts[person.name], member.recipe)
+        heard = run_cuts(member.model, cuts[person.name], member.recipe)
         assert said[person.name] == pytest.approx(np.mean([h.logit for h in heard]), abs=1e-5)
 
 

@@ -34,9 +34,9 @@ def train(trainer: Trainer, model: RingFused, full: Fused, pools: Pools, branche
         if branch in branches and learnt:
             _train_branch(trainer, model, full, branch, learnt)
     trainer.once("ring fusion", lambda: model.start_fusion(branches))
-    if recipe.ring.train_jointly.steps:
+    if recipe.ring.together.steps:
         # The text branch is the full mode's own: both read the same graph.
-        train_jointly(trainer, model, "ring train_jointly", people, pools, recipe.ring.train_jointly, RINGS)
+        train_jointly(trainer, model, "ring together", people, pools, recipe.ring.together, RINGS)
 
 
 def _train_branch(

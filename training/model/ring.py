@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from export.modules.branches import Cross, Fusion, Text
-from export.modules.ring import Ring, RingLayer, Side, bands_of, normed, periods
+from export.modules.ring import Ring, RingLayer, StackedLinear, bands_of, normed, periods
 from export.modules.ring_branches import RingBranch
 from export.modules.traceable import Encoder, Layer
 from stream.bundle.manifest import BRANCHES, Window
@@ -188,7 +188,7 @@ def _copy_layer(mine: RingLayer, stream: int, theirs: Layer) -> None:
     them."""
     attention = theirs.attention
     up, down = (cast(nn.Linear, theirs.feed[i]) for i in (0, 2))
-    taken: tuple[tuple[Side, nn.Linear, nn.LayerNorm | None], ...] = (
+    taken: tuple[tuple[StackedLinear, nn.Linear, nn.LayerNorm | None], ...] = (
         (mine.into, attention.into, theirs.norm_a),
         (mine.out, attention.out, None),
         (mine.up, up, theirs.norm_f),

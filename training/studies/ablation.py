@@ -125,11 +125,11 @@ def ablate(
     """
     variants = TABLES.get(name)
     if variants is None:
-        raise UsageError(f"{name}: expected a table ({', '.join(TABLES)}), results another; choose one.")
+        raise UsageError(f"{name}: expected a table ({', '.join(TABLES)}), found another; choose one.")
     labelled = ground.labels.wins if ground.labels else ground.store.index.simulated
     if any(v.weak for v in variants) and not labelled:
         raise UsageError(
-            f"{name}: expected a labeller's confidences for weak supervision of real people, results none; "
+            f"{name}: expected a labeller's confidences for weak supervision of real people, found none; "
             "give them with --labels."
         )
     results: dict[Setting, dict[str, list[list[Prediction]]]] = {}

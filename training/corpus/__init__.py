@@ -1,1 +1,1 @@
-"""Corpora: one on-disk form for every data set, its readers, splits and checks."""
+"""Corpora: one on-disk format for every data set, with readers, splits and checks."""

@@ -1,4 +1,4 @@
-"""What a corpus is like: counts, balance, what is missing, leaks between splits, what is odd."""
+"""A report on a corpus: counts, balance, missing data, leaks between splits, anomalies."""
 
 import hashlib
 from collections import Counter, defaultdict
@@ -17,7 +17,7 @@ from training.corpus.store import Store
 
 
 class Counts(Record, frozen=True, kw_only=True):
-    """Of a corpus, or of one part of a split."""
+    """Counts of a corpus, or of one part of a split."""
 
     recordings: int
     subjects: int
@@ -33,12 +33,12 @@ class Measured(Record, frozen=True, kw_only=True):
     id: str
     label: int | None
     seconds: float
-    absent: float  # nobody was found
-    missing: dict[str, float]  # no point of the group was seen
+    absent: float  # no person was found
+    missing: dict[str, float]  # no point of the group is valid
 
 
 class Part(Record, frozen=True, kw_only=True):
-    """One split: its parts, and the subjects that stand in several of them."""
+    """One split: its parts, and the subjects that occur in several of them."""
 
     subject_disjoint: bool
     note: str
@@ -46,7 +46,7 @@ class Part(Record, frozen=True, kw_only=True):
     shared: tuple[str, ...]
 
 
-# As many fields as the report that is printed.
+# One field per item of the printed report.
 class Report(Record, frozen=True, kw_only=True):
     """``undertone-training corpus check --json``."""
 
@@ -57,28 +57,28 @@ class Report(Record, frozen=True, kw_only=True):
     extractors: dict[str, Extractor]
     counts: Counts
     subjects: dict[int, int]  # subjects by number of their recordings
-    rates: dict[str, int]  # recordings by frames a second of their source
+    rates: dict[str, int]  # recordings by frames per second of their source
     texts: int
     features: dict[int, int]  # recordings by width of their image features
     splits: dict[str, Part]
     measured: tuple[Measured, ...]
-    problems: tuple[str, ...]  # must be put right
+    problems: tuple[str, ...]  # must be fixed
     remarks: tuple[str, ...]  # should be known
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Looked:
+class _Inspected:
     measured: Measured
     content: str  # hash of the points
-    whole: bool  # the file is what was written
+    intact: bool  # the file is unchanged since it was written
 
 
 def report(store: Store, progress: Callable[[str], None] = lambda id: None) -> Report:
-    """Read every recording once. ``progress`` is told the id of each that is done."""
+    """Read every recording once. ``progress`` is called with the id of each finished one."""
     entries = store.index.entries
-    looked = []
+    inspected = []
     for entry in entries:
-        looked.append(_look(store, entry))
+        inspected.append(_inspect(store, entry))
         progress(entry.id)
     splits = {name: _part(split, entries) for name, split in store.index.splits.items()}
     index = store.index
@@ -94,18 +94,18 @@ def report(store: Store, progress: Callable[[str], None] = lambda id: None) -> R
         texts=sum(e.text for e in entries),
         features=dict(sorted(Counter(e.features for e in entries).items())),
         splits=splits,
-        measured=tuple(one.measured for one in looked),
-        problems=tuple(_problems(looked, splits)),
+        measured=tuple(one.measured for one in inspected),
+        problems=tuple(_problems(inspected, splits)),
         remarks=tuple(f"{e.id}: {e.note}" for e in entries if e.note),
     )
 
 
-def _look(store: Store, entry: Entry) -> _Looked:
+def _inspect(store: Store, entry: Entry) -> _Inspected:
     recording = store.recording(entry.id)
-    return _Looked(
+    return _Inspected(
         measured=measure(entry, recording),
         content=hashlib.sha256(np.ascontiguousarray(recording.points).tobytes()).hexdigest(),
-        whole=sha256_of(store.folder / entry.file) == entry.sha256,
+        intact=sha256_of(store.folder / entry.file) == entry.sha256,
     )
 
 
@@ -144,21 +144,23 @@ def _part(split: Split, entries: tuple[Entry, ...]) -> Part:
     )
 
 
-def _problems(looked: list[_Looked], splits: dict[str, Part]) -> list[str]:
+def _problems(inspected: list[_Inspected], splits: dict[str, Part]) -> list[str]:
     same = defaultdict(list)
-    for one in looked:
+    for one in inspected:
         if one.measured.seconds and one.measured.absent < 1:
             same[one.content].append(one.measured.id)
-    found = [f"{listed(ids)}: the same points under several ids" for ids in same.values() if len(ids) > 1]
-    found += [f"{one.measured.id}: the file is not what was written" for one in looked if not one.whole]
+    problems = [f"{listed(ids)}: the same points under several ids" for ids in same.values() if len(ids) > 1]
+    problems += [
+        f"{one.measured.id}: the file is not what was written" for one in inspected if not one.intact
+    ]
     for name, split in splits.items():
         if split.subject_disjoint and split.shared:
-            found.append(f"split {name}: leaks {len(split.shared)} subjects ({listed(split.shared)})")
-    return found
+            problems.append(f"split {name}: leaks {len(split.shared)} subjects ({listed(split.shared)})")
+    return problems
 
 
 def table(report: Report) -> str:
-    """The report as text, one fact a line."""
+    """The report as text, one fact per line."""
     lines = [
         f"{report.name}{' (simulated)' if report.simulated else ''}",
         f"  from        {report.provenance}",

@@ -1,4 +1,4 @@
-"""What a recording must be before it is kept: its shapes, finite numbers, and what a reader should know."""
+"""Validates and cleans a recording before it is stored: shapes, finite numbers, remarks for the reader."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from training.corpus.recording import Recording
 
 
 def check_shapes(id: str, recording: Recording, stride: int = 5) -> None:
-    """UsageError when an array has another shape or element type than ``Recording`` says."""
+    """Raises UsageError if an array has another shape or element type than ``Recording`` specifies."""
     ticks = recording.ticks
     slots = -(-ticks // stride)
     width = 0 if recording.features is None else recording.features.shape[-1]
@@ -36,10 +36,10 @@ def check_shapes(id: str, recording: Recording, stride: int = 5) -> None:
 
 
 def cleaned(recording: Recording) -> tuple[Recording, int]:
-    """The recording with finite numbers only, and how many valid points were none.
+    """The recording with finite numbers only, and the number of valid points that were not finite.
 
-    Such points become invalid; a tick without a finite box or without any point shows nobody; a feature
-    that is not finite is masked. Whatever is invalid is zero.
+    Such points become invalid; a tick without a finite box or without any valid point shows nobody; a feature
+    that is not finite is masked. All invalid values are zero.
     """
     finite = np.all(np.isfinite(recording.points), axis=-1)
     bad = int((recording.valid & ~finite).sum())
@@ -62,12 +62,12 @@ def cleaned(recording: Recording) -> tuple[Recording, int]:
 
 
 def remarks(recording: Recording, bad: int) -> list[str]:
-    """What is unusual about a cleaned recording, in words."""
-    found = []
+    """Anomalies of a cleaned recording, in words."""
+    lines = []
     if bad:
-        found.append(f"{bad} points were not finite numbers and are invalid")
+        lines.append(f"{bad} points were not finite numbers and are invalid")
     if not recording.present.any():
-        found.append("nobody in any frame")
+        lines.append("nobody in any frame")
     if recording.ticks < SHORTEST:
-        found.append(f"shorter than {SHORTEST} ticks, training skips it")
-    return found
+        lines.append(f"shorter than {SHORTEST} ticks, training skips it")
+    return lines

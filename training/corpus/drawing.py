@@ -1,4 +1,4 @@
-"""The distributions of a corpus as one picture."""
+"""Plots the distributions of a corpus."""
 
 from pathlib import Path
 
@@ -11,16 +11,16 @@ from matplotlib.ticker import MaxNLocator
 from stream.skeleton import GROUPS
 from training.corpus.check import Report
 
-WIN, LOSS, UNKNOWN, GREY = "#0072b2", "#d55e00", "#999999", "#555555"  # told apart without colour vision too
+WIN, LOSS, UNKNOWN, GREY = "#0072b2", "#d55e00", "#999999", "#555555"  # distinguishable without colour vision
 CLASSES = (("win", 1, WIN), ("loss", 0, LOSS), ("unknown", None, UNKNOWN))
 
 
 def draw(report: Report, path: str | Path) -> None:
-    """Write a PNG: classes by split, lengths, missing ticks, recordings a subject."""
+    """Write a PNG: classes by split, lengths, missing ticks, recordings per subject."""
     matplotlib.use("Agg")
     figure = Figure(figsize=(11, 7.5), dpi=120, layout="constrained")
     axes = figure.subplots(2, 2)
-    kind = "made-up people" if report.simulated else "recordings of real people"
+    kind = "simulated people" if report.simulated else "recordings of real people"
     figure.suptitle(f"{report.name}: {report.counts.recordings} {kind}, {report.counts.hours:.1f} h")
     _classes(axes[0, 0], report)
     _lengths(axes[0, 1], report)
@@ -84,8 +84,8 @@ def _missing(axis: Axes, report: Report) -> None:
         yticks=range(len(shares)),
         yticklabels=shares,
         xlim=(-2, 102),
-        xlabel="ticks without it, % (a dot a recording, the line is the median)",
-        title="What is missing",
+        xlabel="ticks without it, % (one dot per recording, the line is the median)",
+        title="Missing data",
     )
     axis.invert_yaxis()
 

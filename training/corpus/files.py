@@ -1,6 +1,6 @@
-"""One recording as a safetensors file: written whole or not at all, read through the page cache.
+"""One recording as a safetensors file: written atomically, memory-mapped when read.
 
-The header holds the entry too, so that an import that was stopped can be taken up from its files alone.
+The header also holds the entry, so that an interrupted import can resume from its files alone.
 """
 
 import json
@@ -24,8 +24,8 @@ OPTIONAL = ("features", "llr")
 _DTYPES = {"F32": np.float32, "BOOL": np.bool_, "I64": np.int64}
 
 
-class _Words(Record, frozen=True, kw_only=True):
-    """What a file says beside its arrays, under one key: the same recording gives the same bytes."""
+class _Metadata(Record, frozen=True, kw_only=True):
+    """Metadata of a file besides its arrays, under one key: the same recording gives the same bytes."""
 
     entry: Entry  # without size and hash
     provenance: str
@@ -37,24 +37,26 @@ def write(path: Path, recording: Recording, entry: Entry) -> Entry:
     """Write a recording and return its entry with size and hash."""
     names = [*ARRAYS, *(name for name in OPTIONAL if getattr(recording, name) is not None)]
     arrays = {name: np.ascontiguousarray(getattr(recording, name)) for name in names}
-    words = _Words(entry=entry, provenance=recording.provenance, mixed=recording.mixed, text=recording.text)
+    metadata = _Metadata(
+        entry=entry, provenance=recording.provenance, mixed=recording.mixed, text=recording.text
+    )
     with writing(path) as part:
-        save_file(arrays, part, metadata={"recording": msgspec.json.encode(words).decode()})
+        save_file(arrays, part, metadata={"recording": msgspec.json.encode(metadata).decode()})
     return _sized(entry, path)
 
 
 def read(path: Path, entry: Entry | None = None) -> Recording:
-    """A recording whose arrays are read-only views into the file. UsageError for a cut file.
+    """A recording whose arrays are read-only views into the file. UsageError for a truncated file.
 
-    ``entry``: what the index says of it; the file's own when left out.
+    ``entry``: the entry in the index; by default the file's own.
     """
     header = _header(path)
     if header is None:
         raise UsageError(f"{path}: expected a whole recording, found a cut one; run the import again.")
     data = np.memmap(path, np.uint8, mode="r")
     start = 8 + int.from_bytes(data[:8].tobytes(), "little")
-    words = _words(header)
-    entry = entry or words.entry
+    metadata = _metadata(header)
+    entry = entry or metadata.entry
     arrays: dict[str, Any] = dict.fromkeys(OPTIONAL)  # of several types, as the fields of Recording
     for name in header.keys() - {"__metadata__"}:
         value = header[name]
@@ -62,20 +64,20 @@ def read(path: Path, entry: Entry | None = None) -> Recording:
         arrays[name] = np.asarray(data[first:last]).view(_DTYPES[value["dtype"]]).reshape(value["shape"])
     return Recording(
         **{name: arrays[name] for name in (*ARRAYS, *OPTIONAL)},
-        text=words.text,
+        text=metadata.text,
         label=-1 if entry.label is None else entry.label,
         subject=entry.subject,
-        provenance=words.provenance,
-        mixed=words.mixed,
+        provenance=metadata.provenance,
+        mixed=metadata.mixed,
     )
 
 
 def entry_of(path: Path) -> Entry | None:
-    """The entry in a file's header with size and hash, or None for a cut file."""
+    """The entry in a file's header with size and hash, or None for a truncated file."""
     header = _header(path)
     if header is None:
         return None
-    return _sized(_words(header).entry, path)
+    return _sized(_metadata(header).entry, path)
 
 
 def label_of(path: Path) -> Label | None:
@@ -83,17 +85,17 @@ def label_of(path: Path) -> Label | None:
     header = _header(path)
     if header is None:
         return None
-    words = _words(header)
-    return Label(words.entry.subject, words.entry.label, words.text)
+    metadata = _metadata(header)
+    return Label(metadata.entry.subject, metadata.entry.label, metadata.text)
 
 
 def whole(path: Path) -> bool:
-    """Whether a recording is there and as long as its header says."""
+    """Whether a recording exists and has the length that its header states."""
     return path.is_file() and _header(path) is not None
 
 
-def _words(header: dict[str, Any]) -> _Words:
-    return msgspec.json.decode(header["__metadata__"]["recording"], type=_Words)
+def _metadata(header: dict[str, Any]) -> _Metadata:
+    return msgspec.json.decode(header["__metadata__"]["recording"], type=_Metadata)
 
 
 def _sized(entry: Entry, path: Path) -> Entry:
@@ -101,7 +103,7 @@ def _sized(entry: Entry, path: Path) -> Entry:
 
 
 def _header(path: Path) -> dict[str, Any] | None:
-    """The safetensors header, or None for a file that is cut or not ours."""
+    """The safetensors header, or None for a file that is truncated or not a recording."""
     with path.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
         size = path.stat().st_size

@@ -1,4 +1,4 @@
-"""The corpus index: what a corpus holds, where it comes from and how it is split, as strict JSON."""
+"""The corpus index: entries, provenance and splits of a corpus, as strict JSON."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,38 +17,38 @@ RECORDINGS = "recordings"
 
 
 class About(Record, frozen=True, kw_only=True):
-    """Where a corpus comes from; the same for every recording in it."""
+    """Provenance of a corpus, the same for all of its recordings."""
 
     schema: int = SCHEMA
     name: str
     provenance: str
     licence: str
     simulated: bool
-    extractors: dict[str, Extractor]  # "keypoints", "image": what made the points and the features
-    rate: float = 25.0  # ticks a second
+    extractors: dict[str, Extractor]  # "keypoints", "image": extractors of points and features
+    rate: float = 25.0  # ticks per second
 
 
-# As many fields as an entry of the index file.
+# One field per key of an entry in the index file.
 class Entry(Record, frozen=True, kw_only=True):
     """One recording of a corpus."""
 
     id: str
-    file: str  # inside the corpus
+    file: str  # path inside the corpus
     subject: str
     label: Literal[0, 1] | None  # 0 loss, 1 win, None unknown
     ticks: int
     seconds: float
-    source_rate: float  # frames a second of the source
-    text: bool  # a description is there
+    source_rate: float  # frames per second of the source
+    text: bool  # whether there is a description
     features: int  # width D of the image features, 0 without
-    bad_points: int  # points that came as NaN or infinite and became invalid
+    bad_points: int  # points that were NaN or infinite and became invalid
     size: int  # bytes
     sha256: str
-    note: str = ""  # what was unusual, for a reader
+    note: str = ""  # anomalies, for the reader
 
     @property
     def short(self) -> bool:
-        """Too short to learn from: less than one second of ticks."""
+        """Too short to train on: less than one second of ticks."""
         return self.ticks < SHORTEST
 
 
@@ -61,7 +61,7 @@ class Split(Record, frozen=True, kw_only=True):
 
 
 class Index(About, frozen=True, kw_only=True):
-    """``index.json``, written last: a folder without it is an import that did not finish."""
+    """``index.json``, written last: a folder without it is an unfinished import."""
 
     entries: tuple[Entry, ...]
     splits: dict[str, Split]
@@ -75,7 +75,7 @@ Kind = TypeVar("Kind", bound=About)
 
 
 def load(path: Path, kind: type[Kind]) -> Kind:
-    """Decode ``index.json`` or ``about.json`` strictly. UsageError for another schema or a malformed one."""
+    """Decode ``index.json`` or ``about.json`` strictly. UsageError for another schema or a malformed file."""
     raw = path.read_bytes()
     try:
         version = msgspec.json.decode(raw, type=_Version).schema
@@ -93,7 +93,7 @@ def load(path: Path, kind: type[Kind]) -> Kind:
 
 
 def check_ids(splits: dict[str, Split], entries: Iterable[Entry]) -> None:
-    """UsageError when a split names a recording that is not there."""
+    """Raises UsageError for a split with an unknown recording."""
     known = {entry.id for entry in entries}
     for name, split in splits.items():
         unknown = sorted({i for part in split.parts.values() for i in part} - known)
@@ -105,6 +105,6 @@ def check_ids(splits: dict[str, Split], entries: Iterable[Entry]) -> None:
 
 
 def listed(names: Iterable[str], limit: int = 20) -> str:
-    """Names for a sentence, the first ``limit`` of them."""
+    """The first ``limit`` names, for a message."""
     names = list(names)
     return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")

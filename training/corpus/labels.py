@@ -1,4 +1,4 @@
-"""Label files: which video shows whom, after a win or a loss."""
+"""Label files: the subject and result (win or loss) of each video."""
 
 import csv
 import re
@@ -9,14 +9,14 @@ from pathlib import Path
 from stream.errors import UsageError
 from training.corpus.index import listed
 
-# Our own names first, then those of the Oulu release, whose rows are gestures: a video has many.
+# Our own names first, then those of the Oulu release, whose rows are gestures, several per video.
 _COLUMNS = {"id": ("id", "video_id"), "subject": ("subject", "subject_id"), "label": ("label", "win_or_lose")}
 _WORDS = {"win": 1, "won": 1, "1": 1, "lose": 0, "loss": 0, "lost": 0, "0": 0, "": None}
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What a label file says of one video."""
+    """The label of one video."""
 
     subject: str
     label: int | None  # 1 win, 0 loss, None unknown
@@ -24,14 +24,14 @@ class Label:
 
 
 def read(path: str | Path) -> dict[str, Label]:
-    """Labels by video id, from a CSV file with a header: id, subject, label and perhaps text.
+    """Labels by video id, from a CSV file with a header: id, subject, label and optionally text.
 
-    The Oulu names video_id, subject_id and win_or_lose do as well. Cells may be parted by commas, semicolons
-    or tabs; a spreadsheet's 9.0 is the number 9. UsageError for a missing file or column, an unknown result,
-    a video of two subjects or results, and one whose number is written in two ways (54 and 0054).
+    The Oulu names video_id, subject_id and win_or_lose are also accepted. Cells may be separated by commas,
+    semicolons or tabs; a spreadsheet's 9.0 is the number 9. Raises UsageError for a missing file or column,
+    an unknown result, a video with two subjects or results, and an id written in two ways (54 and 0054).
     """
     found: dict[str, Label] = {}
-    written: dict[str, tuple[str, int]] = {}  # number → how it is written first, and where
+    written: dict[str, tuple[str, int]] = {}  # number → its first spelling, and the line
     for number, row in rows(path):
         named = {key: _first(row, names) for key, names in _COLUMNS.items()}
         missing = [names[0] for key, names in _COLUMNS.items() if named[key] is None]
@@ -84,7 +84,7 @@ def rows(path: str | Path) -> Iterable[tuple[int, dict[str, str]]]:
 
 
 def _separator(header: str) -> str:
-    """What parts the cells of a file with this first line: the likeliest of comma, semicolon and tab."""
+    """The delimiter of a file with this header: the most frequent of comma, semicolon and tab."""
     return max(",;\t", key=header.count)
 
 
@@ -94,7 +94,7 @@ def _whole(cell: str) -> str:
 
 
 def check_known(labels: Iterable[str], videos: Iterable[str], source: str | Path) -> None:
-    """UsageError when the labels name a video that is not there, with a list of these."""
+    """Raises UsageError for labels of unknown videos, listing them."""
     unknown = sorted(set(labels) - set(videos))
     if unknown:
         raise UsageError(
@@ -104,7 +104,7 @@ def check_known(labels: Iterable[str], videos: Iterable[str], source: str | Path
 
 
 def of(labels: dict[str, Label], id: str) -> tuple[Label, str]:
-    """The label of a video and a note; one without label is a stranger whose result is unknown."""
+    """The label of a video, and a note; without a label, an unknown subject with an unknown result."""
     if id in labels:
         return labels[id], ""
     return Label(f"{STRANGER}{id}", None), "not in the label file"

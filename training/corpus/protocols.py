@@ -1,4 +1,4 @@
-"""Splits of our own, by subject, and the refusal of any that shares a subject by mistake."""
+"""Our own splits by subject, and the check that no split shares a subject by mistake."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -15,14 +15,14 @@ SHARES = {"train": 0.7, "validation": 0.15, "test": 0.15}
 def own_split(
     entries: Sequence[Entry], seed: int = 0, shares: dict[str, float] | None = None
 ) -> dict[str, Split]:
-    """``disjoint``: our own split by subject; none where there are fewer labelled subjects than parts."""
+    """``disjoint``: our own split by subject; empty with fewer labelled subjects than parts."""
     shares = shares or SHARES
     subjects = {e.subject for e in entries if e.label is not None}
     return {DISJOINT: disjoint_split(entries, shares, seed)} if len(subjects) >= len(shares) else {}
 
 
 def shared_subjects(split: Split, entries: Iterable[Entry]) -> list[str]:
-    """Subjects that stand in more than one part of a split, sorted."""
+    """Subjects that occur in more than one part of a split, sorted."""
     subject_of = {entry.id: entry.subject for entry in entries}
     parts = defaultdict(set)
     for part, ids in split.parts.items():
@@ -32,9 +32,10 @@ def shared_subjects(split: Split, entries: Iterable[Entry]) -> list[str]:
 
 
 def check_disjoint(split: Split, entries: Iterable[Entry], name: str = "split") -> None:
-    """UsageError for a recording in two parts, and for a subject in two parts unless the split says so.
+    """Raises UsageError for a recording in two parts, and for a subject in two parts unless the split allows
+    it.
 
-    Only published protocols say ``subject_disjoint: false``.
+    Only published protocols have ``subject_disjoint: false``.
     """
     ids = [id for part in split.parts.values() for id in part]
     twice = sorted({id for id in ids if ids.count(id) > 1}) if len(set(ids)) < len(ids) else []
@@ -51,7 +52,7 @@ def check_disjoint(split: Split, entries: Iterable[Entry], name: str = "split") 
 
 
 def disjoint_split(entries: Iterable[Entry], shares: dict[str, float], seed: int = 0) -> Split:
-    """Parts by subject with about these shares of wins and of losses; unlabelled recordings stay out.
+    """Parts by subject with about these shares of wins and of losses; unlabelled recordings are left out.
 
     The same seed gives the same split. UsageError for shares that do not add up to one and for fewer
     subjects than parts.
@@ -69,19 +70,19 @@ def disjoint_split(entries: Iterable[Entry], shares: dict[str, float], seed: int
             f"{len(groups)}; import more or ask for fewer parts."
         )
     wins = {s: sum(e.label == 1 for e in found) for s, found in groups.items()}
-    # Losses, wins and both of every subject: with both, rounding does not go the same way twice.
+    # Losses, wins and their sum per subject: the sum keeps the rounding of both from adding up.
     counts = {s: np.array([len(found) - wins[s], wins[s], len(found)]) for s, found in groups.items()}
     total = sum(counts.values())
-    wanted = np.array(list(shares.values()))[:, None] * np.maximum(total, 1e-9)
-    have = np.zeros_like(wanted)
+    target = np.array(list(shares.values()))[:, None] * np.maximum(total, 1e-9)
+    have = np.zeros_like(target)
     order = np.random.default_rng([seed, len(groups)]).permutation(sorted(groups)).tolist()
     parts: list[list[str]] = [[] for _ in shares]
     for left, subject in zip(
         range(len(order), 0, -1), sorted(order, key=lambda s: -len(groups[s])), strict=True
     ):
-        # Where the subject brings the numbers nearest to what is wanted, relative to it (chi-squared);
-        # the last subjects go where nobody is yet.
-        change = ((have + counts[subject] - wanted) ** 2 - (have - wanted) ** 2) / wanted
+        # The part where the subject brings the counts nearest to the target (chi-squared distance); the last
+        # subjects go to parts that are still empty.
+        change = ((have + counts[subject] - target) ** 2 - (have - target) ** 2) / target
         empty = np.array([not ids for ids in parts])
         allowed = empty if left <= empty.sum() else np.ones_like(empty)
         best = int(np.where(allowed, change.sum(1), np.inf).argmin())

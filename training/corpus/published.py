@@ -48,12 +48,12 @@ CVPR2021_TEST = _numbers(
 
 
 def imigue_splits(entries: Sequence[Entry], seed: int = 0) -> dict[str, Split]:
-    """The published splits of iMiGUE for the videos that are there, by their number, and our own."""
+    """The published splits of iMiGUE for the available videos, by number, and our own."""
     return {**track3(entries), **cvpr2021(entries), **own_split(entries, seed)}
 
 
 def track3(entries: Sequence[Entry]) -> dict[str, Split]:
-    """Track 3 by subject; where a subject is unknown, by the public list of test videos (see above)."""
+    """Track 3 by subject; for unknown subjects, by the public list of test videos (see above)."""
     known = {e.id: e.subject.isdigit() for e in entries}
     train = [e for e in entries if known[e.id] and int(e.subject) in TRAIN_SUBJECTS]
     test = [

@@ -1,7 +1,7 @@
-"""The corpus record: one video as everything that training reads, and its cut into model inputs.
+"""The corpus record: the data of one video, and its conversion to model inputs.
 
-Windows are cut with ``stream.window.offsets.features_of``, the live side's own code, so that training sees
-for a tick exactly what the live window holds for it.
+Inputs are computed with ``stream.window.offsets.features_of``, the live side's own code, so that training
+gets exactly the values of the live window for each tick.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from stream.skeleton import GROUPS
 from stream.window.offsets import features_of
 
 
-# As many fields as the file: what is known of one video.
+# One field per item of the file.
 @dataclass(frozen=True, slots=True, eq=False)
 class Recording:
     """One person's video on the 25 Hz grid, T ticks."""
@@ -23,8 +23,8 @@ class Recording:
     points: Floats  # float32 [T, 137, 2], frame pixels, 0 where invalid
     valid: Mask  # bool [T, 137]
     boxes: Floats  # float32 [T, 4], x0, y0, x1, y1 in frame pixels
-    present: Mask  # bool [T], somebody was found
-    segments: np.ndarray  # int64 [T], grows at every cut
+    present: Mask  # bool [T], a person was found
+    segments: np.ndarray  # int64 [T], increases at every cut
     features: Floats | None  # float32 [ceil(T/5), D], image feature of every 5th tick
     feature_mask: Mask  # bool [ceil(T/5)]
     text: str | None
@@ -32,7 +32,7 @@ class Recording:
     subject: str
     llr: Floats | None  # float32 [T], exact log-likelihood ratio of ticks 0..t; None for real people
     provenance: str
-    mixed: bool = False  # behaviour changes on the way, so the label says little of a window
+    mixed: bool = False  # behaviour changes within the recording, so the label is weak for a window
 
     @property
     def ticks(self) -> int:
@@ -41,11 +41,11 @@ class Recording:
     def evidence(self, start: int, stop: int) -> float:
         """Exact log-likelihood ratio (win over loss) of the true events in ticks start..stop−1.
 
-        Raises UsageError for a recording of real people, whose events nobody knows.
+        Raises UsageError for a recording of a real person, whose events are unknown.
         """
         if self.llr is None:
             raise UsageError(
-                f"{self.subject}: expected a made-up person whose events are known, found a recording of a "
+                f"{self.subject}: expected a simulated person whose events are known, found a recording of a "
                 'real one; set target.kind = "label" and moments.steps = 0 in the recipe.'
             )
         before = float(self.llr[start - 1]) if start else 0.0
@@ -57,7 +57,7 @@ def inputs(
 ) -> tuple[dict[str, Floats], dict[str, Mask]]:
     """Group inputs of ticks start..stop−1: float32 [n, width] and bool [n] per group.
 
-    Offsets reach back before ``start`` as they do live, where the window rolls on.
+    Offsets reach back before ``start``, as in the live rolling window.
     """
     stop = recording.ticks if stop is None else stop
     n = stop - start

@@ -1,11 +1,11 @@
-"""A corpus on disk: one file a recording, and an index that is written last.
+"""A corpus on disk: one file per recording, and an index that is written last.
 
-    folder/about.json                 where it comes from, written first
-    folder/recordings/ID.safetensors  written whole or not at all
-    folder/index.json                 entries, sizes and splits, once all recordings are there
+    folder/about.json                 provenance, written first
+    folder/recordings/ID.safetensors  written atomically
+    folder/index.json                 entries, sizes and splits, once all recordings are written
 
-An import that was stopped leaves a folder without an index; running it again continues. Arrays are
-memory-mapped, so that opening a corpus or a recording loads none of them.
+An interrupted import leaves a folder without an index; running it again resumes. Arrays are memory-mapped, so
+that opening a corpus or a recording loads none of them.
 """
 
 from pathlib import Path
@@ -37,9 +37,9 @@ __all__ = ["About", "Entry", "Index", "Split", "Store", "Writer"]
 
 
 class Writer:
-    """Fills a corpus folder, recording by recording; a stopped import is taken up where it ended.
+    """Fills a corpus folder, recording by recording; an interrupted import resumes.
 
-    UsageError when the folder holds a corpus from elsewhere.
+    Raises UsageError if the folder holds another corpus.
     """
 
     def __init__(self, folder: str | Path, about: About) -> None:
@@ -55,7 +55,7 @@ class Writer:
         replace_with(path, _json(about))
 
     def has(self, id: str) -> bool:
-        """Whether this recording is there, whole; one that is cut is missing and may be added again."""
+        """Whether this recording exists; a truncated one counts as missing and may be added again."""
         return id in self._added or files.whole(self._path(id))
 
     def label(self, id: str) -> Label | None:
@@ -96,9 +96,9 @@ class Writer:
         return entry
 
     def finish(self, splits: dict[str, Split]) -> "Store":
-        """Write the index of everything that is there, also from earlier runs, and open the corpus.
+        """Write the index of all recordings, including those of earlier runs, and open the corpus.
 
-        UsageError for a split that names an unknown recording or shares a subject between its parts.
+        UsageError for a split with an unknown recording or with a subject in several parts.
         """
         entries = self.entries()
         check_ids(splits, entries)
@@ -109,11 +109,11 @@ class Writer:
         return Store.open(self.folder)
 
     def entries(self) -> tuple[Entry, ...]:
-        """Every recording that is there, by id, so that splits can be made of them.
+        """Entries of all recordings, by id, to make splits from.
 
-        UsageError for a cut one that nobody wrote again.
+        UsageError for a truncated recording that was not written again.
         """
-        found = []
+        entries = []
         for path in sorted((self.folder / RECORDINGS).glob("[!.]*.safetensors")):
             entry = self._added.get(path.stem) or files.entry_of(path)
             if entry is None:
@@ -121,8 +121,8 @@ class Writer:
                     f"{path}: expected a whole recording, found a cut one that this import does not make; "
                     "remove the file and run the import again."
                 )
-            found.append(entry)
-        return tuple(found)
+            entries.append(entry)
+        return tuple(entries)
 
     def _path(self, id: str) -> Path:
         return self.folder / RECORDINGS / f"{id}.safetensors"
@@ -137,9 +137,10 @@ class Store:
 
     @classmethod
     def open(cls, folder: str | Path) -> "Store":
-        """Read the index and look that every file is there at its size; no array is read.
+        """Read the index and check that every file exists with its size; reads no array.
 
-        UsageError for a folder without corpus, a half-written one, another schema, a missing or cut file.
+        UsageError for a folder without corpus, an unfinished import, another schema, a missing or truncated
+        file.
         """
         folder = Path(folder)
         if not (folder / INDEX).is_file():
@@ -169,7 +170,7 @@ class Store:
         return files.read(self.folder / entry.file, entry)
 
     def ids(self, split: str, part: str) -> tuple[str, ...]:
-        """Ids of one part. UsageError for an unknown name or a split that leaks a subject."""
+        """Ids of one part. UsageError for an unknown name or a split that shares a subject by mistake."""
         found = self.index.splits.get(split)
         if found is None or part not in found.parts:
             known = [f"{name}/{p}" for name, value in self.index.splits.items() for p in value.parts]

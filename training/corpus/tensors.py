@@ -1,4 +1,4 @@
-"""Safetensors files, written whole or not at all."""
+"""Atomic writing of safetensors files."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +12,9 @@ from stream.files import replacing
 
 @contextmanager
 def writing(path: Path) -> Iterator[Path]:
-    """The place for `save_file` to write to; it becomes ``path`` when the block ends well.
+    """A temporary path for `save_file`, renamed to ``path`` if the block succeeds.
 
-    Raises UsageError where there is no room: safetensors' own error for it is no OSError.
+    Raises UsageError for a full disk, for which safetensors raises no OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as part:

@@ -113,7 +113,7 @@ def test_golden_tensors_are_what_the_network_says_of_made_up_people(folder, deli
     )
     said = bundle.manifest.golden
     assert said.files == ("golden/0.npz", "golden/1.npz")
-    assert "made-up people" in said.inputs
+    assert "simulated people" in said.inputs
     assert "torch" in said.outputs
     assert bundle.manifest.tolerances == bundle_parity.USUAL
     report = bundle_parity.check(bundle)

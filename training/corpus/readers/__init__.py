@@ -1,1 +1,1 @@
-"""Readers of corpora as they are published: iMiGUE, MiGA, OpenPose JSON."""
+"""Readers of published corpora: iMiGUE, MiGA, OpenPose JSON."""

@@ -1,10 +1,10 @@
-"""iMiGUE, the full release of Oulu: OpenPose skeletons as spreadsheets, and one label file.
+"""iMiGUE, the full release from Oulu: OpenPose skeletons as spreadsheets, and one label file.
 
-    ROOT/Label/labels_20200831.csv            one row a gesture; subject and result of its video in each
-    ROOT/mg_skeleton_only/0001/0001_2.xlsx    no header; a row a frame, 137 × (x, y, confidence)
+    ROOT/Label/labels_20200831.csv            one row per gesture, with subject and result of its video
+    ROOT/mg_skeleton_only/0001/0001_2.xlsx    no header; one row per frame, 137 × (x, y, confidence)
 
-Order of the 137 points: OpenPose's JSON order, the best reading of a file that says none. Ids are sparse.
-Two released spreadsheets (347, 348) are empty: such videos are kept with no ticks.
+Order of the 137 points: presumably OpenPose's JSON order, as the files do not state one. Ids are sparse.
+Two released spreadsheets (347, 348) are empty: such videos are stored without ticks.
 """
 
 from collections import defaultdict
@@ -26,7 +26,7 @@ from training.corpus.recording import Recording
 LABELS = Path("Label") / "labels_20200831.csv"
 SKELETONS = "mg_skeleton_only"
 RATES = (23.976, 24.0, 25.0, 29.97, 30.0, 50.0, 59.94, 60.0)
-USUAL = 25.0  # frames a second, as published
+USUAL = 25.0  # frames per second, as published
 TOLERANCE_S = 1.0  # times may be whole seconds
 ABOUT = About(
     name="iMiGUE",
@@ -38,8 +38,8 @@ ABOUT = About(
 
 
 def source(root: str | Path, *, partial_release: bool = False, seed: int = 0) -> Source:
-    """What a release holds. UsageError for missing folders, and for labels of videos that are not there
-    unless ``partial_release`` says that some are missing.
+    """The source of a release. UsageError for missing folders and, unless ``partial_release``, for labels of
+    missing videos.
     """
     root = Path(root)
     sheets = {p.parent.name: p for p in sorted((root / SKELETONS).glob("*/*_2.xlsx"))}
@@ -82,7 +82,7 @@ def _read(
 
 
 def read_sheet(path: Path) -> Floats:
-    """Frames of one spreadsheet, float32 [F, 137, 3]; an empty one has none, a cell without number is NaN.
+    """Frames of one spreadsheet, float32 [F, 137, 3]; F is 0 for an empty one, a cell without number is NaN.
 
     UsageError for a damaged file and for another number of columns.
     """
@@ -111,11 +111,11 @@ def _number(cell: object) -> float:
 
 
 def rates(path: Path) -> dict[str, tuple[float, str]]:
-    """Frames a second of every labelled video, and what to note: its frame columns against its time columns.
+    """Frame rate of every labelled video, with a note, from its frame and time columns.
 
-    A video's rate is the usual one nearest to the median of frame / time. Rows whose frame and time then lie
-    more than a second apart are counted in the note; where they are most of a video's rows, it gets 25.
-    UsageError when that is so for most videos, and for a class that the release does not have.
+    A video's rate is the common rate nearest to the median of frame / time. Rows whose frame and time then
+    differ by more than a second are counted in the note; if they are the majority, the rate is 25. UsageError
+    if that happens for most videos, and for a class that the release does not have.
     """
     pairs: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for number, row in labels.rows(path):
@@ -147,10 +147,10 @@ def _rate(pairs: Floats) -> tuple[float, bool, str]:
         return USUAL, True, "rate not checked: no times"
     median = float(np.median(frames / times))
     rate = min(RATES, key=lambda known: abs(known - median))
-    apart = int((np.abs(frames / rate - times) > TOLERANCE_S).sum())
-    if 2 * apart > len(frames):
+    disagreeing = int((np.abs(frames / rate - times) > TOLERANCE_S).sum())
+    if 2 * disagreeing > len(frames):
         return USUAL, False, f"frames and times give {median:.2f} a second, no usual rate; taken as {USUAL:g}"
-    return rate, True, f"{apart} of {len(frames)} frames and times disagree" if apart else ""
+    return rate, True, f"{disagreeing} of {len(frames)} frames and times disagree" if disagreeing else ""
 
 
 def seconds(text: str) -> float:

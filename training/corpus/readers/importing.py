@@ -13,16 +13,16 @@ from training.corpus.store import Store, Writer
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Video:
-    """One video to import; nothing is read before ``read`` is called."""
+    """One video to import; ``read`` reads it on demand."""
 
     id: str
-    read: Callable[[], tuple[Recording, float, str]]  # recording, frames a second of the source, note
+    read: Callable[[], tuple[Recording, float, str]]  # recording, frames per second of the source, note
     label: Label | None = None  # what the label file says now; None where there is no such file
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """A data set as its reader found it."""
+    """A data set to import."""
 
     about: About
     videos: Sequence[Video]

@@ -1,7 +1,7 @@
 """The MiGA challenge's release of iMiGUE: full skeletons (2025), or light ones as CSV files.
 
     ANYWHERE/0001/0001_openpose.xlsx    no header; a row a frame, 137 × (x, y, confidence) as in Oulu's
-    ANYWHERE/0001/0001_light_hand.csv   frame number, then 35 × (x, y, confidence); perhaps a header
+    ANYWHERE/0001/0001_light_hand.csv   frame number, then 35 × (x, y, confidence); optional header
     ANYWHERE/0001/0001_label.csv        gestures: class, first frame, last frame; 0-based
 
 A video that has both is read from the full one. The 35 points are BODY_25 and the tips of five fingers of
@@ -47,10 +47,10 @@ ABOUT_FULL = structs.replace(
 def source(
     root: str | Path, label_file: str | Path, *, partial_release: bool = False, seed: int = 0
 ) -> Source:
-    """What the folders under ``root`` hold, labelled by a CSV file of ours or the Oulu label file.
+    """The source of the folders under ``root``, with our own CSV file or the Oulu label file.
 
-    UsageError for a root without skeletons, a video that is there twice, and labels of videos that are not
-    there unless ``partial_release`` says that some are missing.
+    UsageError for a root without skeletons, a duplicate video and, unless ``partial_release``, for labels of
+    missing videos.
     """
     full, light = _files(Path(root), FULL), _files(Path(root), LIGHT)
     found = dict(sorted((light | full).items()))
@@ -108,10 +108,10 @@ def _read(id: str, path: Path, label: labels.Label, noted: str) -> tuple[Recordi
 
 
 def read_points(path: Path) -> Floats:
-    """Points of every frame, float32 [F, 35, 3]; frame numbers that are left out become empty frames.
+    """Points of every frame, float32 [F, 35, 3]; skipped frame numbers become empty frames.
 
-    A first row with names, an empty corner or the columns' own numbers is a header. UsageError for another
-    number of columns, for cells that are no numbers and for frame numbers that do not grow.
+    A first row with names, an empty corner or the column numbers is a header. UsageError for another number
+    of columns, for cells that are no numbers and for frame numbers that do not increase.
     """
     with path.open(newline="", encoding="utf-8-sig") as stream:
         rows = [row for row in csv.reader(stream) if row]
@@ -146,7 +146,7 @@ def _is_number(cell: str) -> bool:
 
 
 def to_layout(points: Floats) -> tuple[Floats, bool]:
-    """The 35 points in the layout of 137, float32 [F, 137, 3], and whether the hands had to be swapped."""
+    """The 35 points in the layout of 137, float32 [F, 137, 3], and whether the hands were swapped."""
     frames = np.zeros((len(points), COUNT, 3), np.float32)
     frames[:, BODY] = points[:, :25]
     first, second = points[:, 25:30], points[:, 30:35]
@@ -159,7 +159,7 @@ def to_layout(points: Floats) -> tuple[Floats, bool]:
 
 
 def _distance(tips: Floats, wrist: Floats) -> Floats:
-    """Mean distance of seen tips from a seen wrist, float32 [F]; NaN where something was not seen."""
+    """Mean distance of the finger tips from the wrist, float32 [F]; NaN if any of these points is missing."""
     seen = (tips[..., 2] > 0).all(1) & (wrist[:, 2] > 0)
     apart = np.linalg.norm(tips[..., :2] - wrist[:, None, :2], axis=-1).mean(1)
     return np.where(seen, apart, np.float32(np.nan))
@@ -168,7 +168,7 @@ def _distance(tips: Floats, wrist: Floats) -> Floats:
 def gestures(path: Path) -> np.ndarray:
     """Gestures of a video, int64 [N, 3]: class 0–31 (31 none of the 31), first and last frame, 0-based.
 
-    UsageError for another class, and for a gesture that ends before it begins.
+    UsageError for another class, and for a gesture that ends before it starts.
     """
     with path.open(newline="", encoding="utf-8-sig") as stream:
         rows = [row for row in csv.reader(stream) if row and _is_number(row[0])]

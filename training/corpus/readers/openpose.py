@@ -1,6 +1,6 @@
-"""A folder of OpenPose's own output (``--write_json``), one file a frame, perhaps several people in each.
+"""A folder of OpenPose's own output (``--write_json``), one file per frame, possibly with several people.
 
-FOLDER/NAME/ANYTHING_000000000012_keypoints.json   a folder a video
+FOLDER/NAME/ANYTHING_000000000012_keypoints.json   one folder per video
 FOLDER/NAME_000000000012_keypoints.json            or all in one
 """
 
@@ -36,10 +36,9 @@ def source(
     partial_release: bool = False,
     seed: int = 0,
 ) -> Source:
-    """What a folder holds; ``rate`` is the videos' frames a second, which OpenPose does not write down.
+    """The source of a folder; ``rate`` is the videos' frames per second, which OpenPose does not store.
 
-    UsageError for a folder without such files, and for labels of videos that are not there unless
-    ``partial_release`` says that some are missing.
+    UsageError for a folder without such files and, unless ``partial_release``, for labels of missing videos.
     """
     found = frames_of(Path(folder))
     if not found:
@@ -102,7 +101,7 @@ def _read(
 
 
 def read_people(path: Path) -> Floats:
-    """Everybody in one file, float32 [N, 137, 3]; a part that OpenPose did not look for is zeros.
+    """All people in one file, float32 [N, 137, 3]; parts that OpenPose did not detect are zeros.
 
     UsageError for a damaged file and for another body model than BODY_25.
     """
@@ -132,8 +131,8 @@ def _person(person: dict[str, list[float]], path: Path) -> Floats:
 def follow(people: list[Floats]) -> tuple[Floats, np.ndarray]:
     """The interviewee among the people of every frame: float32 [F, 137, 3] and segments, int64 [F].
 
-    Begins with the largest and most central person and goes on with whoever overlaps that place most. When
-    nobody has for two seconds, the choice is made again, and a new segment begins.
+    Starts with the largest and most central person and follows the person with the largest overlap. After two
+    seconds without any, the choice is repeated and a new segment starts.
     """
     boxes = [[_box(person) for person in found] for found in people]
     width = max((box[2] for found in boxes for box in found), default=0.0)
@@ -154,7 +153,7 @@ def follow(people: list[Floats]) -> tuple[Floats, np.ndarray]:
 
 
 def _box(person: Floats) -> tuple[float, float, float, float]:
-    """Around the seen body and face points; an empty box for nobody."""
+    """The box around the valid body and face points; empty without any."""
     seen = person[: FACE.stop][(person[: FACE.stop, 2] > 0) & np.isfinite(person[: FACE.stop]).all(-1)]
     if not len(seen):
         return 0.0, 0.0, 0.0, 0.0
@@ -163,6 +162,6 @@ def _box(person: Floats) -> tuple[float, float, float, float]:
 
 
 def _prominence(box: tuple[float, float, float, float], width: float) -> float:
-    """Area, down to half of it at the edges of the picture."""
+    """Area, weighted down to one half at the edges of the frame."""
     aside = abs((box[0] + box[2]) / width - 1) if width else 0.0
     return (box[2] - box[0]) * (box[3] - box[1]) * (1 - aside / 2)

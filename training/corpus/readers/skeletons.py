@@ -1,4 +1,4 @@
-"""OpenPose points without pictures, as a recording on the grid."""
+"""OpenPose points without video, as a recording on the grid."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from training.corpus.recording import Recording
 
 RATE, STRIDE = 25.0, 5
 MARGIN = 0.1  # of the box, on every side
-EDGE = 0.1  # quantile over frames of the points' outermost places
+EDGE = 0.1  # quantile over frames of the outermost points
 OPENPOSE = Extractor(name="OpenPose BODY_25 with face and hands (released skeletons)", sha256="unknown")
 BOX_NOTE = (
     f"no portrait box came with them: one steady box a video, the {EDGE:.0%} and {1 - EDGE:.0%} quantiles "
@@ -31,12 +31,12 @@ def recording_of(
     text: str | None = None,
     segments: np.ndarray | None = None,
 ) -> Recording:
-    """Put frames on the 25 Hz grid as the live side does: the first frame that claims a tick has it.
+    """Put frames on the 25 Hz grid as the live side does: the first frame of a tick is used.
 
     frames: float32 [F, 137, 3] of x, y in frame pixels and confidence, zeros where OpenPose saw nothing;
     rate: frames a second; segments: int64 [F], grows at known cuts; where all points jump there is another.
     Numbers that are not finite stay in the points, so that the corpus counts them.
-    UsageError for coordinates that are no pixels.
+    UsageError for coordinates that are not in pixels.
     """
     grid = Grid(RATE)
     claims = [grid.claim(i / rate) for i in range(len(frames))]
@@ -77,7 +77,8 @@ def recording_of(
 
 
 def steady_box(points: Floats, valid: Mask) -> Floats:
-    """One box around body and face for a whole video, float32 [4] (see ``BOX_NOTE``); zeros for nobody."""
+    """One box around body and face for a whole video, float32 [4] (see ``BOX_NOTE``); zeros without a
+    person."""
     points, valid = points[:, : FACE.stop], valid[:, : FACE.stop]
     shown = valid.any(-1)
     if not shown.any():

@@ -1,1 +1,1 @@
-"""From recordings to batches: pools, sampling, windows, augmentation."""
+"""Recordings → batches: pools, sampling, windows, augmentation."""

@@ -1,5 +1,5 @@
-"""Augmentation that keeps the meaning: mirrored people, a box that fits more or less tightly, groups and
-stretches that the tracker lost, branches that are not there."""
+"""Label-preserving augmentation: mirroring, jitter of the box, loss of groups and stretches, modality
+dropout."""
 
 import numpy as np
 import torch
@@ -10,11 +10,11 @@ from stream.skeleton import GROUPS, MIRROR
 from training.config import Dropping
 from training.model.batch import Batch
 
-ZOOM, SHIFT = 0.12, 0.06  # standard deviations of the box: log size, place
+ZOOM, SHIFT = 0.12, 0.06  # standard deviations of the box's log size and position
 
 
 def augment(batch: Batch, dropping: Dropping, rng: np.random.Generator) -> Batch:
-    """Mirror half the windows, refit the box, lose groups and stretches; changes the batch in place."""
+    """Mirror half the windows, jitter the box, drop groups and stretches; changes the batch in place."""
     b, t = len(batch.target), next(iter(batch.masks.values())).shape[1]
     generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
     flip = torch.rand(b, generator=generator) < 0.5
@@ -23,14 +23,14 @@ def augment(batch: Batch, dropping: Dropping, rng: np.random.Generator) -> Batch
     for name, x in batch.groups.items():
         x[flip] = mirrored(x[flip], name)
         refit(x, name, zoom, shift)
-    _lose(batch, dropping, rng, b, t)
+    _drop(batch, dropping, rng, b, t)
     for name, x in batch.groups.items():
         x *= batch.masks[name][..., None]
     return batch
 
 
 def mirrored(x: Tensor, group: str) -> Tensor:
-    """The same ticks of the mirrored person, [B, T, width]: points swapped, x turned round, zeros kept."""
+    """The mirrored person, [B, T, width]: left and right points swapped, x mirrored, zeros unchanged."""
     span = GROUPS[group]
     swap = torch.tensor([MIRROR[i] - span.start for i in range(span.start, span.stop)])
     points = torch.unflatten(x, -1, (len(swap), x.shape[-1] // len(swap)))[..., swap, :].clone()
@@ -41,16 +41,16 @@ def mirrored(x: Tensor, group: str) -> Tensor:
 
 
 def refit(x: Tensor, group: str, zoom: Tensor, shift: Tensor) -> None:
-    """Values as under another box, in place: positions move and scale, displacements scale; zeros stay."""
+    """Values for another box, in place: positions move and scale, displacements scale, zeros stay."""
     span = GROUPS[group]
     count = span.stop - span.start
     points = x.view(*x.shape[:2], count, x.shape[-1] // count // 2, 2)
-    there = points[..., 0, :] != 0
+    valid = points[..., 0, :] != 0
     points *= zoom[:, :, :, None]
-    points[..., 0, :] += (0.5 * (1 - zoom) + shift) * there
+    points[..., 0, :] += (0.5 * (1 - zoom) + shift) * valid
 
 
-def _lose(batch: Batch, dropping: Dropping, rng: np.random.Generator, b: int, t: int) -> None:
+def _drop(batch: Batch, dropping: Dropping, rng: np.random.Generator, b: int, t: int) -> None:
     for i in range(b):
         for mask in batch.masks.values():
             if rng.random() < dropping.group:
@@ -63,8 +63,8 @@ def _lose(batch: Batch, dropping: Dropping, rng: np.random.Generator, b: int, t:
 
 
 def drop_branches(present: Tensor, dropping: Dropping, rng: np.random.Generator) -> Tensor:
-    """Modality dropout on ``present`` bool [B, 3]; a window never loses its last branch."""
+    """Modality dropout on ``present`` bool [B, 3]; at least one branch of a window remains."""
     chances = np.array([getattr(dropping, name) for name in BRANCHES])
     kept = present & torch.from_numpy(rng.random(tuple(present.shape)) >= chances)
-    # Where nothing is left, everything that was there stays.
+    # A window that would lose all branches keeps all.
     return torch.where(kept.any(1, keepdim=True), kept, present)

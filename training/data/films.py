@@ -1,8 +1,7 @@
-"""Films of warped people, as recordings on disk.
+"""Films of warped portraits, tracked by the real front end, as recordings on disk.
 
-``python -m training.data.films --out runs/demo/warped`` makes recordings of warped portraits through the real
-keypoint chain. The portraits' crops are kept beside the points, so that image features can be computed
-whenever an encoder is at hand. It may be stopped and started again.
+``python -m training.data.films --out runs/demo/warped`` makes them. The portrait crops are stored with the
+points, so that image features can be computed later with any encoder. An interrupted run resumes.
 """
 
 import argparse
@@ -32,14 +31,14 @@ from training.simulator.warp import PORTRAIT, Performer
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Film:
-    """A recording that still lacks its image features, and what they are made from."""
+    """A recording without image features, and the crops to compute them from."""
 
     recording: Recording
     crops: Image  # uint8 [m, S, S, 3]
     slots: np.ndarray  # int64 [m], feature slot of each crop
 
     def encoded(self, encode: Encode | None) -> Recording:
-        """The recording with image features, or as it is when there is no encoder."""
+        """The recording with image features; without an encoder, unchanged."""
         if encode is None or not len(self.slots):
             return self.recording
         vectors = encode(self.crops)
@@ -51,9 +50,9 @@ class Film:
 
 
 def warped(profile: Profile, parts: Sequence[tuple[str, float]], seed: int, front_end: FrontEnd) -> Film:
-    """One warped person, filmed, compressed as H.264 and tracked by the real chain.
+    """One warped person, rendered, compressed as H.264 and tracked by the real front end.
 
-    A third are the portrait as it is, the others variations of it.
+    A third of the seeds show the original portrait, the others variations of it.
     """
     rng = np.random.default_rng([seed, 2000])
     performer = Performer(None if rng.random() < 1 / 3 else seed)
@@ -95,9 +94,9 @@ def warped_recordings(
     mixed: float = 0.0,
     folder: Path | None = None,
 ) -> Iterator[Recording]:
-    """``n`` warped people, classes in turn; those already in ``folder`` are read, new ones are kept there.
+    """``n`` warped people, alternating classes; existing ones in ``folder`` are read, new ones stored there.
 
-    In a share ``mixed`` of them the behaviour changes once, somewhere between a quarter and three quarters.
+    In a share ``mixed`` of them the behaviour changes once, between one and three quarters of the recording.
     """
     for i in range(n):
         path = folder / f"{profile.name}-{seed + i:06d}.safetensors" if folder else None
@@ -119,42 +118,46 @@ _ARRAYS = ("points", "valid", "boxes", "present", "segments", "feature_mask", "l
 
 
 def save(film: Film, path: Path) -> None:
-    """Write a film as safetensors, whole or not at all."""
+    """Write a film as safetensors, atomically."""
     recording = film.recording
-    kept = {name: np.ascontiguousarray(getattr(recording, name)) for name in _ARRAYS}
-    words = {"subject": recording.subject, "provenance": recording.provenance, "label": str(recording.label)}
+    arrays = {name: np.ascontiguousarray(getattr(recording, name)) for name in _ARRAYS}
+    metadata = {
+        "subject": recording.subject,
+        "provenance": recording.provenance,
+        "label": str(recording.label),
+    }
     if recording.text is not None:
-        words["text"] = recording.text
+        metadata["text"] = recording.text
     with writing(path) as part:
-        save_file(kept | {"crops": film.crops, "slots": film.slots}, part, metadata=words)
+        save_file(arrays | {"crops": film.crops, "slots": film.slots}, part, metadata=metadata)
 
 
 def load(path: Path, encode: Encode | None = None) -> Recording:
-    """Read what ``save`` wrote; with image features if there is an encoder."""
+    """Read a film written by ``save``, with image features if there is an encoder."""
     with safe_open(path, "np") as stored:
-        words = stored.metadata()
+        metadata = stored.metadata()
         arrays = {name: stored.get_tensor(name) for name in (*_ARRAYS, "crops", "slots")}
     crops, slots = arrays.pop("crops"), arrays.pop("slots")
     recording = Recording(
         **arrays,
         features=None,
-        text=words.get("text"),
-        label=int(words["label"]),
-        subject=words["subject"],
-        provenance=words["provenance"],
-        mixed=behaviour_changes(words["provenance"]),
+        text=metadata.get("text"),
+        label=int(metadata["label"]),
+        subject=metadata["subject"],
+        provenance=metadata["provenance"],
+        mixed=behaviour_changes(metadata["provenance"]),
     )
     return Film(recording, crops, slots).encoded(encode)
 
 
 def behaviour_changes(provenance: str) -> bool:
-    """Whether a film shows more than one behaviour, by its own account of its parts."""
+    """Whether a film shows more than one behaviour, according to its provenance."""
     parts = re.search(r"parts (\S+),", provenance)
     return parts is not None and "," in parts[1]
 
 
 def load_folder(folder: str | Path, encode: Encode | None = None) -> list[Recording]:
-    """Every recording of a folder, by name."""
+    """All recordings of a folder, sorted by name."""
     return [load(path, encode) for path in sorted(Path(folder).glob("*.safetensors"))]
 
 
@@ -171,10 +174,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     front_end = embedded.from_cache(threads=options.threads)
     profile, count, seconds = PROFILES[options.profile], options.count, options.seconds
-    made = warped_recordings(
+    recordings = warped_recordings(
         profile, count, seconds, options.seed, front_end, mixed=options.mixed, folder=options.out
     )
-    for recording in made:
+    for recording in recordings:
         evidence = recording.evidence(0, recording.ticks)
         print(f"{recording.subject}: {recording.ticks} ticks, evidence {evidence:.1f}", flush=True)
 

@@ -1,4 +1,4 @@
-"""What a run is made from: pools of people, a tokenizer, and the people it is measured on.
+"""The data of a run: pools of people, a tokenizer, and the test people.
 
 Simulated in memory, or from a corpus on disk. Pseudo-labelled videos of stage 2 come, by ``setting``, from
 training subjects whose labels are hidden (``inductive``: the test videos are never touched) or are the test
@@ -39,78 +39,78 @@ from training.simulator.portraits import performance_of, with_portraits
 Setting = Literal["inductive", "transductive"]
 HELD_EVERY = 5  # every fifth film is held out
 ENCODER = "image_encoder"
-CACHE = "inputs"  # of a corpus: what windows are cut from, computed once
+CACHE = "inputs"  # folder in a corpus for the precomputed inputs of windows
 
 
-# As many fields as a run is made from; they are handed on together and have no behaviour.
+# One field per input of a run; they are passed on together and have no behaviour.
 @dataclass(frozen=True, slots=True, eq=False)
 class Materials:
-    """Everything that a run needs beside its recipe."""
+    """Everything that a run needs besides its recipe."""
 
     tokenizer: Tokenizer
     pools: Pools
     test: list[Prepared] = field(default_factory=list)
-    extractors: dict[str, Extractor] = field(default_factory=dict)  # what made points and features
-    skipped: tuple[str, ...] = ()  # ids left out, and why
+    extractors: dict[str, Extractor] = field(default_factory=dict)  # of points and features
+    skipped: tuple[str, ...] = ()  # ids left out, with the reason
     simulated: bool = True
     subject_disjoint: bool = True  # training and test share no subject
     setting: Setting = "inductive"
-    corpus: str = ""  # name of the corpus on disk, if it is one
-    people: str = ""  # SHA-256 of its recordings and of who is for what (``people_of``)
-    labels: Labels = field(default_factory=Labels)  # what a labeller said, if there is one
-    cut: Cut = field(default_factory=Cut)  # what the training texts lose to BERT's length
-    bert: Pretrained | None = None  # that the text branch begins with
+    corpus: str = ""  # name of the corpus on disk, if there is one
+    people: str = ""  # SHA-256 of its recordings and parts (``people_of``)
+    labels: Labels = field(default_factory=Labels)  # a labeller's results, if there are any
+    cut: Cut = field(default_factory=Cut)  # truncation of the training texts to BERT's length
+    bert: Pretrained | None = None  # initial weights of the text branch
 
 
 def from_simulator(
     recipe: Recipe, films: Iterable[Recording] = (), encode: Encode | None = None
 ) -> Materials:
-    """Simulate and prepare everything that a recipe asks for.
+    """Simulate and prepare the data of a recipe.
 
-    ``films``: warped people through the real keypoint chain. ``encode``: portraits → image features.
+    ``films``: warped people, tracked by the real front end. ``encode``: portraits → image features.
     """
     data, seed = recipe.data, 10_000 * recipe.seed
     bert, pieces = _bert(recipe), recipe.model.text.vocabulary
     tokenizer = bert.tokenizer if bert else train_tokenizer(sample_texts(recipe), pieces)
     sizes = (recipe.model.text.length, recipe.model.image_features)
 
-    def made(recordings: Iterable[Recording]) -> list[Prepared]:
+    def prepared(recordings: Iterable[Recording]) -> list[Prepared]:
         return [prepare(r, recipe.window, tokenizer, *sizes, branches=data.branches) for r in recordings]
 
-    def told(profile: str) -> list[Prepared]:
-        wanted = profile and "text" in data.branches
-        recordings = described(data, profile, TEXTS + seed) if wanted else ()
+    def texts_of(profile: str) -> list[Prepared]:
+        needed = profile and "text" in data.branches
+        recordings = described(data, profile, TEXTS + seed) if needed else ()
         return [text_only(r, recipe.window, tokenizer, recipe.model.text.length) for r in recordings]
 
     people = simulated(data, data.profile, data.recordings, seed)
     unseen = simulated(data, data.profile, data.held_out, HELD_OUT + seed)
     if encode:
-        # The held-out ones too: a combination of branches that nobody shows could not be calibrated.
+        # Also for held-out people: a combination of branches without held-out data cannot be calibrated.
         people = _with_faces(people, recipe, seed, encode)
         unseen = _with_faces(unseen, recipe, HELD_OUT + seed, encode)
-    pool = made(simulated(data, data.profile, data.unlabelled, UNLABELLED + seed))
+    pool = prepared(simulated(data, data.profile, data.unlabelled, UNLABELLED + seed))
     easier = simulated(data, data.easier, data.recordings // 2, EASIER + seed) if data.easier else ()
-    shown = list(films)
+    film_list = list(films)
     rng = np.random.default_rng([recipe.seed, 64])
     pools = Pools(
-        labelled=made(people),
+        labelled=prepared(people),
         pseudo=pool,
         confidences=simulated_labels(pool, Labeller(data.labeller), rng),
-        held_out=made(unseen),
-        texts=told(data.profile),
-        easier=made(easier),
-        easier_texts=told(data.easier),
-        warped=made(f for i, f in enumerate(shown) if i % HELD_EVERY != HELD_EVERY - 1),
-        warped_held_out=made(shown[HELD_EVERY - 1 :: HELD_EVERY]),
+        held_out=prepared(unseen),
+        texts=texts_of(data.profile),
+        easier=prepared(easier),
+        easier_texts=texts_of(data.easier),
+        warped=prepared(f for i, f in enumerate(film_list) if i % HELD_EVERY != HELD_EVERY - 1),
+        warped_held_out=prepared(film_list[HELD_EVERY - 1 :: HELD_EVERY]),
     )
-    told_texts = (p.recording.text for pool in (pools.labelled, pools.texts) for p in pool)
-    cut = _cut((t for t in told_texts if t), tokenizer, recipe)
+    texts = (p.recording.text for pool in (pools.labelled, pools.texts) for p in pool)
+    cut = _cut((t for t in texts if t), tokenizer, recipe)
     return Materials(tokenizer, pools, cut=cut, bert=bert)
 
 
 def image_encoder(recipe: Recipe, out: Path, folder: Path | None) -> Encode | None:
-    """The portrait encoder in ``folder``. A recipe with portraits trains one of its own in ``out`` unless
-    one is given; None where a recipe needs none."""
+    """The portrait encoder in ``folder``; without one, a recipe with portraits trains its own in ``out``.
+    None for a recipe that needs none."""
     from training.model import image_encoder as small
 
     if folder is None and not recipe.data.portraits:
@@ -118,23 +118,23 @@ def image_encoder(recipe: Recipe, out: Path, folder: Path | None) -> Encode | No
     if folder is None:
         folder = out / ENCODER
         if not (folder / "model.safetensors").exists():
-            course = small.TrainingOptions(
+            options = small.TrainingOptions(
                 samples=recipe.data.encoder_samples, threads=recipe.compute.threads
             )
-            small.train(folder, course)
+            small.train(folder, options)
     return partial(small.encode, small.load(folder))
 
 
 def _with_faces(
     people: Iterable[Recording], recipe: Recipe, seed: int, encode: Encode
 ) -> Iterable[Recording]:
-    """Image features for the first ``data.portraits`` recordings that keep to one behaviour."""
+    """Add image features to the first ``data.portraits`` recordings with a single behaviour."""
     left, data = recipe.data.portraits, recipe.data
     for i, recording in enumerate(people):
         if left and not recording.mixed:
             left -= 1
-            acted = performance_of(PROFILES[data.profile], recording, data.seconds, seed + i)
-            recording = with_portraits(recording, acted, recipe.window, seed + i, encode)
+            performance = performance_of(PROFILES[data.profile], recording, data.seconds, seed + i)
+            recording = with_portraits(recording, performance, recipe.window, seed + i, encode)
         yield recording
 
 
@@ -145,31 +145,35 @@ def from_corpus(
     labels: Labels | None = None,
     parts: Mapping[str, Collection[str]] | None = None,
 ) -> Materials:
-    """Pools from a corpus, whose training part is divided by subject as the recipe says.
+    """Pools from a corpus, whose training part is divided by subject according to the recipe.
 
-    ``labels``: what a labeller said; its texts stand in place of the corpus' own, in every part. A simulated
-    corpus has a simulated labeller when they are left out. Videos without a true label join stage 2 under
-    a pseudo-label (``dividing.unlabelled``) and are never measured on. ``parts``: ids of "train" and "test"
-    in place of the recipe's split (cross-validation).
+    ``labels``: a labeller's results; its texts replace the corpus' own in every part. A simulated corpus gets
+    a simulated labeller if they are omitted. Videos without a true label are used in stage 2 with a
+    pseudo-label (``pools.unlabelled``) and never for evaluation. ``parts``: ids of "train" and "test" that
+    replace the recipe's split (cross-validation).
     """
-    split, said = recipe.splitting, labels or Labels()
+    split, given = recipe.splitting, labels or Labels()
     parts = parts or parts_of(store, split.split)
     disjoint = store.index.splits[split.split].subject_disjoint if split.split in store.index.splits else True
-    entries, asked, skipped = _usable(store, parts)
+    entries, tested, skipped = _usable(store, parts)
     divided = divide(entries, recipe)
-    _fitting(entries, recipe)
-    _known(said, store)
-    extra = unlabelled(store.entries, parts, divided, said.wins, transductive=setting == "transductive")
-    texts = [t for e in entries if (t := said.described(store.recording(e.id), e.id).text)]
+    _check_features(entries, recipe)
+    _check_known(given, store)
+    extra = unlabelled(store.entries, parts, divided, given.wins, transductive=setting == "transductive")
+    texts = [t for e in entries if (t := given.described(store.recording(e.id), e.id).text)]
     bert = _bert(recipe) if texts else None
     tokenizer = bert.tokenizer if bert else train_tokenizer(texts, recipe.model.text.vocabulary)
-    made = partial(_prepared, recipe, store, said, tokenizer)
-    test, hidden, labelled = made(e.id for e in asked), made(divided["hidden"]), made(divided["train"])
+    prepared = partial(_prepared, recipe, store, given, tokenizer)
+    test, hidden, labelled = (
+        prepared(e.id for e in tested),
+        prepared(divided["hidden"]),
+        prepared(divided["train"]),
+    )
     transductive = setting == "transductive"
-    known = all_labelled(simulated=store.index.simulated, transductive=transductive, told=bool(said.wins))
+    known = all_labelled(simulated=store.index.simulated, transductive=transductive, told=bool(given.wins))
     shown = hidden if known or transductive else []
-    pool = [*(test if transductive else () if known else hidden), *made(e.id for e in extra)]
-    wins = said.wins
+    pool = [*(test if transductive else () if known else hidden), *prepared(e.id for e in extra)]
+    wins = given.wins
     if labels is None and store.index.simulated:
         rng = np.random.default_rng([recipe.seed, 64])
         wins = simulated_labels(pool, Labeller(recipe.data.labeller), rng)
@@ -177,8 +181,8 @@ def from_corpus(
         labelled=[*labelled, *shown],
         pseudo=pool,
         confidences={p.name: wins[p.name] for p in pool if p.name in wins},
-        validation=made(divided["validation"]),
-        held_out=made(divided["calibration"]),
+        validation=prepared(divided["validation"]),
+        held_out=prepared(divided["calibration"]),
     )
     joined = {f"{e.id}: no label" for e in extra}
     return Materials(
@@ -192,43 +196,43 @@ def from_corpus(
         setting,
         store.index.name,
         people_of(store, parts, setting, known),
-        said,
+        given,
         _cut(texts, tokenizer, recipe),
         bert,
     )
 
 
 def _usable(store: Store, parts: Mapping[str, Collection[str]]) -> tuple[list[Entry], list[Entry], list[str]]:
-    """Videos to learn from, videos to be tested on, and what is left out, with the reason.
+    """Videos to train on, videos to test on, and ids left out, with the reason.
 
-    UsageError where nothing is left to learn from.
+    Raises UsageError if no video is left to train on.
     """
     skipped: list[str] = []
     entries = [e for e in map(store.entries.__getitem__, parts["train"]) if usable(e, skipped)]
-    asked = [e for e in map(store.entries.__getitem__, parts["test"]) if usable(e, skipped)]
+    tested = [e for e in map(store.entries.__getitem__, parts["test"]) if usable(e, skipped)]
     if not entries and skipped:
         raise UsageError(
             f"{store.folder}: expected videos with a label and of a second at least to learn from, found "
             f"none ({listed(skipped, 3)}); import others."
         )
-    return entries, asked, skipped
+    return entries, tested, skipped
 
 
 def _prepared(
-    recipe: Recipe, store: Store, said: Labels, tokenizer: Tokenizer, ids: Iterable[str]
+    recipe: Recipe, store: Store, labels: Labels, tokenizer: Tokenizer, ids: Iterable[str]
 ) -> list[Prepared]:
-    """Recordings of a corpus as a run needs them; what is computed is kept beside the corpus."""
+    """Recordings of a corpus, prepared for a run; computed inputs are cached in the corpus folder."""
     cache = store.folder / CACHE / "-".join(map(str, recipe.window.offsets))
     sizes = (recipe.model.text.length, recipe.model.image_features)
     return [
         prepare(
-            said.described(store.recording(id), id),
+            labels.described(store.recording(id), id),
             recipe.window,
             tokenizer,
             *sizes,
             branches=recipe.data.branches,
             name=id,
-            # By content: a recording that was made again is computed again.
+            # The key includes the content, so that a changed recording is computed again.
             cache=cache / f"{id}-{store.entries[id].sha256[:12]}.safetensors",
         )
         for id in ids
@@ -252,7 +256,7 @@ def people_of(
     """SHA-256 of every recording by content, subject and label, of who is in which part, of the setting, and
     of whether the hidden people are ``known`` (``pools.all_labelled``).
 
-    A run is bound to it, or people whom it has learnt from might be tested as strangers.
+    A run is bound to it, so that it never tests on people it was trained on.
     """
     entries = [(e.id, e.sha256, e.subject, e.label) for e in store.index.entries]
     chosen = {name: sorted(ids) for name, ids in parts.items()}
@@ -265,13 +269,13 @@ def _cut(texts: Iterable[str], tokenizer: Tokenizer, recipe: Recipe) -> Cut:
 
 
 def _bert(recipe: Recipe) -> Pretrained | None:
-    """The BERT that a recipe brings along, if its text branch is to learn."""
-    wanted = recipe.model.text.source and "text" in recipe.data.branches
-    return open_bert(recipe.model.text) if wanted else None
+    """The recipe's pretrained BERT, if its text branch is trained."""
+    needed = recipe.model.text.source and "text" in recipe.data.branches
+    return open_bert(recipe.model.text) if needed else None
 
 
-def _fitting(entries: Iterable[Entry], recipe: Recipe) -> None:
-    """UsageError for image features of another width than the recipe's, which no branch would read."""
+def _check_features(entries: Iterable[Entry], recipe: Recipe) -> None:
+    """Raises UsageError for image features whose width differs from the recipe's."""
     width, found = recipe.model.image_features, {e.features for e in entries if e.features}
     if "image" in recipe.data.branches and found - {width}:
         raise UsageError(
@@ -280,8 +284,8 @@ def _fitting(entries: Iterable[Entry], recipe: Recipe) -> None:
         )
 
 
-def _known(labels: Labels, store: Store) -> None:
-    """UsageError for a labeller who speaks of videos that the corpus does not hold."""
+def _check_known(labels: Labels, store: Store) -> None:
+    """Raises UsageError for labels of videos that are not in the corpus."""
     if unknown := sorted(labels.ids - store.entries.keys()):
         raise UsageError(
             f"{store.folder}: expected a labeller's answers of its videos, found {len(unknown)} of "
@@ -290,7 +294,7 @@ def _known(labels: Labels, store: Store) -> None:
 
 
 def setting_of(name: str) -> Setting:
-    """The setting of that name. UsageError for another."""
+    """The setting of that name. Raises UsageError for an unknown one."""
     if name not in get_args(Setting):
         raise UsageError(f"expected --setting {' or '.join(get_args(Setting))}, found {name}; choose one.")
     return name  # type: ignore[return-value]

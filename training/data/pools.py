@@ -1,4 +1,4 @@
-"""Who of a corpus a run may learn from, and how: every subject in one pool, hidden labels never looked at."""
+"""Divides a corpus into pools: every subject in exactly one, without using hidden labels."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -11,39 +11,42 @@ from training.corpus.grid import SHORTEST
 from training.corpus.protocols import disjoint_split
 from training.corpus.store import Entry
 
-HIDDEN = 67  # of the random numbers that draw the hidden subjects
+HIDDEN = 67  # seed of the draw of hidden subjects
 
 
 def usable(entry: Entry, skipped: list[str]) -> bool:
-    """Whether a video can be learnt from under its label; what cannot is named, with the reason."""
-    why = "no label" if entry.label is None else "too short" if entry.ticks < SHORTEST else ""
-    if why:
-        skipped.append(f"{entry.id}: {why}")
-    return not why
+    """Whether a video can be trained on with its label; otherwise adds its id and the reason to
+    ``skipped``."""
+    reason = "no label" if entry.label is None else "too short" if entry.ticks < SHORTEST else ""
+    if reason:
+        skipped.append(f"{entry.id}: {reason}")
+    return not reason
 
 
 def divide(entries: Sequence[Entry], recipe: Recipe) -> dict[str, tuple[str, ...]]:
     """Ids of train, validation, calibration and hidden; no subject is in two of them.
 
-    Hidden subjects are drawn first and by chance alone: parts balanced by class that saw their labels would
-    tell how many of the hidden won. The others are divided with the shares of wins and losses alike.
-    UsageError for too few subjects, and for a part that training needs with one class alone.
+    Hidden subjects are drawn first, independently of their labels: balancing classes with them would reveal
+    how many of the hidden won. The others are divided with equal shares of wins and losses. Raises UsageError
+    for too few subjects, and for a required part with a single class.
     """
     split = recipe.splitting
     shares = {name: getattr(split, name) for name in ("validation", "calibration")}
-    wanted = {name: v for name, v in shares.items() if v}
-    names = ["train", *wanted, *(["hidden"] if split.hidden else [])]
+    positive = {name: v for name, v in shares.items() if v}
+    names = ["train", *positive, *(["hidden"] if split.hidden else [])]
     subjects = {e.subject for e in entries}
     if len(subjects) < len(names):
         raise UsageError(
             f"expected at least {len(names)} labelled subjects for {', '.join(names)}, found "
             f"{len(subjects)}; import more or ask for fewer parts."
         )
-    hidden = _drawn(entries, split.hidden, len(subjects) - len(names) + 1, recipe.seed)
+    hidden = _draw_subjects(entries, split.hidden, len(subjects) - len(names) + 1, recipe.seed)
     rest = [e for e in entries if e.subject not in hidden]
     known = 1 - split.hidden
-    wanted = {"train": 1 - sum(wanted.values()) / known} | {name: v / known for name, v in wanted.items()}
-    parts = disjoint_split(rest, wanted, recipe.seed).parts
+    positive = {"train": 1 - sum(positive.values()) / known} | {
+        name: v / known for name, v in positive.items()
+    }
+    parts = disjoint_split(rest, positive, recipe.seed).parts
     label = {e.id: e.label for e in rest}
     for name in ("train", "calibration", *(["validation"] if split.validation else [])):
         classes = {label[id] for id in parts.get(name, ())}
@@ -68,8 +71,8 @@ def all_labelled(*, simulated: bool, transductive: bool, told: bool) -> bool:
     return not (simulated or transductive or told)
 
 
-def _drawn(entries: Iterable[Entry], share: float, most: int, seed: int) -> set[str]:
-    """Subjects by chance, 1..``most`` of them, with nearest to ``share`` of all videos; nobody for 0."""
+def _draw_subjects(entries: Iterable[Entry], share: float, most: int, seed: int) -> set[str]:
+    """1..``most`` random subjects whose videos are nearest to ``share`` of all; none for a share of 0."""
     videos: dict[str, int] = defaultdict(int)
     for entry in entries:
         videos[entry.subject] += 1
@@ -84,15 +87,15 @@ def unlabelled(
     entries: Mapping[str, Entry],
     parts: Mapping[str, Collection[str]],
     divided: Mapping[str, Collection[str]],
-    told: Collection[str],
+    pseudo_labelled: Collection[str],
     *,
     transductive: bool,
 ) -> list[Entry]:
-    """Videos without a label that may join stage 2 under a pseudo-label; they are in no table.
+    """Videos without a label that may be used in stage 2 with a pseudo-label; they are never evaluated.
 
-    ``told``: ids with a pseudo-label. People whom something is measured or calibrated on stay out, and so
-    does everybody of a part that this run leaves alone. ``transductive``: people of the test part may join,
-    and strangers, who might be of it; otherwise only people of the training part.
+    ``pseudo_labelled``: ids with a pseudo-label. People used for validation or calibration are excluded, and
+    so are people of parts that this run does not use. With ``transductive``, people of the test part and
+    unknown subjects, who might belong to it, are allowed; otherwise only people of the training part.
     """
 
     def people(*groups: Collection[str]) -> set[str]:
@@ -100,10 +103,12 @@ def unlabelled(
 
     train, test = people(parts["train"]), people(parts["test"])
     elsewhere = {e.subject for e in entries.values() if e.label is not None} - train - test
-    kept = elsewhere | people(divided["validation"], divided["calibration"])
-    kept |= set() if transductive else {e.subject for e in entries.values() if e.subject not in train} | test
+    excluded = elsewhere | people(divided["validation"], divided["calibration"])
+    excluded |= (
+        set() if transductive else {e.subject for e in entries.values() if e.subject not in train} | test
+    )
     return [
         e
         for id, e in sorted(entries.items())
-        if e.label is None and id in told and e.ticks >= SHORTEST and e.subject not in kept
+        if e.label is None and id in pseudo_labelled and e.ticks >= SHORTEST and e.subject not in excluded
     ]

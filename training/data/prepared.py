@@ -1,4 +1,4 @@
-"""Recordings → tensors ready to be cut into windows. Inputs are computed once, by the live side's code."""
+"""Recordings → tensors from which windows are cut. Inputs are computed once, with the live side's code."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
@@ -15,12 +15,12 @@ from stream.records import Floats
 from training.corpus.recording import Recording, feature_slots, inputs
 from training.corpus.tensors import writing
 
-MOMENT = 13  # ticks over which an event counts as now
+MOMENT = 13  # ticks over which an event's evidence is spread
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """One recording of T ticks and S feature slots, as training reads it."""
+    """One recording of T ticks and S feature slots, prepared for training."""
 
     groups: dict[str, Tensor]  # float16 [T, width]
     masks: dict[str, Tensor]  # bool [T]
@@ -31,7 +31,7 @@ class Prepared:
     moments: Tensor  # float16 [T], evidence of the true events around each tick
     recording: Recording  # without its points and boxes: label, subject, evidence
     name: str = ""  # id in its corpus
-    said: float | None = None  # a pseudo-label: chance of win, in place of the label
+    pseudo_label: float | None = None  # probability of win, used in place of the label
     weight: float = 1.0
 
     @property
@@ -41,17 +41,17 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pools:
-    """Everything a run learns from, and what it is measured on. No subject is in two of them."""
+    """The recordings that a run is trained, validated and calibrated on. No subject is in two of them."""
 
     labelled: list[Prepared]
-    pseudo: list[Prepared] = field(default_factory=list)  # joins in stage 2, where it has …
-    confidences: dict[str, float] = field(default_factory=dict)  # … a labeller's chance of win, by name
+    pseudo: list[Prepared] = field(default_factory=list)  # used in stage 2, if in `confidences`
+    confidences: dict[str, float] = field(default_factory=dict)  # a labeller's probability of win, by name
     validation: list[Prepared] = field(default_factory=list)  # early stopping
     held_out: list[Prepared] = field(default_factory=list)  # calibration
     texts: list[Prepared] = field(default_factory=list)  # descriptions alone
-    easier: list[Prepared] = field(default_factory=list)  # first part of stage 1, made-up people
+    easier: list[Prepared] = field(default_factory=list)  # first part of stage 1, simulated people
     easier_texts: list[Prepared] = field(default_factory=list)
-    warped: list[Prepared] = field(default_factory=list)  # through the real keypoint chain
+    warped: list[Prepared] = field(default_factory=list)  # films, tracked by the real front end
     warped_held_out: list[Prepared] = field(default_factory=list)
 
 
@@ -75,10 +75,10 @@ def prepare(
     values, feature_mask = feature_slots(recording, window)
     if values.shape[1] != features or "image" not in branches:
         values, feature_mask = np.zeros((len(values), features), np.float32), np.zeros_like(feature_mask)
-    # Copies: a slice would keep the whole arrays in memory.
+    # Copied, because a slice would keep the whole arrays in memory.
     rest = {name: getattr(recording, name)[:0].copy() for name in ("points", "valid", "boxes", "segments")}
-    told = "text" in branches and not recording.mixed
-    ids, ids_mask = encode(tokenizer, recording.text if told else None, length)
+    has_text = "text" in branches and not recording.mixed
+    ids, ids_mask = encode(tokenizer, recording.text if has_text else None, length)
     groups, masks = _mapped(recording, window, cache) if cache else _computed(recording, window)
     if "keypoints" not in branches:
         masks = {group: torch.zeros_like(mask) for group, mask in masks.items()}
@@ -97,7 +97,7 @@ def prepare(
 
 
 def text_only(recording: Recording, window: Window, tokenizer: Tokenizer, length: int) -> Prepared:
-    """A recording with nothing but its description."""
+    """A recording with its description only."""
     ticks = recording.ticks
     ids, ids_mask = encode(tokenizer, recording.text, length)
     return Prepared(
@@ -121,10 +121,10 @@ def _computed(recording: Recording, window: Window) -> tuple[dict[str, Tensor], 
 
 
 def _mapped(recording: Recording, window: Window, path: Path) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Inputs from ``path``, whose tensors stay on disk until a window touches them."""
+    """Memory-mapped inputs from ``path``, computed and written first if missing."""
     if not path.exists():
         groups, masks = _computed(recording, window)
-        with writing(path) as part:  # all processes of several GPUs prepare the same corpus at once
+        with writing(path) as part:  # several GPU processes may prepare the same corpus at the same time
             save_file(groups | {f"{name}_mask": v for name, v in masks.items()}, part)
     stored = load_file(path)
     return (
@@ -134,8 +134,8 @@ def _mapped(recording: Recording, window: Window, path: Path) -> tuple[dict[str,
 
 
 def moments(recording: Recording) -> Floats:
-    """Evidence of the true events around each tick, float32 [T]: smoothed over ``MOMENT`` ticks, in units of
-    its own standard deviation, so that profiles of different strength weigh the same. Zeros for real people.
+    """Evidence of the true events around each tick, float32 [T]: smoothed over ``MOMENT`` ticks and divided
+    by its standard deviation, so that profiles of different strength weigh the same. Zeros for real people.
     """
     if recording.llr is None:
         return np.zeros(recording.ticks, np.float32)
@@ -147,16 +147,17 @@ def moments(recording: Recording) -> Floats:
 
 
 def encode(tokenizer: Tokenizer, text: str | None, length: int) -> tuple[Tensor, Tensor]:
-    """Word pieces padded or cut to ``length`` as live, where the last one is kept: int64 [L], bool [L]."""
+    """Word pieces padded or truncated to ``length`` as on the live side, keeping the last one: int64 [L],
+    bool [L]."""
     ids = torch.zeros(length, dtype=torch.int64)
-    found = tokenizer.encode(text).ids if text else []
-    found = found if len(found) <= length else [*found[: length - 1], found[-1]]
-    ids[: len(found)] = torch.tensor(found, dtype=torch.int64)
-    return ids, torch.arange(length) < len(found)
+    pieces = tokenizer.encode(text).ids if text else []
+    pieces = pieces if len(pieces) <= length else [*pieces[: length - 1], pieces[-1]]
+    ids[: len(pieces)] = torch.tensor(pieces, dtype=torch.int64)
+    return ids, torch.arange(length) < len(pieces)
 
 
 def feeds(source: Prepared, branch: str) -> bool:
-    """Whether a recording has anything for a branch."""
+    """Whether a recording has input for a branch."""
     return {
         "keypoints": any(bool(m.any()) for m in source.masks.values()),
         "image": bool(source.feature_mask.any()),

@@ -1,7 +1,7 @@
-"""Pseudo-labels: what stage 2 makes of a labeller's confidences.
+"""Pseudo-labels of stage 2, from a labeller's confidences.
 
-Paper: hidden-emotion paper, stage 2 (64.4 % of its labels are right); soft, weighted and confident-only
-labels are ours.
+Paper: hidden-emotion paper, stage 2 (64.4 % of its labels are correct); soft, weighted and confident-only
+labels are our additions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,20 +17,21 @@ from training.simulator.labeller import Labeller
 def simulated_labels(
     pool: Sequence[Prepared], labeller: Labeller, rng: np.random.Generator
 ) -> dict[str, float]:
-    """Confidences of ``labeller`` by name; a video is easy where its true events speak plainly."""
+    """Confidences of a simulated labeller, by name; a video is easy if the evidence of its events is
+    strong."""
     if not pool:
         return {}
     labels = np.array([p.recording.label for p in pool])
     hard = labeller.noise == "instance"
     ease = np.array([abs(p.recording.evidence(0, p.ticks)) for p in pool]) if hard else None
-    said = labeller.confidences(labels, ease, rng)
-    return {p.name: float(v) for p, v in zip(pool, said, strict=True)}
+    confidences = labeller.confidences(labels, ease, rng)
+    return {p.name: float(v) for p, v in zip(pool, confidences, strict=True)}
 
 
 def apply(pool: Sequence[Prepared], confidences: Mapping[str, float], weak: Weak) -> list[Prepared]:
-    """Pool with pseudo-labels; recordings without a confidence, or not sure enough, are left out.
+    """The pool with pseudo-labels, without recordings whose confidence is missing or too low.
 
-    A tie, both confidences alike, has no hard label in any form; as a soft one it says 0.5.
+    A tie gives no hard label in any form; its soft label is 0.5.
     """
     chosen: list[Prepared] = []
     if weak.labels == "none":
@@ -45,5 +46,5 @@ def apply(pool: Sequence[Prepared], confidences: Mapping[str, float], weak: Weak
         if weak.labels == "confident" and max(win, 1 - win) < weak.confident:
             continue
         weight = weak.weight * (sure if weak.labels == "weighted" else 1.0)
-        chosen.append(replace(source, said=win if weak.labels == "soft" else hard, weight=weight))
+        chosen.append(replace(source, pseudo_label=win if weak.labels == "soft" else hard, weight=weight))
     return chosen

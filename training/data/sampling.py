@@ -1,8 +1,8 @@
-"""What a window is made of: which ticks, as which tensors.
+"""Samples the ticks of a window and assembles their tensors.
 
-``window``: contiguous, at a random end, some not yet full, as a live buffer sees them. ``history``: evenly
-spread over everything so far. ``paper``: a sorted random sample of the whole video (hidden-emotion paper,
-sampling). Offsets were computed on the 25 Hz grid before any of them.
+``window``: contiguous ticks up to a random end, some windows not yet full, like a live buffer. ``history``:
+ticks evenly spread over everything so far. ``paper``: a sorted random sample of the whole video
+(hidden-emotion paper, sampling). Offsets are computed on the 25 Hz grid before sampling.
 """
 
 import math
@@ -21,13 +21,13 @@ from training.config import Sampler, Stage, Target
 from training.data.prepared import Prepared
 from training.model.batch import Batch
 
-SPACING = 6  # ticks at least between sampled image features (paper: more than 5 frames)
+SPACING = 6  # minimum ticks between sampled image features (paper: more than 5 frames)
 Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cut:
-    """Ticks start..stop−1 of a recording, or of these only ``ticks`` and feature ``slots``, ascending."""
+    """Ticks start..stop−1 of a recording, or only ``ticks`` and feature ``slots`` of these, ascending."""
 
     source: Prepared
     start: int
@@ -43,7 +43,7 @@ class Cut:
 def random_cuts(
     sources: Sequence[Prepared], stage: Stage, window: Window, count: int, rng: np.random.Generator
 ) -> list[Cut]:
-    """``count`` cuts of about one length (rows; drawn log-uniformly) by the stage's sampler."""
+    """``count`` cuts of about one length (in rows, drawn log-uniformly) by the stage's sampler."""
     low, high = (math.log(s * window.rate) for s in stage.seconds)
     length = min(round(math.exp(rng.uniform(low, high))), window.poses)
     classes = by_class(sources) if stage.balance == "sampler" else [list(sources)]
@@ -67,12 +67,12 @@ def random_cuts(
 def sparse(
     source: Prepared, stop: int, rows: int, window: Window, sampler: Sampler, rng: np.random.Generator
 ) -> Cut:
-    """``rows`` ticks (and features in proportion) of the first ``stop`` ticks; all of them where fewer."""
+    """``rows`` ticks (and features in proportion) of the first ``stop`` ticks, or all if there are fewer."""
     slots, gap = -(-stop // window.stride), -(-SPACING // window.stride)
     few = min(-(-rows // window.stride), window.features)
     if sampler == "paper":
         ticks = np.sort(rng.permutation(stop)[:rows])
-        # As many as fit with the spacing: choose among places from which the spacing was taken out.
+        # Random places with a minimum spacing: draw without the spacing, then add it back.
         n = min(few, -(-slots // gap))
         places = np.sort(rng.permutation(slots - (n - 1) * (gap - 1))[:n])
         chosen = places + np.arange(n) * (gap - 1)
@@ -83,59 +83,60 @@ def sparse(
 
 
 def by_class(sources: Sequence[Prepared]) -> list[list[Prepared]]:
-    """Wins and losses by label or pseudo-label; one list where all are alike."""
+    """Wins and losses by label or pseudo-label; a single list if there is only one class."""
     sides = [[s for s in sources if _win(s) == win] for win in (True, False)]
     return [side for side in sides if side]
 
 
 def _win(source: Prepared) -> bool:
-    return (source.recording.label if source.said is None else source.said) > 0.5
+    return (source.recording.label if source.pseudo_label is None else source.pseudo_label) > 0.5
 
 
 def win_share(sources: Sequence[Prepared]) -> float:
-    """Share of wins among labels and pseudo-labels, each by the weight of its loss; 0.5 for nobody."""
+    """Share of wins in labels and pseudo-labels, weighted like their losses; 0.5 without recordings."""
     weights = [s.weight for s in sources]
     wins = sum(weight for weight, source in zip(weights, sources, strict=True) if _win(source))
     return wins / sum(weights) if sum(weights) else 0.5
 
 
 def target_of(cut: Cut, target: Target) -> float:
-    """Probability of win that the window is told to say."""
+    """The target of a window, a probability of win."""
     source = cut.source
-    if source.said is not None:
-        return source.said
+    if source.pseudo_label is not None:
+        return source.pseudo_label
     if target.kind == "label" and not source.recording.mixed:
         return float(source.recording.label)
-    return float(_sure(source.recording.evidence(cut.start, cut.stop), target))
+    return float(_probability(source.recording.evidence(cut.start, cut.stop), target))
 
 
 def course_of(cut: Cut, target: Target) -> Floats:
-    """The same for what was seen up to each of the cut's ticks, float32 [n]."""
+    """The target after each of the cut's ticks, float32 [n]."""
     source, n = cut.source, cut.stop - cut.start
-    if source.said is not None or (target.kind == "label" and not source.recording.mixed):
+    if source.pseudo_label is not None or (target.kind == "label" and not source.recording.mixed):
         return np.full(n, target_of(cut, target), np.float32)
     recording = source.recording
     first = recording.evidence(cut.start, cut.start + 1)
     llr = recording.llr
-    assert llr is not None  # evidence() refuses real people
-    found = _sure(llr[cut.start : cut.stop] - llr[cut.start] + first, target)
-    return np.asarray(found, np.float32)
+    assert llr is not None  # evidence() raises for real people
+    course = _probability(llr[cut.start : cut.stop] - llr[cut.start] + first, target)
+    return np.asarray(course, np.float32)
 
 
-def _sure(evidence: Any, target: Target) -> Any:
+def _probability(evidence: Any, target: Target) -> Any:
     return 1 / (1 + np.exp(-np.clip(evidence * target.temper, -target.limit, target.limit)))
 
 
 def assemble(
     cuts: Sequence[Cut], window: Window, target: Target, branches: Collection[str] = BRANCHES
 ) -> Batch:
-    """Left-padded tensors of the cuts; inputs of branches not asked for stay empty and masked."""
+    """Left-padded tensors of the cuts; inputs of branches that are not in ``branches`` are empty and
+    masked."""
     b, t = len(cuts), max(c.rows for c in cuts)
-    # A stretch touches one slot more where it begins between slots; a full window holds the newest, as live.
+    # A stretch that starts between slots touches one more; a full window has the newest slots, as live.
     f = min(-(-t // window.stride) + 1, window.features)
     is_sparse = cuts[0].ticks is not None
     first = cuts[0].source
-    # One masked row stands for those that nobody reads.
+    # A branch that is not read gets a single masked row.
     rows, shown_rows = t if "keypoints" in branches else 1, f if "image" in branches else 1
     groups = {name: torch.zeros(b, rows, v.shape[1]) for name, v in first.groups.items()}
     masks = {name: torch.zeros(b, rows, dtype=torch.bool) for name in groups}
@@ -148,8 +149,8 @@ def assemble(
         source, n = cut.source, cut.rows
         ticks, slots = _rows(cut, window, f)
         moments[i, t - n :] = source.moments[ticks]
-        told = torch.from_numpy(course_of(cut, target))
-        course[i, t - n :] = told[ticks - cut.start] if isinstance(ticks, Tensor) else told
+        targets = torch.from_numpy(course_of(cut, target))
+        course[i, t - n :] = targets[ticks - cut.start] if isinstance(ticks, Tensor) else targets
         if "keypoints" in branches:
             for name in groups:
                 groups[name][i, t - n :] = source.groups[name][ticks]
@@ -161,7 +162,7 @@ def assemble(
             feature_mask[i, begin:] = shown
             slot_moments[i, begin:] = source.moments[:: window.stride][slots]
             ends = (torch.arange(len(source.feature_mask))[slots] + 1) * window.stride - 1
-            slot_course[i, begin:] = told[ends.clamp(cut.start, cut.stop - 1) - cut.start]
+            slot_course[i, begin:] = targets[ends.clamp(cut.start, cut.stop - 1) - cut.start]
         if isinstance(ticks, Tensor) and isinstance(slots, Tensor):
             ages[i, t - n :] = (cut.stop - 1 - ticks) / window.rate
             behind = (cut.stop - 1) // window.stride - slots

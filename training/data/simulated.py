@@ -1,4 +1,4 @@
-"""Made-up people for training: labelled recordings, and descriptions alone."""
+"""Simulated people for training: labelled recordings, and descriptions alone."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -14,13 +14,13 @@ from training.simulator.behaviour import NOTICE, PROFILES, llr_steps, schedule
 from training.simulator.descriptions import describe
 from training.simulator.recordings import simulate
 
-# Seeds apart, so subjects never meet.
+# Separate ranges of seeds, so that subjects never coincide.
 HELD_OUT, UNLABELLED, EASIER, TEXTS = 1_000_000, 2_000_000, 3_000_000, 4_000_000
 EVEN_CUT = (0.25, 0.75)  # where in a recording its behaviour may change
 
 
 def simulated(data: Data, profile: str, count: int, seed: int) -> Iterable[Recording]:
-    """``count`` recordings, half of each class, each of a subject of its own."""
+    """``count`` recordings, half of each class, each of a different subject."""
     rng = np.random.default_rng([seed, count])
     kind = PROFILES[profile]
     for i in range(count):
@@ -35,7 +35,7 @@ def simulated(data: Data, profile: str, count: int, seed: int) -> Iterable[Recor
 
 
 def described(data: Data, profile: str, seed: int) -> Iterable[Recording]:
-    """``data.texts`` recordings of which only the description is kept; no point is ever drawn."""
+    """``data.texts`` recordings with a description only; no points are simulated."""
     kind = PROFILES[profile]
     for i in range(data.texts):
         rng = np.random.default_rng([seed, i, 71])

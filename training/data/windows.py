@@ -1,7 +1,6 @@
-"""Batches by number: what batch k of a phase holds depends on (seed, phase, k) and on nothing else.
+"""Batches by number: batch k of a phase depends only on (seed, phase, k).
 
-So a run that was killed draws after step k what it would have drawn, whatever draws it: the loop itself or
-worker processes.
+So a resumed run gets the same batches after step k, whether the loop or worker processes draw them.
 """
 
 import os
@@ -22,7 +21,7 @@ from training.model.batch import Batch
 
 
 class Movable(Protocol):
-    """A batch of any kind: what a device can be given."""
+    """A batch of any kind that can be moved to a device."""
 
     def to(self, device: torch.device) -> Self: ...
 
@@ -31,7 +30,7 @@ Kind = TypeVar("Kind", covariant=True)
 
 
 class Batches(Protocol[Kind]):
-    """Batches by number, of windows or of anything else that a phase learns from."""
+    """Batches by number, of windows or other training data."""
 
     phase: str
     stage: Stage
@@ -44,15 +43,15 @@ class Batches(Protocol[Kind]):
 
 
 def generator(seed: int, phase: str, step: int, rank: int = 0) -> np.random.Generator:
-    """The random numbers of one step of one process."""
+    """The random generator of one step of one process."""
     return np.random.default_rng([seed, zlib.crc32(phase.encode()), step, rank])
 
 
 class Windows(Dataset[Batch]):
-    """Batches of a phase, from one pool of recordings, or from two in the recipe's share.
+    """Batches of a phase, from one pool of recordings, or from two in the recipe's proportion.
 
-    ``drop`` draws modality dropout; ``augmented`` may be switched off for validation. With several processes
-    each draws its own batches, by ``rank``.
+    ``drop`` enables modality dropout; ``augmented`` is disabled for validation. With several processes each
+    draws its own batches, by ``rank``.
     """
 
     def __init__(
@@ -85,7 +84,7 @@ class Windows(Dataset[Batch]):
         return batch
 
     def since(self, step: int) -> Iterator[Batch]:
-        """Batches from ``step`` to the end of the phase, drawn ahead by worker processes if asked for."""
+        """Batches from ``step`` to the end of the phase, prefetched by worker processes if there are any."""
         workers = min(self.recipe.compute.workers, os.cpu_count() or 1)
         loader = DataLoader(
             self,

@@ -87,7 +87,7 @@ def _frames(store: Store, person: Prepared, count: int) -> Tensor:
 def clips(store: Store, people: Sequence[Prepared], count: int) -> Clips:
     """``count`` frames of each person's video, as a batch."""
     frames = [_frames(store, person, count) for person in people]
-    targets = [p.recording.label if p.said is None else p.said for p in people]
+    targets = [p.recording.label if p.pseudo_label is None else p.pseudo_label for p in people]
     return Clips(
         torch.stack(frames),
         torch.tensor(targets, dtype=torch.float32),

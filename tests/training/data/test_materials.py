@@ -84,7 +84,7 @@ def test_nobody_is_in_two_pools(families, quick_recipe, setting):
     people = [subjects(p) for p in (pools.labelled, pools.validation, pools.held_out, pools.pseudo)]
     assert sum(map(len, people)) == len(set.union(*people))
     assert not subjects(found.test) & set.union(*people[:3])
-    assert all(p.said is None for p in pools.labelled)
+    assert all(p.pseudo_label is None for p in pools.labelled)
     assert ids(pools.pseudo) == set(pools.confidences)
     assert found.simulated
     assert found.subject_disjoint

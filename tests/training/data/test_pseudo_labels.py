@@ -33,20 +33,20 @@ SAID = {"sure win": 0.95, "win": 0.6, "loss": 0.4, "sure loss": 0.05, "elsewhere
 )
 def test_what_stage_2_is_told(labels, expected):
     chosen = apply(POOL, SAID, Weak(labels=labels, weight=0.5, confident=0.8))
-    assert {p.name: (p.said, p.weight) for p in chosen} == {
+    assert {p.name: (p.pseudo_label, p.weight) for p in chosen} == {
         name: (win, pytest.approx(weight)) for name, (win, weight) in expected.items()
     }
-    assert all(p.said is None and p.weight == 1.0 for p in POOL)
+    assert all(p.pseudo_label is None and p.weight == 1.0 for p in POOL)
 
 
 def test_hard_labels_are_the_side_with_the_larger_confidence():
     win = np.random.default_rng(0).random(200)
     pool = [person(str(i)) for i in range(200)]
     chosen = apply(pool, {str(i): float(v) for i, v in enumerate(win)}, Weak(labels="hard"))
-    assert [p.said for p in chosen] == [float(v > 1 - v) for v in win]
+    assert [p.pseudo_label for p in chosen] == [float(v > 1 - v) for v in win]
 
 
 @pytest.mark.parametrize("labels", ["hard", "soft", "weighted", "confident"])
 def test_a_tie_has_no_label(labels):
     chosen = apply(POOL[:1], {"sure win": 0.5}, Weak(labels=labels, confident=0.5))
-    assert [p.said for p in chosen] == ([0.5] if labels == "soft" else [])
+    assert [p.pseudo_label for p in chosen] == ([0.5] if labels == "soft" else [])

@@ -118,12 +118,12 @@ def test_a_correction_changes_what_stage_2_is_told(folder, recipe, setting, tmp_
     before = from_corpus(recipe, store, setting, said).pools
     asked = {p.name for p in before.pseudo}
     assert asked
-    told = {p.name: p.said for p in apply(before.pseudo, before.confidences, recipe.weak)}
+    told = {p.name: p.pseudo_label for p in apply(before.pseudo, before.confidences, recipe.weak)}
     assert told == {id: float(said.wins[id] > 0.5) for id in asked}
     id = min(asked)
     word = "loss" if told[id] else "win"
     pools = from_corpus(recipe, store, setting, correct(folder / "said", tmp_path / "a", id, word)).pools
-    after = {p.name: p.said for p in apply(pools.pseudo, pools.confidences, recipe.weak)}
+    after = {p.name: p.pseudo_label for p in apply(pools.pseudo, pools.confidences, recipe.weak)}
     assert after == told | {id: 1 - told[id]}
     pools = from_corpus(recipe, store, setting, correct(folder / "said", tmp_path / "b", id, "drop")).pools
     assert {p.name for p in apply(pools.pseudo, pools.confidences, recipe.weak)} == asked - {id}

@@ -52,7 +52,7 @@ def test_training_stops_when_validation_gets_no_better_and_keeps_the_best(tiny_r
         tiny_recipe.pretrain, steps=60, rate=2e-2, average=0.1, validate_every=4, patience=2
     )
     recipe = structs.replace(tiny_recipe, pretrain=stage, moments=structs.replace(stage, steps=0))
-    turned = [replace(p, said=1.0 - p.recording.label) for p in materials.pools.labelled]
+    turned = [replace(p, pseudo_label=1.0 - p.recording.label) for p in materials.pools.labelled]
     log = Log()
     trained(recipe, materials, log, validation=turned)
     lines = [line for line in log.lines if line["stage"] == "pretrain keypoints"]

@@ -93,7 +93,7 @@ def test_moments_of_real_people_are_not_learnt(tokenizer):
 
 def test_alpha_counts_a_pseudo_label_by_its_weight(tokenizer):
     lost, won = prepared(tokenizer, 2, 3)
-    guessed = [dataclasses.replace(won, said=0.9, weight=0.25) for _ in range(4)]
+    guessed = [dataclasses.replace(won, pseudo_label=0.9, weight=0.25) for _ in range(4)]
     stage = structs.replace(STAGE, balance="alpha")
     assert balanced(stage, [[lost, won]]).alpha == 0.5
     assert balanced(stage, [[lost, won, *guessed]]).alpha == pytest.approx(1 - 2 / 3)

@@ -1,4 +1,4 @@
-"""``undertone-training``: from a recipe to a bundle, and the built-in demo from nothing."""
+"""``undertone-training``: from a recipe to a bundle, and the built-in demo from scratch."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -31,9 +31,7 @@ SetOption = Annotated[list[str] | None, typer.Option("--set", help=SET, show_def
 OutOption = Annotated[Path, typer.Option("--out", help="Directory of the run: checkpoints and log.")]
 FilmsOption = Annotated[
     Path | None,
-    typer.Option(
-        "--films", help="Directory of recordings through the real keypoint chain.", show_default=False
-    ),
+    typer.Option("--films", help="Directory of films tracked by the real front end.", show_default=False),
 ]
 EncoderOption = Annotated[
     Path | None,
@@ -51,8 +49,8 @@ SettingOption = Annotated[
     str,
     typer.Option(
         "--setting",
-        help="Where stage 2 takes its pseudo-labelled videos: inductive (hidden training subjects) or "
-        "transductive (the test videos).",
+        help="Pseudo-labelled videos of stage 2: inductive (hidden training subjects) or transductive (the "
+        "test videos).",
     ),
 ]
 LabelsOption = Annotated[
@@ -60,13 +58,13 @@ LabelsOption = Annotated[
     typer.Option("--labels", help=LABELS, show_default=False),
 ]
 SeedOption = Annotated[
-    int | None, typer.Option("--seed", min=0, help="In place of the recipe's.", show_default=False)
+    int | None, typer.Option("--seed", min=0, help="Seed in place of the recipe's.", show_default=False)
 ]
 
 
 @app.callback()
 def root(version: Annotated[bool, entry.version_option("undertone-training")] = False) -> None:
-    """Train the fused model on a corpus or on made-up people, evaluate it, deliver it as a bundle."""
+    """Train the fused model on a corpus or on simulated people, evaluate it, deliver it as a bundle."""
 
 
 @app.command(rich_help_panel=TRAIN)
@@ -81,7 +79,7 @@ def run(
     seed: SeedOption = None,
     changes: SetOption = None,
 ) -> None:
-    """Both stages and the calibration. A run that was killed goes on where it stood.
+    """Both stages and the calibration. A killed run resumes where it stopped.
 
     Example:
 
@@ -91,7 +89,7 @@ def run(
 
     chosen = _recipe(recipe, changes, seed)
     checkpoint = runs.run(chosen, out, _materials(chosen, out, corpus, setting, labels, films, encoder))
-    _say(checkpoint.about["figures"])
+    _print_figures(checkpoint.about["figures"])
 
 
 @app.command(rich_help_panel=TRAIN)
@@ -106,7 +104,7 @@ def pretrain(
     seed: SeedOption = None,
     changes: SetOption = None,
 ) -> None:
-    """Stage 1: every branch alone.
+    """Stage 1: train every branch alone.
 
     Example:
 
@@ -129,7 +127,7 @@ def finetune(
     encoder: EncoderOption = None,
     changes: SetOption = None,
 ) -> None:
-    """Stage 2 and calibration, from what stage 1 left.
+    """Stage 2 and calibration, from the checkpoint of stage 1.
 
     Example:
 
@@ -142,7 +140,7 @@ def finetune(
     if changes:
         first = checkpoint.load(folder / runs.PRETRAINED, config.changed(first.recipe, changes))
     materials = _materials(first.recipe, folder, corpus, setting, labels, films, encoder)
-    _say(runs.run_finetune(first, folder, materials).about["figures"])
+    _print_figures(runs.run_finetune(first, folder, materials).about["figures"])
 
 
 @app.command(rich_help_panel=TRAIN)
@@ -151,7 +149,7 @@ def ring(
     recipe: Annotated[
         str | None,
         typer.Option(
-            "--recipe", help="Another recipe of the same network to go on with.", show_default=False
+            "--recipe", help="Another recipe of the same network to continue with.", show_default=False
         ),
     ] = None,
     corpus: CorpusOption = None,
@@ -161,7 +159,7 @@ def ring(
     encoder: EncoderOption = None,
     changes: SetOption = None,
 ) -> None:
-    """The ring mode beside the full one: causal branches whose update costs the same for any window.
+    """Train ring mode for a run: causal branches with a constant cost per update.
 
     Example:
 
@@ -175,7 +173,7 @@ def ring(
     if changes and not recipe:
         full = checkpoint.load(folder / runs.FINETUNED, config.changed(full.recipe, changes))
     materials = _materials(full.recipe, folder, corpus, setting, labels, films, encoder)
-    _say(runs.run_ring(full, folder, materials).about["figures"])
+    _print_figures(runs.run_ring(full, folder, materials).about["figures"])
 
 
 for measure in (evaluate.evaluate, evaluate.crossval, evaluate.ablate, evaluate.noise_study, evaluate.curves):
@@ -190,10 +188,10 @@ def deliver(
     out: Annotated[Path, typer.Option("--out", help="Directory of the bundle to write.")],
     encoder: EncoderOption = None,
     full_only: Annotated[
-        bool, typer.Option("--full-only", help="Leave the ring mode out, though the run has one.")
+        bool, typer.Option("--full-only", help="Leave ring mode out even if the run has it.")
     ] = False,
 ) -> None:
-    """Export every branch to ONNX, hold each graph against its module, and write the bundle.
+    """Export every branch to ONNX, check each graph against its module, and write the bundle.
 
     Example:
 
@@ -213,7 +211,7 @@ def deliver(
 @app.command(rich_help_panel=CORPORA)
 @takes(ExtractOptions, HELP)
 def extract(options: ExtractOptions) -> None:
-    """A folder of videos into a corpus, by the live side's own front end. One that was stopped continues.
+    """Convert a folder of videos to a corpus with the live side's front end. An interrupted run resumes.
 
     Example:
 
@@ -230,13 +228,13 @@ def extract(options: ExtractOptions) -> None:
 
 @app.command(rich_help_panel=DELIVER)
 def demo(
-    out: Annotated[Path, typer.Option("--out", help="The bundle.")] = Path("stream/assets/demo"),
-    work: Annotated[Path, typer.Option("--work", help="Films, encoder, checkpoints; reused.")] = Path(
-        "runs/demo"
-    ),
-    count: Annotated[int, typer.Option("--count", min=2, help="Films of warped people.")] = 44,
+    out: Annotated[Path, typer.Option("--out", help="Directory of the bundle.")] = Path("stream/assets/demo"),
+    work: Annotated[
+        Path, typer.Option("--work", help="Directory of films, encoder and checkpoints, which are reused.")
+    ] = Path("runs/demo"),
+    count: Annotated[int, typer.Option("--count", min=2, help="Number of films of warped people.")] = 44,
 ) -> None:
-    """Rebuild the demo bundle from nothing: portrait encoder, films, both modes, delivery. About two hours.
+    """Rebuild the demo bundle from scratch: portrait encoder, films, both modes, delivery. About two hours.
 
     Example:
 
@@ -262,7 +260,7 @@ def _materials(
     films: Path | None,
     encoder: Path | None,
 ) -> Any:
-    """From the corpus where one is named, else from the simulator."""
+    """Materials from the corpus if there is one, else from the simulator."""
     from training.corpus.store import Store
     from training.data import materials
     from training.data.films import load_folder
@@ -279,7 +277,7 @@ def _materials(
     return materials.from_simulator(recipe, load_folder(films, encode) if films else (), encode)
 
 
-def _say(figures: list[dict[str, float | str]]) -> None:
+def _print_figures(figures: list[dict[str, float | str]]) -> None:
     for row in figures:
         typer.echo("  ".join(f"{k} {v:.3f}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()))
 

@@ -1,4 +1,5 @@
-"""One recipe: a frozen record ⇄ TOML. Building it touches no device, network or environment."""
+"""A recipe, the configuration of a run: a frozen record ⇄ TOML. Building it uses no device, network or
+environment."""
 
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
@@ -21,11 +22,11 @@ Positive = Annotated[float, msgspec.Meta(gt=0)]
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of every section: immutable; unknown keys are refused, with the known ones listed."""
+    """Base of every section: immutable; unknown keys are refused with a list of the known ones."""
 
 
 class Temporal(Section, frozen=True, kw_only=True):
-    """Sizes of one Transformer. The paper leaves depth, width and heads open."""
+    """Sizes of one Transformer. The paper does not state depth, width and heads."""
 
     dim: Some = 64
     layers: Some = 1
@@ -35,31 +36,31 @@ class Temporal(Section, frozen=True, kw_only=True):
 
 
 class Bert(Section, frozen=True, kw_only=True):
-    """The text encoder, a BERT; paper: BERT-Base. A source stands in place of these sizes."""
+    """The text encoder, a BERT; paper: BERT-Base. A source overrides these sizes."""
 
-    source: str = ""  # folder or hub name of weights and tokenizer; empty = these sizes, from nothing
-    sha256: str = ""  # that the source's weights must have; empty = any
+    source: str = ""  # folder or hub name of weights and tokenizer; empty = these sizes, from scratch
+    sha256: str = ""  # expected hash of the source's weights; empty = any
     dim: Some = 64
     layers: Some = 2
     heads: Some = 2
     feedforward: Some = 128
-    length: Some = 512  # word pieces, padded or cut
+    length: Some = 512  # word pieces, padded or truncated
     vocabulary: Some = 400
     dropout: Part = 0.1
 
 
-# As many fields as a recipe's section has keys; so below.
+# One field per key of the recipe's section; the same below.
 class Model(Section, frozen=True, kw_only=True):
     """The fused network."""
 
     out: Some = 64  # E, width of every branch vector
     spatial: Literal["mlp", "gcn", "gat", "gin"] = "mlp"  # encoder of one tick; the paper's winner
     graph_readout: Literal["flatten", "mean"] = "flatten"  # of a graph's nodes: the paper's, or ours
-    offsets: bool = True  # displacements are read beside x and y
-    places: bool = True  # x and y are read; without them only motion is, which says less of who it is (ours)
-    hidden: Some = 128  # of the spatial encoder; a graph's nodes have a quarter each
-    whiten: bool = False  # the MLP reads values turned to be uncorrelated (ours); needs plenty to learn from
-    local: Count = 0  # ticks, odd, whose rows are mixed before the Transformers (ours); 0 = none
+    offsets: bool = True  # read displacements besides x and y
+    places: bool = True  # read x and y; without them only motion is read, which identifies people less (ours)
+    hidden: Some = 128  # units of the spatial encoder; a graph's nodes have a quarter each
+    whiten: bool = False  # decorrelate the MLP's inputs (ours); needs much training data
+    local: Count = 0  # odd number of ticks of the convolution before the Transformers (ours); 0 = none
     keypoints: Temporal = Temporal()
     image: Temporal = Temporal()
     text: Bert = Bert()
@@ -71,15 +72,15 @@ class Model(Section, frozen=True, kw_only=True):
 class Video(Section, frozen=True, kw_only=True):
     """X-CLIP-Base on whole frames, the baseline of the image branch."""
 
-    source: str = ""  # folder or hub name of weights; empty = the true size, untrained
-    patch: Literal[16, 32] = 32  # px, of an untrained one; the paper does not say
-    frames: Some = 16  # picked evenly over the video (paper: 16)
+    source: str = ""  # folder or hub name of weights; empty = the original size, untrained
+    patch: Literal[16, 32] = 32  # px, of an untrained network; not stated in the paper
+    frames: Some = 16  # evenly spaced over the video (paper: 16)
     out: Some = 256  # E, width of its vector
 
 
-# As many fields as the section has keys.
+# One field per key of the section.
 class Data(Section, frozen=True, kw_only=True):
-    """What is learnt from; every recording is another made-up subject."""
+    """The training data; every simulated recording shows a different subject."""
 
     branches: tuple[Literal["keypoints", "image", "text"], ...] = ("keypoints", "image", "text")
     profile: str = "standard"
@@ -87,29 +88,29 @@ class Data(Section, frozen=True, kw_only=True):
     seconds: Positive = 100.0
     mixed: Share = 0.0  # share of recordings whose behaviour changes once
     unlabelled: Count = 100  # subjects that get pseudo-labels in stage 2
-    labeller: Share = 0.644  # how often a pseudo-label is right (paper: 64.4 %)
-    texts: Count = 2000  # more descriptions, without points: a text branch would learn few by heart
-    held_out: Count = 100  # subjects for calibration and figures, never trained on
+    labeller: Share = 0.644  # accuracy of the pseudo-labels (paper: 64.4 %)
+    texts: Count = 2000  # additional descriptions without points, as a text branch would memorise a few
+    held_out: Count = 100  # subjects for calibration and metrics, never trained on
     easier: str = ""  # profile of the first, easier people of stage 1 (a curriculum); empty = none
-    easier_share: Weight = 1.0  # steps on their moments, as a share of those of `[moments]`
-    warped_share: Share = 0.5  # of the windows, where there are films of warped people
+    easier_share: Weight = 1.0  # steps on their moments, relative to those of `[moments]`
+    warped_share: Share = 0.5  # share of windows from films of warped people, if there are any
     portraits: Count = 0  # simulated recordings that get image features
-    encoder_samples: Count = 8192  # portraits that a run's own image encoder learns from
+    encoder_samples: Count = 8192  # portraits to train a run's own image encoder on
 
 
 class Splitting(Section, frozen=True, kw_only=True):
-    """How a corpus on disk is divided. Shares are of the training part's subjects, who are never shared."""
+    """How a corpus on disk is divided, by subject. Shares refer to the subjects of the training part."""
 
-    split: str = "disjoint"  # published or own protocol, by its name in the corpus
+    split: str = "disjoint"  # a published protocol or our own, by its name in the corpus
     validation: Part = 0.12  # early stopping
-    calibration: Part = 0.18  # calibration, fitted on people that nothing else was learnt from
-    hidden: Part = 0.25  # labels hidden: the pool of pseudo-labels where the test videos are left alone
+    calibration: Part = 0.18  # calibration, on people that are used for nothing else
+    hidden: Part = 0.25  # subjects with hidden labels, the pool of pseudo-labels in the inductive setting
 
 
 Sampler = Literal["window", "history", "paper"]
 
 
-# As many fields as the section has keys.
+# One field per key of the section.
 class Stage(Section, frozen=True, kw_only=True):
     """One optimisation run."""
 
@@ -118,44 +119,44 @@ class Stage(Section, frozen=True, kw_only=True):
     rate: Positive = 2e-3  # peak learning rate
     warmup: Count = 30  # steps
     decay: Weight = 0.02  # AdamW's weight decay
-    average: Part = 0.99  # decay of the averaged weights that are kept (EMA)
+    average: Part = 0.99  # decay of the averaged weights (EMA), which are the result
     gamma: Weight = 1.0  # focal loss
     alpha: Share = 0.5  # weight of the win class, 0.5 = balanced
-    balance: Literal["none", "sampler", "alpha"] = "none"  # how an uneven class ratio is met, if at all
+    balance: Literal["none", "sampler", "alpha"] = "none"  # correction of an uneven class ratio
     sampler: Sampler = "window"
     seconds: tuple[Positive, Positive] = (8.0, 40.0)  # window lengths, drawn log-uniformly
     partial: Share = 0.3  # share of windows that are not yet full
-    moments: Weight = 0.0  # weight of the auxiliary loss on moments (made-up people only, stage 1)
+    moments: Weight = 0.0  # weight of the auxiliary loss on moments (simulated people only, stage 1)
     contrastive: Weight = 0.0  # weight of the supervised contrastive loss on branch vectors (stage 1)
     validate_every: Count = 0  # steps; 0 = no early stopping
-    patience: Some = 5  # validations without a better one before a stage stops
+    patience: Some = 5  # validations without improvement before a stage stops
 
 
 class Dropping(Section, frozen=True, kw_only=True):
-    """Chances that something present is hidden in training (modality dropout and the like)."""
+    """Probabilities of dropping inputs in training (modality dropout and similar)."""
 
     keypoints: Share = 0.15
     image: Share = 0.4
     text: Share = 0.7
-    group: Share = 0.1  # of body, face or hands, for the whole window
-    gap: Share = 0.2  # of a run of missing ticks
+    group: Share = 0.1  # body, face or hands, for the whole window
+    gap: Share = 0.2  # a stretch of ticks
 
 
 class Weak(Section, frozen=True, kw_only=True):
-    """Pseudo-labels in stage 2. ``hard`` is the paper's form, the others are ours."""
+    """Pseudo-labels in stage 2. ``hard`` is the paper's form, the others are our additions."""
 
     labels: Literal["hard", "soft", "weighted", "confident", "none"] = "hard"
-    confident: Share = 0.8  # "confident" keeps labels at least so sure
+    confident: Share = 0.8  # minimum confidence of labels in the form "confident"
     weight: Weight = 0.5  # of a pseudo-labelled window in the loss
-    rounds: Some = 1  # more: the model's own predictions refine the labels before each further round
+    rounds: Some = 1  # before each further round, the model's own predictions refine the labels
 
 
 class Target(Section, frozen=True, kw_only=True):
-    """What a window is told to say.
+    """The training target of a window.
 
     ``label``: the recording's label (recordings whose behaviour changes always use the evidence).
     ``evidence``: sigmoid of the true events' exact log-likelihood ratio inside the window, times ``temper``
-    and cut at ±``limit``. Only made-up people have one.
+    and clipped at ±``limit``. Available for simulated people only.
     """
 
     kind: Literal["label", "evidence"] = "label"
@@ -167,14 +168,14 @@ class Calibrating(Section, frozen=True, kw_only=True):
     """The map from logit to confidence, fitted on held-out subjects."""
 
     knots_s: tuple[Positive, ...] = (2.0, 5.0, 10.0, 20.0, 40.0)
-    windows: Some = 400  # a knot
+    windows: Some = 400  # per knot
     cap: Positive = 3.0  # largest calibrated logit of a long window …
-    cap_from_s: Positive = 30.0  # … from here on; less in proportion before
-    smooth: Part = 0.02  # label smoothing: nothing is surer than this
+    cap_from_s: Positive = 30.0  # … from here on; proportionally smaller before
+    smooth: Part = 0.02  # label smoothing
 
 
 class Ring(Section, frozen=True, kw_only=True):
-    """The ring mode: causal Transformers as wide as the full ones, taught after them (0 steps = left out)."""
+    """Ring mode: causal Transformers as wide as the full ones, trained after them (0 steps = left out)."""
 
     layers: Some = 3
     readout: Some = 25  # newest outputs whose mean is read, without a pool
@@ -184,30 +185,30 @@ class Ring(Section, frozen=True, kw_only=True):
     band_s: Positive = 2.0
     hop: Some = 5  # ticks between estimates, of the bundle
     course: Stage = Stage(steps=0, batch=8, rate=1e-3, partial=0.0)  # each branch alone, at every position
-    together: Stage = Stage(steps=0, rate=3e-4)  # all branches; without steps each says what it said alone
-    later: Weight = 0.5  # a position weighs as its share of the window to this power
-    moments: Weight = 1.0  # weight of the loss on moments, of the first layer's rows (made-up people only)
-    distil: Weight = 0.0  # weight of the full branch's own opinion of the whole window
+    together: Stage = Stage(steps=0, rate=3e-4)  # all branches jointly; 0 steps = sum of the branches
+    later: Weight = 0.5  # a position's weight is its share of the window to this power
+    moments: Weight = 1.0  # weight of the loss on moments, on the first layer's rows (simulated people only)
+    distil: Weight = 0.0  # weight of distillation from the full branch, for the whole window
 
 
 class Inference(Section, frozen=True, kw_only=True):
-    """How a whole video is judged."""
+    """How a whole video is predicted."""
 
     sampler: Sampler = "window"
-    votes: Some = 4  # samples of a video; their logits are averaged
+    votes: Some = 4  # samples per video; their logits are averaged
 
 
 class Compute(Section, frozen=True, kw_only=True):
-    """What it runs on; results depend on ``precision`` and on the number of processes alone."""
+    """Computing resources; only ``precision`` and the number of processes affect results."""
 
     threads: Some = 2
-    workers: Count = 0  # processes that draw batches; 0 = drawn between the steps
+    workers: Count = 0  # processes that prepare batches; 0 = prepared between the steps
     precision: Literal["no", "bf16", "fp16"] = "no"
-    save_every: Some = 200  # steps between the points that a killed run resumes from
+    save_every: Some = 200  # steps between saved states, from which a killed run resumes
 
 
 class Delivery(Section, frozen=True, kw_only=True):
-    """What the bundle says about itself."""
+    """Fields of the bundle's manifest."""
 
     poses: Some = 4000
     features: Some = 800
@@ -227,9 +228,9 @@ class Contradiction(ValueError):
         self.found = found
 
 
-# As many fields as the file has sections.
+# One field per section of the file.
 class Recipe(Section, frozen=True, kw_only=True):
-    """All of a training run."""
+    """The configuration of a training run."""
 
     name: str
     seed: Count = 0
@@ -240,7 +241,7 @@ class Recipe(Section, frozen=True, kw_only=True):
     splitting: Splitting = Splitting()
     target: Target = Target()
     dropping: Dropping = Dropping()
-    moments: Stage = Stage(steps=0, rate=3e-3, seconds=(4.0, 8.0))  # opens stage 1; 0 steps = left out
+    moments: Stage = Stage(steps=0, rate=3e-3, seconds=(4.0, 8.0))  # start of stage 1; 0 steps = left out
     pretrain: Stage = Stage()
     describe: Stage = Stage(batch=32)  # stage 1 of the text branch, on whole recordings
     finetune: Stage = Stage(steps=150, rate=3e-4)
@@ -386,5 +387,5 @@ def _lines(table: dict[str, Any], prefix: str) -> list[str]:
 
 
 def _value(value: Any) -> str:
-    # TOML's strings, numbers and arrays of these are written as JSON writes them.
+    # TOML's strings, numbers and arrays of these have the same syntax as JSON's.
     return msgspec.json.encode(value).decode()

@@ -1,4 +1,4 @@
-"""``undertone-training corpus``: data sets into one form, and what they are like."""
+"""``undertone-training corpus``: import data sets into one format, and report on them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Import data sets into one form on disk, and look at them. An import that was stopped continues.",
+    help="Import data sets into one format on disk, and check them. An interrupted import resumes.",
 )
 
 OutOption = Annotated[Path, typer.Option("--out", help="Directory of the corpus.")]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of our own split by subject.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of our own split by subject.")]
 PartialOption = Annotated[
-    bool, typer.Option("--partial", help="Some labelled videos are not there; import the others.")
+    bool, typer.Option("--partial", help="Some labelled videos are missing; import the others.")
 ]
 
 
@@ -30,16 +30,21 @@ def simulate(
     name: Annotated[str, typer.Argument(help="Name of the corpus; its recordings are named after it.")],
     out: OutOption,
     profile: Annotated[
-        str, typer.Option("--profile", help="Made-up behaviour: standard, plain, demo.")
+        str, typer.Option("--profile", help="Simulated behaviour: standard, plain or demo.")
     ] = "standard",
-    recordings: Annotated[int, typer.Option("--recordings", min=0, help="People, one each.")] = 300,
-    seconds: Annotated[float, typer.Option("--seconds", min=0.04, help="Length of each.")] = 100.0,
+    recordings: Annotated[
+        int, typer.Option("--recordings", min=0, help="Number of people, one recording each.")
+    ] = 300,
+    seconds: Annotated[float, typer.Option("--seconds", min=0.04, help="Length of each recording.")] = 100.0,
     seed: Annotated[
-        int, typer.Option("--seed", min=0, help="Of the first person; the next have the next.")
+        int,
+        typer.Option("--seed", min=0, help="Seed of the first person; the others have the following ones."),
     ] = 0,
-    shares: Annotated[str, typer.Option("--shares", help="Of train, validation and test.")] = "0.7,0.15,0.15",
+    shares: Annotated[
+        str, typer.Option("--shares", help="Shares of train, validation, test.")
+    ] = "0.7,0.15,0.15",
 ) -> None:
-    """Made-up people, half of each class.
+    """Simulate people, half of each class.
 
     Example:
 
@@ -48,7 +53,7 @@ def simulate(
     from training.simulator import as_corpus
 
     parts = _shares(shares)
-    _bring(
+    _import(
         as_corpus.source(
             name, profile=profile, recordings=recordings, seconds=seconds, seed=seed, shares=parts
         ),
@@ -63,7 +68,7 @@ def imigue(
     partial: PartialOption = False,
     seed: SeedOption = 0,
 ) -> None:
-    """The full iMiGUE release: spreadsheets of 411 columns.
+    """Import the full iMiGUE release: spreadsheets of 411 columns.
 
     Example:
 
@@ -71,7 +76,7 @@ def imigue(
     """
     from training.corpus.readers import imigue
 
-    _bring(imigue.source(root, partial_release=partial, seed=seed), out)
+    _import(imigue.source(root, partial_release=partial, seed=seed), out)
 
 
 @app.command()
@@ -92,20 +97,20 @@ def miga(
     """
     from training.corpus.readers import miga
 
-    _bring(miga.source(root, labels, partial_release=partial, seed=seed), out)
+    _import(miga.source(root, labels, partial_release=partial, seed=seed), out)
 
 
 @app.command()
 def openpose(
     folder: Annotated[Path, typer.Argument(help="Directory given to OpenPose's --write_json.")],
-    labels: Annotated[Path, typer.Option("--labels", help="CSV: id, subject, label and perhaps text.")],
+    labels: Annotated[Path, typer.Option("--labels", help="CSV: id, subject, label, optionally text.")],
     out: OutOption,
-    rate: Annotated[float, typer.Option("--rate", min=1.0, help="Frames a second of the videos.")] = 25.0,
-    licence: Annotated[str, typer.Option("--licence", help="Of the recordings.")] = "not stated",
+    rate: Annotated[float, typer.Option("--rate", min=1.0, help="Frames per second of the videos.")] = 25.0,
+    licence: Annotated[str, typer.Option("--licence", help="Licence of the recordings.")] = "not stated",
     partial: PartialOption = False,
     seed: SeedOption = 0,
 ) -> None:
-    """OpenPose's own output, a directory a video.
+    """Import OpenPose's own output, one directory per video.
 
     Example:
 
@@ -114,18 +119,19 @@ def openpose(
     from training.corpus.readers import openpose
 
     source = openpose.source(folder, labels, rate=rate, licence=licence, partial_release=partial, seed=seed)
-    _bring(source, out)
+    _import(source, out)
 
 
 @app.command()
 def check(
     folder: Annotated[Path, typer.Argument(help="Directory of a corpus.")],
-    json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Draw the distributions here, PNG.", show_default=False)
+        Path | None, typer.Option("--out", help="PNG to plot the distributions to.", show_default=False)
     ] = None,
 ) -> None:
-    """Counts, balance, missing ticks, rates, lengths, leaks between splits; exit code 2 for a problem.
+    """Report counts, balance, missing ticks, rates, lengths and leaks between splits; exit code 2 for a
+    problem.
 
     Example:
 
@@ -138,17 +144,17 @@ def check(
 
     store = Store.open(folder)
     with _progress("corpus check", len(store.entries)) as step:
-        found = report(store, step)
-    typer.echo(msgspec.json.encode(found).decode() if json else table(found))
+        result = report(store, step)
+    typer.echo(msgspec.json.encode(result).decode() if json else table(result))
     if out:
         from training.corpus.drawing import draw
 
-        draw(found, out)
-    if found.problems:
+        draw(result, out)
+    if result.problems:
         raise typer.Exit(2)
 
 
-def _bring(source: "Source", out: Path) -> None:
+def _import(source: "Source", out: Path) -> None:
     from training.corpus.index import listed
     from training.corpus.readers.importing import bring
 
@@ -166,7 +172,7 @@ def _bring(source: "Source", out: Path) -> None:
 
 @contextmanager
 def _progress(title: str, total: int) -> Iterator[Callable[[str], None]]:
-    """A bar on stderr; what it gives is called with the name of each step that is done."""
+    """A progress bar on stderr; yields a function to call with the name of each finished step."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -179,10 +185,10 @@ def _progress(title: str, total: int) -> Iterator[Callable[[str], None]]:
 def _shares(text: str) -> dict[str, float]:
     try:
         values = [float(word) for word in text.split(",")]
-        found = dict(zip(("train", "validation", "test"), values, strict=True))
+        shares = dict(zip(("train", "validation", "test"), values, strict=True))
         if not (abs(sum(values) - 1) < 1e-6 and min(values) > 0):
             raise ValueError
-        return found
+        return shares
     except ValueError as error:
         raise UsageError(
             f"--shares: expected three shares that add up to 1, such as 0.7,0.15,0.15, found {text!r}; "

@@ -1,4 +1,4 @@
-"""The commands that measure: evaluate, crossval, ablate, noise-study."""
+"""The evaluation commands: evaluate, crossval, ablate, noise-study, curves."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from training.learning.checkpoint import Checkpoint
     from training.studies.report import Test
 
-    Asked = tuple[Iterator[Prepared], Test, float]
+    TestPeople = tuple[Iterator[Prepared], Test, float]
 
-OutOption = Annotated[Path, typer.Option("--out", help="Directory for predictions, tables and pictures.")]
+OutOption = Annotated[Path, typer.Option("--out", help="Directory for predictions, tables and plots.")]
 StoreOption = Annotated[Path, typer.Option("--corpus", help="A corpus on disk.")]
 LabelsOption = Annotated[
     Path | None,
@@ -32,37 +32,37 @@ SeedsOption = Annotated[str, typer.Option("--seeds", help="Seeds, separated by c
 
 @takes(EvaluateOptions, HELP)
 def evaluate(options: EvaluateOptions) -> None:
-    """Predictions, a table with intervals, reliability and the anytime curve on people nobody trained on.
+    """Evaluate runs on held-out people: predictions, a table with intervals, reliability, the anytime curve.
 
     Example:
 
       undertone-training evaluate runs/small --out runs/small/report
     """
     from training.evaluation.intervals import shown
-    from training.studies import panel as judging
+    from training.studies import panel as panels
     from training.studies.report import evaluate as report
 
     of, by = options.of, options.by
     _share("--prior", by.prior)
     _share("--quantile", by.quantile)
     chosen, moments = _names(by.branches), _curve(by.curve)
-    members = judging.members(options.runs)
-    members = [judging.with_window(m, by.poses) for m in members] if by.poses else members
+    members = panels.members(options.runs)
+    members = [panels.with_window(m, by.poses) for m in members] if by.poses else members
     if of.corpus is None:
-        asked, test, lasting = _simulated(members[0], of)
+        people, test, longest_s = _simulated(members[0], of)
     else:
-        asked, test, lasting = _stored(members, of, of.corpus, texts="text" in chosen)
-    test = replace(test, seconds=tuple(s for s in moments if s <= lasting), quantile=by.quantile)
-    panel = judging.Panel(members, chosen, by.prior)
-    for name, found in report(panel, asked, test, options.out).items():
-        typer.echo(f"{name.replace('_', ' ')} {shown(found)}")
+        people, test, longest_s = _stored(members, of, of.corpus, texts="text" in chosen)
+    test = replace(test, seconds=tuple(s for s in moments if s <= longest_s), quantile=by.quantile)
+    panel = panels.Panel(members, chosen, by.prior)
+    for name, figure in report(panel, people, test, options.out).items():
+        typer.echo(f"{name.replace('_', ' ')} {shown(figure)}")
     if by.every_s:
         _live_like(options, members, chosen)
     typer.echo(options.out / "table.md")
 
 
 def _live_like(options: EvaluateOptions, members: "list[Checkpoint]", branches: Sequence[str]) -> None:
-    """Judge people every so many seconds in each mode that all runs have, and print the table."""
+    """Predict at regular intervals in each mode that all runs have, and print the table."""
     from training.learning.runs import ring_of
     from training.studies.live_like import markdown, measure
     from training.studies.panel import Panel
@@ -72,29 +72,29 @@ def _live_like(options: EvaluateOptions, members: "list[Checkpoint]", branches: 
     rings = [ring for folder in options.runs if (ring := ring_of(folder)) is not None]
     if len(rings) == len(members):
         panels["ring"] = Panel(rings, branches, by.prior)
-    some = replace(of, people=min(of.people, of.live_people))
+    fewer = replace(of, people=min(of.people, of.live_people))
     if of.corpus is None:
-        people = _simulated(members[0], some)[0]
+        people = _simulated(members[0], fewer)[0]
     else:
-        people = _stored(members, some, of.corpus, texts="text" in branches)[0]
+        people = _stored(members, fewer, of.corpus, texts="text" in branches)[0]
     rows = measure(panels, islice(people, of.live_people), options.out, every_s=by.every_s)
     typer.echo(markdown(rows), nl=False)
 
 
-def _simulated(member: "Checkpoint", of: PeopleOptions) -> "Asked":
-    """Simulated people, how their report is headed, and their length in seconds."""
+def _simulated(member: "Checkpoint", of: PeopleOptions) -> "TestPeople":
+    """Simulated people, the description of the test set, and their length in seconds."""
     from training.studies.panel import made_up_people
     from training.studies.report import Test
 
     recipe = member.recipe
-    lasting = of.seconds or recipe.window.poses / recipe.window.rate
-    title = f"{recipe.name} on {of.people} simulated people of {lasting:g} s"
+    seconds = of.seconds or recipe.window.poses / recipe.window.rate
+    title = f"{recipe.name} on {of.people} simulated people of {seconds:g} s"
     test = Test(title, subject_disjoint=True, simulated=True, training_prior=member.about.get("wins"))
-    return made_up_people(member, of.people, lasting), test, lasting
+    return made_up_people(member, of.people, seconds), test, seconds
 
 
-def _stored(members: "list[Checkpoint]", of: PeopleOptions, corpus: Path, *, texts: bool) -> "Asked":
-    """People of a corpus, likewise. UsageError where ``texts`` would be another labeller's."""
+def _stored(members: "list[Checkpoint]", of: PeopleOptions, corpus: Path, *, texts: bool) -> "TestPeople":
+    """The same for people of a corpus. UsageError if ``texts`` would not come from the run's labeller."""
     from training.corpus.store import Store
     from training.labelling.labels import read
     from training.studies.panel import check_people, stored_people
@@ -103,21 +103,21 @@ def _stored(members: "list[Checkpoint]", of: PeopleOptions, corpus: Path, *, tex
     store, recipe = Store.open(corpus), members[0].recipe
     check_people(members, store, strangers=of.other_corpus)
     split = recipe.splitting.split
-    said = read(of.labels) if of.labels else None
-    if said is None and texts:
-        _own_texts(members)
+    labels = read(of.labels) if of.labels else None
+    if labels is None and texts:
+        _check_texts(members)
     title = f"{recipe.name} on {store.index.name}, {split}/{of.part}"
-    title += ", people whom the run learnt from" if of.part == "train" else ""
+    title += ", people the run was trained on" if of.part == "train" else ""
     test = Test(
         title,
         subject_disjoint=store.index.splits[split].subject_disjoint,
         simulated=store.index.simulated,
         training_prior=members[0].about.get("wins"),
-        # Of people whom a run learnt from, if only under pseudo-labels, its figures are of another kind.
+        # Results for people that a run was trained on, even with pseudo-labels only, are not comparable.
         transductive=any(m.about.get("setting") == "transductive" for m in members),
     )
-    asked = stored_people(store, store.ids(split, of.part), members[0], said)
-    return asked, test, max(e.seconds for e in store.index.entries)
+    people = stored_people(store, store.ids(split, of.part), members[0], labels)
+    return people, test, max(e.seconds for e in store.index.entries)
 
 
 def crossval(
@@ -133,7 +133,7 @@ def crossval(
     labels: LabelsOption = None,
     changes: SetOption = None,
 ) -> None:
-    """Subject-disjoint K-fold cross-validation; finished folds are read, a killed one goes on.
+    """Subject-disjoint K-fold cross-validation; finished folds are read, a killed one resumes.
 
     Example:
 
@@ -146,8 +146,8 @@ def crossval(
     from training.studies.crossval import crossval as validate
 
     chosen = config.load(recipe, changes or ())
-    said, store = read(labels) if labels else None, Store.open(corpus)
-    validate(chosen, store, folds, out, setting_of(setting), said, part)
+    given, store = read(labels) if labels else None, Store.open(corpus)
+    validate(chosen, store, folds, out, setting_of(setting), given, part)
     typer.echo((out / "table.md").read_text())
 
 
@@ -161,7 +161,7 @@ def ablate(
     labels: LabelsOption = None,
     changes: SetOption = None,
 ) -> None:
-    """One of the paper's three tables on any corpus, over several seeds; may be stopped and started again.
+    """One of the paper's three tables on any corpus, over several seeds; an interrupted run resumes.
 
     Example:
 
@@ -187,7 +187,7 @@ def noise_study(
     seeds: SeedsOption = "0,1,2",
     changes: SetOption = None,
 ) -> None:
-    """Accuracy of the final model against the accuracy, number, form and kind of error of pseudo-labels.
+    """Accuracy of the final model against the accuracy, number, form and noise of pseudo-labels.
 
     Example:
 
@@ -203,10 +203,10 @@ def noise_study(
 def curves(
     folder: Annotated[Path, typer.Argument(help="Directory of a run.")],
     out: Annotated[
-        Path | None, typer.Option("--out", help="PNG; in the run by default.", show_default=False)
+        Path | None, typer.Option("--out", help="PNG file; in the run by default.", show_default=False)
     ] = None,
 ) -> None:
-    """Draw a run's learning curves.
+    """Plot a run's learning curves.
 
     Example:
 
@@ -232,14 +232,14 @@ def _ground(corpus: Path, labels: Path | None) -> Any:
     return Ground(Store.open(corpus), read(labels) if labels else None)
 
 
-def _own_texts(members: Any) -> None:
-    """UsageError where a run that learnt to read a labeller's words would be asked about other people's."""
+def _check_texts(members: Any) -> None:
+    """Raises UsageError if a run was trained on a labeller's texts but none are given."""
     from stream.errors import UsageError
 
     for member in members:
         if "text" in member.about["branches"] and member.about.get("told", {}).get("texts"):
             raise UsageError(
-                f"{member.recipe.name}: expected --labels with descriptions by the labeller it learnt from, "
+                f"{member.recipe.name}: expected --labels with texts of the labeller it was trained on, "
                 "found none; give them, or leave text out of --branches."
             )
 
@@ -259,14 +259,14 @@ def _curve(text: str) -> tuple[float, ...]:
     from stream.errors import UsageError
 
     try:
-        found = sorted({float(part) for part in text.split(",") if part.strip()})
+        seconds = sorted({float(part) for part in text.split(",") if part.strip()})
     except ValueError:
-        found = [0.0]
-    if found and not found[0] >= TICK:
+        seconds = [0.0]
+    if seconds and not seconds[0] >= TICK:
         raise UsageError(
             f"expected --curve as seconds (from {TICK:g}) separated by commas, found {text!r}; correct it."
         )
-    return tuple(found)
+    return tuple(seconds)
 
 
 def _share(name: str, value: float | None) -> None:
@@ -280,12 +280,12 @@ def _seeds(text: str) -> tuple[int, ...]:
     from stream.errors import UsageError
 
     try:
-        found = tuple(int(part) for part in text.split(",") if part.strip())
+        seeds = tuple(int(part) for part in text.split(",") if part.strip())
     except ValueError:
-        found = ()
-    if not found or min(found) < 0 or len(set(found)) < len(found):
+        seeds = ()
+    if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
         raise UsageError(
             f"expected --seeds as different whole numbers from 0, separated by commas, found {text!r}; "
             "correct it."
         )
-    return found
+    return seeds

@@ -14,7 +14,7 @@ from training.cli.options import (
     SpendingOptions,
 )
 
-LABELS = "A labeller's folder, its labels.jsonl or audit.csv; corrections count."
+LABELS = "A labeller's folder, its labels.jsonl or audit.csv; corrections are applied."
 
 SET = "A value in place of the recipe's: section.key=value, such as pretrain.steps=100. May be repeated."
 
@@ -49,66 +49,66 @@ HELP: Help = {
                 "help": "Folder of videos; the id is the name without suffix.",
             },
             "out": {"help": "Directory of answers, labels.jsonl and audit.csv."},
-            "retry_failed": {"help": "Ask again about videos without an answer."},
+            "retry_failed": {"help": "Retry videos whose answer failed."},
             "dry_run": {"help": "Print requests and tokens; send nothing."},
-            "yes": {"help": "Do not ask before videos are sent."},
+            "yes": {"help": "Send videos without asking for confirmation."},
         },
     ),
     AskingOptions: (
-        "Question and answer",
+        "Prompt and answer",
         {
             "prompt": {"help": "plain, cot_reflection, one of their versions, or an .md file."},
-            "rules": {"help": "Other prior rules, TOML of rule and reason."},
+            "rules": {"help": "Your own prior rules: TOML of rules and reasons."},
             "provider": {"help": "gemini, or a file of answers: JSON lines of id and raw."},
-            "model": {"help": "Of the provider."},
-            "fps": {"help": "Pictures a second that the model sees, to 24."},
+            "model": {"help": "Model of the provider."},
+            "fps": {"help": "Frames per second that the model sees, at most 24."},
             "resolution": {"help": "low or medium."},
-            "seed": {"help": "Another seed is another answer."},
-            "text": {"help": "guarded (no verdict, no names) or paper (as it was said)."},
-            "names": {"help": "Names to keep out of the text: one a line, or labels.csv."},
+            "seed": {"help": "Sampling seed; another one gives another answer."},
+            "text": {"help": "guarded (no verdict, no names) or paper (verbatim)."},
+            "names": {"help": "Names to keep out of the text: one per line, or labels.csv."},
         },
     ),
     SpendingOptions: (
         "Speed and budget",
         {
-            "workers": {"min": 1, "help": "Requests at once."},
-            "per_minute": {"flag": "--requests-per-minute", "min": 0.01, "help": "Not faster."},
-            "max_requests": {"min": 0, "help": "Of all runs together; stop there."},
-            "max_tokens": {"min": 0, "help": "In and out, likewise."},
-            "price_in": {"min": 0, "help": "Of a million tokens in; with --price-out."},
-            "price_out": {"min": 0, "help": "Of a million tokens out."},
+            "workers": {"min": 1, "help": "Parallel requests."},
+            "per_minute": {"flag": "--requests-per-minute", "min": 0.01, "help": "Rate limit."},
+            "max_requests": {"min": 0, "help": "Limit on the requests of all runs together."},
+            "max_tokens": {"min": 0, "help": "The same for tokens, in and out."},
+            "price_in": {"min": 0, "help": "Price of a million input tokens; with --price-out."},
+            "price_out": {"min": 0, "help": "Price of a million output tokens."},
         },
     ),
     EvaluateOptions: (
         None,
         {
-            "runs": {"argument": "RUNS", "help": "Directory of a run; several judge as an ensemble."},
-            "out": {"help": "Directory for predictions, tables and pictures."},
+            "runs": {"argument": "RUNS", "help": "Directory of a run; several form an ensemble."},
+            "out": {"help": "Directory for predictions, tables and plots."},
         },
     ),
     PeopleOptions: (
         "People",
         {
-            "corpus": {"help": "A corpus on disk; simulated people without."},
+            "corpus": {"help": "A corpus on disk; default: simulated people."},
             "part": {"help": "Part of the recipe's split."},
             "labels": {"help": LABELS},
             "other_corpus": {"help": "--corpus is another than the runs', of people they have never met."},
-            "people": {"min": 2, "help": "Simulated people, half of each class."},
+            "people": {"min": 2, "help": "Number of simulated people, half of each class."},
             "seconds": {"min": 1, "help": "Length of simulated recordings."},
-            "live_people": {"min": 2, "help": "So many of them, at most, are judged live-like."},
+            "live_people": {"min": 2, "help": "Most people to evaluate at regular intervals."},
         },
     ),
     JudgingOptions: (
-        "Judgement",
+        "Evaluation",
         {
-            "poses": {"min": 25, "help": "Another window length, in ticks, for the same weights."},
+            "poses": {"min": 25, "help": "Window length in ticks; default: the recipe's."},
             "branches": {"help": "Branches to use."},
-            "prior": {"help": "Share of wins to assume."},
-            "quantile": {"help": "Also call this share of the surest wins (transductive)."},
-            "curve": {"help": "Seconds watched of the anytime curve."},
+            "prior": {"help": "Prior probability of win."},
+            "quantile": {"help": "Also predict win for this most confident share (transductive)."},
+            "curve": {"help": "Seconds watched at the points of the anytime curve."},
             "every_s": {
                 "min": 0,
-                "help": "Seconds between the live-like judgements, of each mode the run has; 0: none.",
+                "help": "Seconds between predictions as on the live side, in each mode of the run; 0: none.",
             },
         },
     ),

@@ -1,4 +1,4 @@
-"""``undertone-training label``: what a labeller makes of videos, as labels for training."""
+"""``undertone-training label``: labels and descriptions of videos from a labeller, for training."""
 
 import sys
 from pathlib import Path
@@ -22,10 +22,10 @@ BUDGET_EXIT, AUDIT = 3, "audit.csv"
 
 @takes(LabelOptions, HELP)
 def label(options: LabelOptions) -> None:
-    """Videos to a labeller, without their sound: action units, evidence, reflection, confidences.
+    """Send videos, without sound, to a labeller: action units, evidence, reflection, confidences.
 
-    A run that was stopped continues. Exit code 0: nothing is left to ask, though some videos may have failed;
-    1: no video was answered, or the service could not be asked; 3: a budget stopped it.
+    An interrupted run resumes. Exit code 0: no request remains, though some videos may have failed; 1: no
+    video was answered, or the service was unavailable; 3: a budget stopped the run.
 
     Example:
 
@@ -35,20 +35,20 @@ def label(options: LabelOptions) -> None:
     from training.labelling.budget import Budget
     from training.labelling.run import exclusive
 
-    asked, most, out = _asked(options), options.spending, options.out
+    request, most, out = _request(options), options.spending, options.out
     if options.dry_run:
-        typer.echo(whole.describe(whole.make_plan(asked), asked))
+        typer.echo(whole.describe(whole.make_plan(request), request))
         return
     budget = Budget(max_requests=most.max_requests, max_tokens=most.max_tokens, per_minute=most.per_minute)
-    plan = whole.make_plan(asked)
-    if plan.waiting and asked.sends:
+    plan = whole.make_plan(request)
+    if plan.waiting and request.sends:
         question = whole.consent_question(plan)
         if not options.yes:
-            _ask(question)
+            _confirm(question)
     try:
         with exclusive(out):
-            result = whole.execute(plan, asked, budget)
-    except OSError as error:  # a full disk, mostly; what was kept before is whole
+            result = whole.execute(plan, request, budget)
+    except OSError as error:  # usually a full disk; earlier answers are intact
         raise UsageError(
             f"{out}: expected to write there, found {error.strerror or error}; make room and run the same "
             "command again."
@@ -57,8 +57,8 @@ def label(options: LabelOptions) -> None:
     _end(result, budget, options.videos, out)
 
 
-def _asked(options: LabelOptions) -> "Options":
-    """What is asked, with its price if one is given. UsageError for half a price."""
+def _request(options: LabelOptions) -> "Options":
+    """The options of the run, with its price if given. UsageError for only one of the prices."""
     from stream.describing.rendering import form_of
     from training.labelling.budget import Price
     from training.labelling.label import Options
@@ -85,20 +85,20 @@ def _asked(options: LabelOptions) -> "Options":
 
 
 def _end(result: "Result", budget: "Budget", videos: Path, out: Path) -> None:
-    """What is to be done next, if anything, and the exit code that goes with it."""
+    """Print the next step, if any, and exit with its code."""
     from training.corpus.index import listed
 
     if result.error is not None:
         raise result.error
     if budget.stopped_by:
         typer.echo(
-            f"undertone-training: stopped at {budget.stopped_by}; run it with a larger one to go on.",
+            f"undertone-training: stopped at {budget.stopped_by}; run it with a larger one to continue.",
             err=True,
         )
         raise typer.Exit(BUDGET_EXIT)
     if not result.failed:
         return
-    again = f"see {out / AUDIT} for the reasons, and run the same command with --retry-failed to ask again"
+    again = f"see {out / AUDIT} for the reasons, and run the same command with --retry-failed to retry"
     if not result.answered:
         raise DescriptionError(
             f"{videos}: expected an answer for one video at least, found none for all "
@@ -111,12 +111,12 @@ def _end(result: "Result", budget: "Budget", videos: Path, out: Path) -> None:
     )
 
 
-def _ask(question: str) -> None:
-    """Go on only after a yes. UsageError where nobody can be asked."""
+def _confirm(question: str) -> None:
+    """Continue only after a yes. UsageError without a terminal."""
     if not _terminal():
         raise UsageError(
-            "expected leave to send videos, found nobody to ask on this terminal; add --yes, or --dry-run to "
-            "see what would be sent."
+            "expected a confirmation to send videos, found no terminal to ask on; add --yes, or --dry-run "
+            "to see what would be sent."
         )
     if not typer.confirm(question, err=True):
         typer.echo("nothing was sent", err=True)

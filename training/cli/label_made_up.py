@@ -1,4 +1,4 @@
-"""``undertone-training label-made-up``: the whole way from labels to a table, without any video."""
+"""``undertone-training label-made-up``: a simulated labeller, to try weak labels without any video."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,17 +9,19 @@ import typer
 def label_made_up(
     corpus: Annotated[Path, typer.Argument(help="A simulated corpus.")],
     out: Annotated[Path, typer.Option("--out", help="Directory of answers, labels.jsonl and audit.csv.")],
-    accuracy: Annotated[float, typer.Option("--accuracy", help="How often it is right, 0.5 to 1.")] = 0.644,
+    accuracy: Annotated[
+        float, typer.Option("--accuracy", help="Accuracy of its verdicts, 0.5 to 1.")
+    ] = 0.644,
     noise: Annotated[
         str,
-        typer.Option("--noise", help="Its errors: even, class (more among wins) or instance (hard videos)."),
+        typer.Option("--noise", help="Errors: even, class (more in wins) or instance (more in hard videos)."),
     ] = "even",
     text: Annotated[
-        str, typer.Option("--text", help="guarded (no verdict) or paper (as it was said).")
+        str, typer.Option("--text", help="guarded (no verdict) or paper (verbatim).")
     ] = "guarded",
-    seed: Annotated[int, typer.Option("--seed", help="Another seed, other errors.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of its errors.")] = 0,
 ) -> None:
-    """A made-up labeller's answers about made-up people, in the files of a real one.
+    """Write a simulated labeller's answers about simulated people, in a real labeller's format.
 
     Example:
 
@@ -32,4 +34,4 @@ def label_made_up(
 
     form, labeller = form_of(text), Labeller(accuracy, noise_of(noise))
     answers = made_up.label(Store.open(corpus), out, labeller, seed=seed, form=form)
-    typer.echo(f"{out}: {len(answers)} made-up answers")
+    typer.echo(f"{out}: {len(answers)} simulated answers")

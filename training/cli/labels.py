@@ -1,4 +1,4 @@
-"""``undertone-training labels``: a labeller's answers against known results."""
+"""``undertone-training labels``: compares a labeller's answers with known results."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,8 @@ import typer
 
 def labels(
     answers: Annotated[
-        Path, typer.Argument(help="A labeller's folder, its labels.jsonl or audit.csv; corrections count.")
+        Path,
+        typer.Argument(help="A labeller's folder, its labels.jsonl or audit.csv; corrections are applied."),
     ],
     truth: Annotated[
         Path, typer.Option("--truth", help="Known results: CSV of id, subject, label; or a corpus.")
@@ -20,7 +21,7 @@ def labels(
         ),
     ] = None,
 ) -> None:
-    """How often a labeller is right, by class, and what its confidences are worth.
+    """Measure a labeller's accuracy, by class, and the reliability of its confidences.
 
     Example:
 
@@ -30,5 +31,5 @@ def labels(
     from training.labelling.labels import read
 
     target = out or (answers if answers.is_dir() else answers.parent)
-    said, corrected = read(answers, corrected=False), read(answers)
-    typer.echo(agreement.report(said, corrected, agreement.Truth.open(truth), target))
+    original, corrected = read(answers, corrected=False), read(answers)
+    typer.echo(agreement.report(original, corrected, agreement.Truth.open(truth), target))

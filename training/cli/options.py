@@ -1,4 +1,4 @@
-"""What the larger commands of ``undertone-training`` take: names, types and defaults."""
+"""Options of the larger commands of ``undertone-training``: names, types and defaults."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +26,7 @@ class ExtractOptions:
 
 @dataclass(frozen=True, slots=True)
 class AskingOptions:
-    """Who is asked, about what, and what of the answer becomes text."""
+    """The labeller, the prompt, and the form of the text."""
 
     prompt: str = "cot_reflection"
     rules: Path | None = None
@@ -41,7 +41,7 @@ class AskingOptions:
 
 @dataclass(frozen=True, slots=True)
 class SpendingOptions:
-    """How fast, and how much of it."""
+    """Rate and budget of the requests."""
 
     workers: int = 4
     per_minute: float | None = None
@@ -66,7 +66,7 @@ class LabelOptions:
 
 @dataclass(frozen=True, slots=True)
 class PeopleOptions:
-    """Whom the runs are asked about."""
+    """The people to evaluate on."""
 
     corpus: Path | None = None
     part: str = "test"
@@ -79,7 +79,7 @@ class PeopleOptions:
 
 @dataclass(frozen=True, slots=True)
 class JudgingOptions:
-    """How they are asked."""
+    """How predictions are made and summarised."""
 
     poses: int | None = None
     branches: str = "keypoints,image,text"

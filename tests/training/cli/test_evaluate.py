@@ -108,7 +108,7 @@ def test_evaluate_says_when_the_run_learnt_from_these_people(quick_run, corpus_f
         "--curve",
         "",
     )
-    assert "disjoint/train, people whom the run learnt from" in (tmp_path / "r" / "table.md").read_text()
+    assert "disjoint/train, people the run was trained on" in (tmp_path / "r" / "table.md").read_text()
 
 
 def divided_anew(folder, **changes):

@@ -170,9 +170,7 @@ def test_from_labels_to_a_table_without_a_look_at_test_labels(folder, recipe, se
     column = "accuracy" if setting == "inductive" else "transductive_accuracy"
     assert 0 <= float(rows[0][column]) <= 1
     assert rows[0]["n"] == str(len(test))
-    with pytest.raises(
-        UsageError, match="expected --labels with descriptions by the labeller it learnt from"
-    ):
+    with pytest.raises(UsageError, match="expected --labels with texts of the labeller it was trained on"):
         run("evaluate", tmp_path / "true", "--corpus", store.folder, "--out", report)
 
 

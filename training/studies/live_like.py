@@ -1,7 +1,8 @@
-"""How far a running confidence can be trusted: judged every second, as a viewer reads it.
+"""Calibration of the running confidence: predictions every second, as a viewer reads them.
 
-A video's one answer at its end says little of the numbers on the way there. Here every unseen person is
-judged after every second, by valid seconds (those with a person in the picture), in each mode of a run.
+The final prediction of a video does not show how reliable the confidence is before. Here every held-out
+person is predicted after every second, by valid seconds (those with a person in view), in each mode of a
+run.
 """
 
 import csv
@@ -23,12 +24,12 @@ from training.studies.panel import Panel, chunks
 
 EDGES_S = (0.0, 5.0, 10.0, 30.0, 60.0, np.inf)  # of valid seconds, between the rows of the table
 FIGURES = ("ece", "sharpness", "sure", "sure_wrong")
-SURE = 0.98  # beyond it, for either side, a statement counts as sure
+SURE = 0.98  # a confidence beyond it, for either side, counts as sure
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Statements of one mode after so many valid seconds; intervals are by person."""
+    """Predictions of one mode in a range of valid seconds; intervals are over people."""
 
     mode: str
     valid_s: str  # "5 to 10"
@@ -36,8 +37,8 @@ class Row:
     statements: int
     ece: Interval  # expected calibration error, ten bins of equal width
     sharpness: Interval  # mean distance of the confidence from 0.5, 0..0.5
-    sure: Interval  # share of statements beyond ``SURE``
-    sure_wrong: Interval  # share of these that are wrong; undefined where there are none
+    sure: Interval  # share of predictions beyond ``SURE``
+    sure_wrong: Interval  # share of these that are wrong; undefined without any
 
 
 def measure(
@@ -48,19 +49,19 @@ def measure(
     every_s: float = 1.0,
     resamples: int = 1000,
 ) -> list[Row]:
-    """Judge ``people`` after every ``every_s`` seconds with the panel of each mode.
+    """Predict for ``people`` after every ``every_s`` seconds with the panel of each mode.
 
     Writes ``live.csv``, ``live.md`` and for each mode ``live-MODE.jsonl`` and ``live-MODE.png`` (reliability,
-    with the number of statements of each confidence below it) into ``out``. Returns the rows of the table.
+    with the number of predictions per confidence below it) into ``out``. Returns the rows of the table.
     """
-    found: dict[str, list[Prediction]] = {mode: [] for mode in panels}
+    results: dict[str, list[Prediction]] = {mode: [] for mode in panels}
     for chunk in chunks(people):
         longest = max(p.ticks for p in chunk) / next(iter(panels.values())).recipe.window.rate
         moments = [every_s * (k + 1) for k in range(int(longest / every_s + 1e-9))]
         for mode, panel in panels.items():
-            found[mode] += panel.moments(chunk, moments, valid=True)
+            results[mode] += panel.moments(chunk, moments, valid=True)
     rows = []
-    for mode, statements in found.items():
+    for mode, statements in results.items():
         parts = dict(_by_valid_seconds(statements))
         rows += [_row(mode, name, part, resamples) for name, part in parts.items()]
         predictions.write(out / f"live-{mode}.jsonl", statements)
@@ -100,7 +101,7 @@ def sure(win: Values, label: Values) -> float:
 
 
 def sure_wrong(win: Values, label: Values) -> float:
-    """Share of those beyond ``SURE`` that name the wrong side; NaN where there are none."""
+    """Share of those beyond ``SURE`` that are on the wrong side; NaN without any."""
     beyond = _beyond(win)
     return float(((win > 0.5) != (label == 1))[beyond].mean()) if beyond.any() else float("nan")
 
@@ -110,7 +111,7 @@ def _beyond(win: Values) -> np.ndarray:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """The table for people, one figure a cell."""
+    """The table as Markdown."""
     head = [
         "mode",
         "valid seconds",

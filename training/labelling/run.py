@@ -144,11 +144,11 @@ def _spread(
 def _ask(
     plan: Plan, provider: Provider, cache: Cache, budget: Budget, work: Path | None, usual: int, video: Video
 ) -> Failure | None:
-    """Ask about one video and keep the answer, or the reason for none, with the cost of every request.
+    """Request one answer and cache it, or the reason for its absence, with the cost of every request.
 
-    ``usual``: tokens of an answer, where the service counts none.
+    ``usual``: tokens of an answer, if the service counts none.
     """
-    before = video.kept.spent if video.kept else NOTHING
+    before = video.cached.spent if video.cached else NOTHING
     with budget.reserved(video.tokens(plan.prompt, plan.sampling), usual):
         try:
             with _silent(video, work) as path:

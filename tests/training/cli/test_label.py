@@ -70,7 +70,7 @@ def test_what_cannot_be_meant_is_one_sentence(server, label, options, words):
 
 def test_no_key_is_one_sentence_and_nobody_is_asked_for_leave(server, label, out, monkeypatch):
     monkeypatch.delenv("GOOGLE_API_KEY")
-    monkeypatch.setattr(commands, "_ask", lambda question: pytest.fail("asked in vain"))
+    monkeypatch.setattr(commands, "_confirm", lambda question: pytest.fail("asked in vain"))
     for yes in (True, False):
         assert "expected a key in GOOGLE_API_KEY" in str(label(yes=yes).exception)
     assert not out.exists()

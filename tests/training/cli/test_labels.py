@@ -7,7 +7,7 @@ from stream.describing.labellers.answer import Verdict
 from stream.errors import UsageError
 from training.__main__ import app
 from training.labelling import audit
-from training.labelling.labels import LABELS, Said, write
+from training.labelling.labels import LABELS, Line, write
 
 LABEL = {f"v{i}": int(i < 6) for i in range(10)}
 WIN = dict(zip(LABEL, (0.9, 0.8, 0.7, 0.6, 0.4, 0.2, 0.7, 0.3, 0.2, 0.1), strict=True))
@@ -17,7 +17,7 @@ WIN = dict(zip(LABEL, (0.9, 0.8, 0.7, 0.6, 0.4, 0.2, 0.7, 0.3, 0.2, 0.1), strict
 def folder(tmp_path):
     out = tmp_path / "said"
     out.mkdir()
-    write(out / LABELS, [Said(id, win, None) for id, win in WIN.items()])
+    write(out / LABELS, [Line(id, win, None) for id, win in WIN.items()])
     answers = {
         id: Verdict(confidence_win=100 * win, confidence_loss=100 - 100 * win) for id, win in WIN.items()
     }

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from training.data.simulated import sample_texts
-from training.delivery.golden import CLIPS, HOLD, OTHERS, made_up
+from training.delivery.golden import CLIPS, HOLD, OTHERS, simulated_clips
 from training.learning.checkpoint import Checkpoint, build
 from training.model.text import train_tokenizer
 
@@ -19,7 +19,7 @@ def checkpoint(tiny_recipe):
 
 
 def test_the_same_people_each_time_with_their_own_text_and_others(checkpoint):
-    clips, again = made_up(checkpoint), made_up(checkpoint)
+    clips, again = simulated_clips(checkpoint), simulated_clips(checkpoint)
     assert len(clips) == CLIPS
     for clip, other in zip(clips, again, strict=True):
         assert np.array_equal(clip.points, other.points)
@@ -36,7 +36,7 @@ def test_features_are_of_the_portraits_that_go_along(checkpoint):
         assert portraits.shape[1:] == (28, 28, 3)
         return portraits.reshape(len(portraits), -1)[:, ::600].astype(np.float32)
 
-    for clip in made_up(checkpoint, 28, see):
+    for clip in simulated_clips(checkpoint, 28, see):
         shown = see(clip.portraits)
         for slot, feature in enumerate(clip.features):
             assert np.array_equal(feature, shown[slot // HOLD % len(shown)])

@@ -11,7 +11,7 @@ from label_command import IDS, kept, lines, sheet
 from stream.errors import DescriptionDenied, DescriptionError, DescriptionUnavailable, UsageError
 from stream.files import replace_with
 from training.labelling import cache
-from training.labelling.run import alone
+from training.labelling.run import exclusive
 
 pytestmark = pytest.mark.slow
 
@@ -219,6 +219,6 @@ def test_a_full_disk_is_one_sentence_and_nothing_is_asked_twice(server, label, o
 
 
 def test_only_one_run_at_a_time(server, label, out):
-    with alone(out):
+    with exclusive(out):
         assert "expected nobody else at work here" in str(label().exception)
     assert label().exit_code == 0

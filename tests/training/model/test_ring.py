@@ -6,7 +6,7 @@ import pytest
 import torch
 from msgspec import structs
 
-from export.modules.ring import turns
+from export.modules.ring import rotary_phases
 from training.config import Ring, Stage, Temporal
 from training.data.materials import from_simulator
 from training.data.sampling import Cut, assemble
@@ -57,7 +57,7 @@ def test_what_is_taken_over_computes_what_it_did(recipe, materials):
     full, other = build(small, materials.tokenizer), build_ring(small, materials.tokenizer)
     for p in full.parameters():
         torch.nn.init.normal_(p, std=0.3)
-    other.begin(full.eval())
+    other.init_from(full.eval())
     batch = assemble([Cut(materials.pools.labelled[0], 0, 40)], small.window, small.target)
     x, masks = torch.randn(3, 1, 40, 16), list(batch.masks.values())
     still = torch.ones(40, 16), torch.zeros(40, 16)
@@ -76,13 +76,13 @@ def test_what_is_taken_over_computes_what_it_did(recipe, materials):
 def test_upper_layers_begin_with_the_far_end_of_their_band(recipe, materials):
     """Of all but the first layer all heads but the first: the older a row of the band, the more it counts."""
     full, other = build(recipe, materials.tokenizer), build_ring(recipe, materials.tokenizer)
-    other.begin(full.eval())
+    other.init_from(full.eval())
     for ring in (other.keypoints.ring, other.image.ring):
         for depth, layer in enumerate(ring.layers):
             rows = layer.band
             nothing = torch.zeros(ring.streams, 1, rows, layer.heads * layer.width)  # all rows alike
             with torch.no_grad():
-                q, k, _ = layer._heads(nothing, *turns(torch.arange(rows), layer.width, ring.step_s))
+                q, k, _ = layer._heads(nothing, *rotary_phases(torch.arange(rows), layer.width, ring.step_s))
             scores = (q[:, 0, :, -1:] @ k[:, 0].transpose(-1, -2)).squeeze(-2)  # [S, H, rows], oldest first
             ascending = (scores[..., :-1] > scores[..., 1:]).all(-1)
             expected = torch.zeros(layer.heads, dtype=torch.bool)
@@ -113,7 +113,7 @@ def test_upper_layers_begin_as_loud_as_what_they_are_given(recipe, materials):
         return kept[1] / first.std((1, 2, 3))
 
     quiet = shares()
-    model.level("keypoints", batch)
+    model.rescale("keypoints", batch)
     loud = shares()
     assert float(quiet[1]) < 0.1  # of the face; hands are not there in so short a time
     assert float(loud[1]) > 0.4 * float(loud[0]) > 0.1

@@ -50,11 +50,11 @@ class RingFused(Branches):
         self.moment_heads = nn.ModuleDict({name: nn.Linear(width, 1) for name, width in widths.items()})
 
     @torch.no_grad()
-    def begin(self, full: Fused) -> None:
-        """Take over what reads one tick, the mix of neighbouring ticks, the first layers, and the text branch
-        with its head. Attention has other positions here, so what is taken over is where learning starts. In
-        upper layers that hand on the window most heads start with the far end of their band; a pool over the
-        whole window reads it as the full mode does, so its readout is taken over, too."""
+    def init_from(self, full: Fused) -> None:
+        """Copy the spatial encoders, the convolutions over neighbouring ticks, the first layers, and the text
+        branch with its head from the full network. Attention has other positions here, so the copies are only
+        a starting point. Without a pool most heads of the upper layers start by attending to the far end of
+        their band; a pool over the whole window reads it as full mode does, so the readout is copied too."""
         for name in GROUPS:
             self.keypoints.streams[name].load_state_dict(full.keypoints.spatial[name].state_dict())
         for mine, name in zip(self.keypoints.ring.local, GROUPS, strict=False):
@@ -66,20 +66,20 @@ class RingFused(Branches):
         ):
             for stream, encoder in enumerate(encoders):
                 for mine, theirs in zip(ring.layers, cast(Encoder, encoder).layers, strict=False):
-                    _take(cast(RingLayer, mine), stream, cast(Layer, theirs))
+                    _copy_layer(cast(RingLayer, mine), stream, cast(Layer, theirs))
             copied = len(cast(Encoder, encoders[0]).layers) if self.whole else 1
             for layer in list(ring.layers)[copied:]:
                 if self.whole:
-                    _add_nothing(cast(RingLayer, layer))
+                    _init_identity(cast(RingLayer, layer))
                 else:
-                    _look_back(cast(RingLayer, layer), ring.step_s)
+                    _attend_far(cast(RingLayer, layer), ring.step_s)
         if self.whole:
-            self._read_as(full)
+            self._copy_readout(full)
         self.text.load_state_dict(full.text.state_dict())
         self.heads["text"].load_state_dict(full.heads["text"].state_dict())
 
-    def _read_as(self, full: Fused) -> None:
-        """Take over projections, absent vectors and heads. The full mode's last norms have scales, which go
+    def _copy_readout(self, full: Fused) -> None:
+        """Copy projections, absent vectors and heads. The scales of the full mode's last norms are folded
         into the projection behind the mean."""
         for name, mine, theirs, encoders, absent in (
             (
@@ -159,14 +159,14 @@ def _ring(streams: int, sizes: Temporal, ring: Sizes, span: int, step_s: float, 
     )
 
 
-def _add_nothing(layer: RingLayer) -> None:
-    """Let a layer that the full mode does not have start as no change."""
+def _init_identity(layer: RingLayer) -> None:
+    """Initialise a layer that the full mode does not have as the identity."""
     for side in (layer.out, layer.down):
         side.weight.zero_()
         side.bias.zero_()
 
 
-def _look_back(layer: RingLayer, step_s: float) -> None:
+def _attend_far(layer: RingLayer, step_s: float) -> None:
     """Let all heads but the first begin by reading the far end of their band.
 
     Layers that all average their bands weigh the window's ticks like a spline: ticks older than the newest

@@ -128,7 +128,7 @@ def test_a_pool_starts_by_reading_rows_as_the_full_mode_does(recipe, materials, 
     torch.manual_seed(0)
     for p in full.parameters():
         torch.nn.init.normal_(p, std=0.3)
-    ring.begin(full)
+    ring.init_from(full)
     part = getattr(ring, branch)
     streams, dim = part.absent.shape
     rows = torch.randn(streams, 2, 30, dim)
@@ -151,7 +151,7 @@ def test_a_pool_starts_by_reading_rows_as_the_full_mode_does(recipe, materials, 
 def test_further_layers_of_a_pool_start_as_no_change(recipe, materials):
     deep = structs.replace(recipe, ring=structs.replace(recipe.ring, pool="mean", layers=3, band_s=0.4))
     ring = build_ring(deep, materials.tokenizer).eval()
-    ring.begin(build(deep, materials.tokenizer).eval())
+    ring.init_from(build(deep, materials.tokenizer).eval())
     batch = assemble([Cut(p, 0, 100) for p in materials.pools.labelled[:2]], deep.window, deep.target)
     with torch.no_grad():
         first, *_, last = ring.keypoints.rows(list(batch.groups.values()), list(batch.masks.values()))

@@ -12,6 +12,7 @@ import msgspec
 from stream import __version__
 from stream.bundle import model_cache
 from stream.bundle.load import Bundle, demo_bundle
+from stream.capture.decoding import landlock
 from stream.cli.checks import packages, probe, speed
 from stream.cli.checks.finding import Finding
 from stream.errors import UndertoneError
@@ -93,6 +94,7 @@ def examine(folder: Path, look: Look = probe.look) -> Iterator[Finding]:
         if bundle is not None and not proven and f"provider {provider}" in working:
             yield _gate(bundle, provider)
     yield curve(has_curve())
+    yield confinement(landlock.version())
     yield from packages.extras()
 
 
@@ -118,6 +120,19 @@ def curve(there: bool) -> Finding:
         return Finding(state="ok", what="ZeroMQ CURVE", found="in this libzmq")
     return Finding(
         state="absent", what="ZeroMQ CURVE", found="not in this libzmq", do="install pyzmq's own wheel"
+    )
+
+
+def confinement(version: int) -> Finding:
+    """Whether the decoder process gives up the user's files."""
+    if version:
+        found = f"version {version}: the decoder opens its source and libraries alone"
+        return Finding(state="ok", what="landlock", found=found)
+    return Finding(
+        state="absent",
+        what="landlock",
+        found="not in this kernel: the decoder can read what you can",
+        do="use a kernel of 5.13 or later with landlock among its security modules",
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from stream.capture.decoding.confinement import confine
+from stream.capture.decoding.confinement import confine, confine_files
 from stream.capture.decoding.media_clock import Clock, MediaClock, Pacer
 from stream.capture.picture import Picture, StreamInfo
 from stream.capture.redact import hide_addresses
@@ -149,6 +149,7 @@ def main(link_fd: int, control_fd: int, wake_fd: int) -> None:
     if not data:
         os._exit(0)
     request = json.loads(data)
+    confine_files(request)  # before a thread is started that it would not hold
     publisher = Publisher(link, control, wake_fd, waits=request["pace"] == "fast")
     with suppress(OSError):  # the parent has gone
         try:

@@ -90,7 +90,7 @@ def test_a_list_of_files_is_none_that_grows(clip: Path, tmp_path: Path) -> None:
     source = Source.parse(str(tmp_path / "list.m3u8"), access=AccessOptions(follow=True))
     with (
         pytest.raises(SourceError, match="--follow: expected a file of video, found a list"),
-        Capture(source, pace="fast", open_timeout_s=4, read_timeout_s=1) as capture,
+        Capture(source, pace="fast", open_timeout_s=20, read_timeout_s=1) as capture,
     ):
         capture.open()
 

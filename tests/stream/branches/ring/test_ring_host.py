@@ -10,8 +10,8 @@ from msgspec import structs
 from ring_streams import EQUAL, always, mixed, off, stream
 
 from export.modules.traceable import MASKED as TRACED
-from stream.branches.ring_memory import FADED, MASKED, Remembered
-from stream.bundle.manifest import RingSpec, Steps
+from stream.branches.ring_memory import MASKED
+from stream.bundle.manifest import Steps
 from stream.records import Floats
 
 pytestmark = pytest.mark.slow
@@ -164,21 +164,6 @@ def test_after_a_forgetting_cut_only_what_came_since_counts(small: Small, clip: 
     new.reset(70)
     for a, b in zip(stream(cut, values, mask, mixed(4)), stream(new, values, mask, mixed(4)), strict=True):
         assert a[1].tobytes() == b[1].tobytes()
-
-
-def test_after_a_fading_cut_what_was_before_weighs_a_quarter_per_cut() -> None:
-    spec = RingSpec(bands=(9, 9), capacity=10, readout=2, local=0, step_s=0.04, periods_s=(0.4, 640.0))
-    memory = Remembered(spec, 2, 4)
-    memory.write(0, np.array([[True, True], [True, False]]))
-    memory.fade(2, 1)
-    memory.write(2, np.array([[True], [True]]))
-    memory.fade(3, 2)
-    out = np.empty((2, 2, 1, 10), np.float32)
-    memory.bias(3, out)
-    assert np.exp(out[0, 0, 0, :3]) == pytest.approx([0.25**3, 0.25**3, 0.25**2])
-    assert out[1, 1, 0, 0] == pytest.approx(3 * FADED)
-    assert (out[:, 1, 0, 1] <= MASKED).all()  # was not there
-    assert (out[..., 3:] <= MASKED).all()  # never written
 
 
 def test_a_fading_cut_moves_the_numbers_and_reads_only_what_came_since(plain: Small, clip: Any) -> None:

@@ -14,7 +14,7 @@ import torch
 from front_end_stand_in import StandIn
 from msgspec import structs
 
-from stream.branches import modes, snapshots
+from stream.branches import snapshots
 from stream.branches.calibration import calibrated
 from stream.branches.ring_mode import RingMode
 from stream.bundle.load import Bundle
@@ -466,18 +466,6 @@ def test_a_snapshot_of_another_bundle_or_none_is_refused(both: Bundle, tmp_path:
 
 
 # -- the choice --------------------------------------------------------------------------------------
-
-
-def test_auto_is_the_ring_where_there_is_one(both: Bundle) -> None:
-    manifest = both.manifest
-    only = structs.replace(both, manifest=structs.replace(manifest, modes={"full": manifest.modes["full"]}))
-    assert modes.chosen(both) == "ring"
-    assert modes.chosen(both, "full") == "full"
-    assert modes.chosen(only) == "full"
-    with pytest.raises(UsageError, match=r"--mode: expected one that .* has, found ring; choose full"):
-        modes.chosen(only, "ring")
-    with pytest.raises(UsageError, match="--mode: expected auto, full or ring, found 'fast'"):
-        modes.chosen(both, "fast")
 
 
 def test_what_cannot_be_done_on_a_cut_is_refused(both: Bundle) -> None:

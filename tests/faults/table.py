@@ -16,9 +16,10 @@ RESULTS = ROOT / "tests" / "RESULTS-faults.md"
 HEAD = """# What happens when a source fails
 
 Written by `make faults` (real servers on loopback; the demo bundle with a warm-up of one second). Recovery is
-from the end of the fault to the next `ok`. States are the whole run's, repetitions left out. In every row
-`seq` rose strictly, no `ok` was older than 2.5 s, and nothing was a traceback. After an outage a run that has
-seen only a few seconds is `degraded` until a person fills half of its window again.
+from the end of the fault to the next message about fresh frames (`ok`, or `degraded` while a person does not
+fill half of what the window has seen, as in a run of a few seconds after an outage). States are the whole
+run's, repetitions left out. In every row with states `seq` rose strictly, no `ok` was older than 2.5 s, and
+nothing was a traceback. Rows without states are of tests that watch one part.
 """
 
 

@@ -23,7 +23,7 @@ def test_a_publisher_that_leaves_and_comes_back(
         watch.wait_for("stale", 20.0)
         time.sleep(3.0)
         with Publisher(server.url):
-            took = watch.wait_for("ok", 40.0)
+            took = watch.wait_for("ok or degraded", 40.0)
             assert watch.process.poll() is None
         record(
             "RTMP publisher away",

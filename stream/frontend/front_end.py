@@ -29,6 +29,9 @@ class Keypoints(Protocol):
 
     def reset(self) -> None: ...
 
+    def leave_hands(self, left: bool) -> None:
+        """Do without the hands, or with them again; nothing where they cost nothing of their own."""
+
     @property
     def region(self) -> Region | None:
         """Where the next frame will be searched; None when there is no track."""
@@ -98,6 +101,10 @@ class FrontEnd:
         found = self._aligner.search(image, square)
         same = max(found, key=lambda person: overlap(person.box, region.box), default=None)
         return (same.region if same else square), self._aligner.ms
+
+    def leave_hands(self, left: bool) -> None:
+        """Do without the hands, or with them again; from any thread, from the next frame on."""
+        self._keypoints.leave_hands(left)
 
     def reset(self) -> None:
         """Start a new stream."""

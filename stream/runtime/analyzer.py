@@ -16,10 +16,10 @@ from stream.branches.text import TextReader
 from stream.bundle.load import Bundle
 from stream.bundle.manifest import BRANCHES
 from stream.bundle.manifest import Window as WindowSpec
-from stream.frontend.front_end import Sighting
+from stream.frontend.front_end import FrontEnd, Sighting
 from stream.frontend.mediapipe import embedded
 from stream.records import Estimate, Floats, Frame, Observation
-from stream.runtime import states
+from stream.runtime import shedding, states
 from stream.runtime.portrait_queue import PortraitQueue
 from stream.runtime.text_slot import TextSlot
 from stream.window.grid import Grid
@@ -97,6 +97,18 @@ class Analyzer:
     def shed(self) -> int:
         """Portraits dropped since the start because the image encoder did not keep up."""
         return self._portraits.shed if self._portraits else 0
+
+    @property
+    def waiting(self) -> int:
+        """Portraits that wait for the image encoder."""
+        return self._portraits.waiting if self._portraits else 0
+
+    def relieve(self, level: int) -> None:
+        """Leave out what `stream.runtime.shedding` names for ``level``; 0: nothing. From any thread."""
+        if self._portraits is not None:
+            self._portraits.every = 2 if level >= shedding.FEATURES else 1
+        if isinstance(self._front_end, FrontEnd):
+            self._front_end.leave_hands(level >= shedding.HANDS)
 
     def reset(self) -> None:
         """Forget everything; the next frame starts a new window."""

@@ -67,17 +67,21 @@ class Announcer:
         self._state: State = "warming"
 
     def confidence(
-        self, estimate: Estimate | None, newest_captured: float | None, delay_s: float | None = None
+        self,
+        estimate: Estimate | None,
+        newest_captured: float | None,
+        delay_s: float | None = None,
+        shed: str | None = None,
     ) -> None:
         """Publish an estimate, or (None) the last one again with the state that holds now.
 
         ``newest_captured``: monotonic seconds of the newest frame observed, used in an estimate or not.
-        ``delay_s``: how long before that it happened, where its source tells.
+        ``delay_s``: how long before that it happened, where its source tells. ``shed``: what is left out.
         """
         with self._emitting:
             self.last = estimate = estimate or self.last
             now = self._clock()
-            state, reason = self._state_now(estimate, newest_captured, now)
+            state, reason = self._state_now(estimate, newest_captured, now, shed)
             self.seq += 1
             message = confidence_of(
                 estimate,
@@ -102,7 +106,7 @@ class Announcer:
             self._changed(before, state, reason, message.pts)
 
     def _state_now(
-        self, estimate: Estimate | None, newest_captured: float | None, now: float
+        self, estimate: Estimate | None, newest_captured: float | None, now: float, shed: str | None
     ) -> states.Verdict:
         if estimate is None:
             return states.at_publication(None, None)
@@ -110,7 +114,7 @@ class Announcer:
         if self._settings.pace == "live":
             newest = max(estimate.captured, newest_captured or estimate.captured)
             ages = states.Ages(frame_s=now - newest, estimate_s=now - estimate.captured)
-        return states.at_publication((estimate.state, estimate.reason), ages)
+        return states.at_publication((estimate.state, estimate.reason), ages, shed)
 
     def _changed(self, before: State, now: State, reason: str | None, pts: float | None) -> None:
         name = _EVENTS.get(now, "ready" if before == "warming" else "recovered")
@@ -124,8 +128,14 @@ class Announcer:
         if self._on_event is not None:
             self._on_event(message)
 
-    def health(self, telemetry: Telemetry, describing: Describing | None, notes: Notes | None) -> None:
-        """Publish what telemetry knows by now."""
+    def health(
+        self,
+        telemetry: Telemetry,
+        describing: Describing | None,
+        notes: Notes | None,
+        shed: str | None = None,
+    ) -> None:
+        """Publish what telemetry knows by now. ``shed``: what is left out."""
         settings = self._settings
         self._outlet.publish(
             Health(
@@ -133,6 +143,7 @@ class Announcer:
                 time=timestamp(time.time()),
                 source=settings.source,
                 state=self._state,
+                reason=shed,
                 provider=settings.provider,
                 hop=settings.hop,
                 mode=settings.mode,

@@ -29,6 +29,7 @@ class PortraitQueue:
         self._shed: deque[int] = deque(maxlen=PENDING)  # ticks of portraits that were dropped, newest last
         self.shed = 0  # dropped since the start
         self._claimed = -1  # newest slot that has its portrait
+        self.every = 1  # only every so many slots get one
 
     def reset(self) -> None:
         with self._lock:
@@ -37,8 +38,14 @@ class PortraitQueue:
             self.shed, self._claimed = 0, -1
 
     def wants(self, tick: int) -> bool:
-        """Whether the tick's slot has no portrait yet."""
-        return tick // self._stride > self._claimed
+        """Whether the tick's slot has no portrait yet, and is to have one."""
+        slot = tick // self._stride
+        return slot > self._claimed and slot % self.every == 0
+
+    @property
+    def waiting(self) -> int:
+        """Portraits that wait for the encoder."""
+        return len(self._waiting)
 
     def offer(self, tick: int, frame: Frame, portrait: Portrait) -> None:
         """Crop and keep a portrait; the oldest one is dropped, and counted, when too many wait."""

@@ -20,6 +20,7 @@ from stream.records import Estimate, Frame, Observation
 from stream.runtime.analyzer import Analyzer
 from stream.runtime.announcer import Announcer, Outlet, Settings
 from stream.runtime.lanes import Lanes
+from stream.runtime.shedding import ESTIMATES, FRAMES, Gauge
 from stream.runtime.telemetry import Telemetry
 
 PULSE_S = 0.95  # longest silence between confidence messages at live pace
@@ -27,6 +28,7 @@ HEALTH_S = 1.0
 _POLL_S = 0.1
 
 
+# As many attributes as a run has parts.
 class Session:
     """One run over one source. ``run`` blocks; ``stop`` may be called from a signal handler."""
 
@@ -72,6 +74,7 @@ class Session:
         self._deadline = math.inf  # of the monotonic clock
         self._stopped = False  # by ``stop``
         self._newest: Observation | None = None
+        self._gauge = Gauge()
 
     @property
     def run_id(self) -> str:
@@ -110,6 +113,9 @@ class Session:
             self._deadline = self._clock() + self.settings.for_s
         due = self.settings.hop - 1
         for frame in self._feed.frames(self._over):
+            if self._gauge.load.level >= FRAMES and frame.index % 2:
+                self.telemetry.count("dropped.shed")
+                continue
             observation = self._observe(frame)
             if self.settings.pace == "fast" and observation is not None and observation.tick >= due:
                 self._announce(observation.tick)
@@ -137,6 +143,7 @@ class Session:
         if observation is None:
             return None
         self.telemetry.mark("fps_observed")
+        self.telemetry.count("observed")
         self.telemetry.stages(observation.timings_ms)
         self.telemetry.stage("observe", (time.perf_counter() - started) * 1e3)
         if observation.portrait is not None and observation.portrait.cut:
@@ -163,7 +170,11 @@ class Session:
                 self._analyzer.keep_up(newest.tick)  # spread the work between estimates
                 continue
             self._announce(newest.tick)
-            due = _next_due(newest.tick, self.settings.hop)
+            due = _next_due(newest.tick, self._hop())
+
+    def _hop(self) -> int:
+        """Ticks between estimates at live pace."""
+        return self.settings.hop * (2 if self._gauge.load.level >= ESTIMATES else 1)
 
     def _read_description(self) -> None:
         """Give the analyzer the newest description, if there is a new one."""
@@ -191,8 +202,25 @@ class Session:
             self._watch_labeller()
             missing = self._watch_segments(missing)
             if now >= next_health:
+                self._shed()
                 self._health()
                 next_health = max(next_health + HEALTH_S, now)
+
+    def _shed(self) -> None:
+        """Leave out work that the machine does not keep up with, or take it up again."""
+        newest, last = self._newest, self._announcer.last
+        if newest is None or self.settings.pace == "fast":
+            return
+        before = self._gauge.load.level
+        load = self._gauge.look(
+            skipped=self._feed.counters["dropped"].get("newest_wins", 0),
+            tick=newest.tick,
+            observed=self.telemetry.counts().get("observed", 0),
+            portraits=self._analyzer.waiting,
+            hops=0.0 if last is None else (newest.tick - last.tick) / self._hop(),
+        )
+        if load.level != before:
+            self._analyzer.relieve(load.level)
 
     def _publish(self, estimate: Estimate | None) -> None:
         newest = self._newest
@@ -200,7 +228,7 @@ class Session:
             self._announcer.confidence(estimate, None)
         else:
             delay_s = None if newest.happened is None else newest.captured - newest.happened
-            self._announcer.confidence(estimate, newest.captured, delay_s)
+            self._announcer.confidence(estimate, newest.captured, delay_s, self._gauge.load.reason)
 
     def _watch_labeller(self) -> None:
         """One event when a labeller gets into trouble and one when it is out, however often it fails."""
@@ -230,7 +258,10 @@ class Session:
         telemetry.total("dropped.portraits", self._analyzer.shed)
         telemetry.total("late", self._analyzer.late)
         self._announcer.health(
-            telemetry, None if text is None else text.describing(), None if text is None else text.notes()
+            telemetry,
+            None if text is None else text.describing(),
+            None if text is None else text.notes(),
+            self._gauge.load.reason,
         )
 
     def _finish(self, broken: SourceError | None) -> None:

@@ -62,8 +62,11 @@ def of_window(facts: Facts) -> Verdict:
     return "ok", None
 
 
-def at_publication(made: Verdict | None, ages: Ages | None) -> Verdict:
-    """The state that holds now: what was ok when it was made may be stale. None: nothing was made yet."""
+def at_publication(made: Verdict | None, ages: Ages | None, shed: str | None = None) -> Verdict:
+    """The state that holds now: what was ok when it was made may be stale. None: nothing was made yet.
+
+    ``shed``: what is left out because the machine does not keep up (see `stream.runtime.shedding`).
+    """
     if made is None:
         return "warming", None
     if ages is None:
@@ -72,4 +75,4 @@ def at_publication(made: Verdict | None, ages: Ages | None) -> Verdict:
         return "stale", f"no fresh frame for {ages.frame_s:.0f} s"
     if ages.estimate_s > STALE_AFTER_S and made[0] == "ok":
         return "degraded", f"the newest estimate is {ages.estimate_s:.0f} s old"
-    return made
+    return ("degraded", shed) if shed and made[0] == "ok" else made

@@ -44,6 +44,7 @@ class Holistic:
         self._left = HandStage(hands, LEFT)
         self._right = HandStage(hands, RIGHT)
         self._static = static
+        self._without_hands = False
         self._region: Region | None = None
         self._total_ms = 0.0
         self.landmarks: Landmarks | None = None  # of the last frame, None if nobody was there
@@ -76,6 +77,10 @@ class Holistic:
         self._left.reset()
         self._right.reset()
 
+    def leave_hands(self, left: bool) -> None:
+        """Do without the hands, or with them again; from any thread, from the next frame on."""
+        self._without_hands = left
+
     def push(self, image: Image, region: Region | None = None) -> Pose | None:
         """137 points of the person in the region (given: start there; None: follow the last frame's).
 
@@ -102,7 +107,12 @@ class Holistic:
         self._region = next_region(region, body.guides)
         face = self._face(image, body.points)
         frame = (width, height) if isinstance(image, Halves) else None
-        left = self._left(image, body.points, body.visibility, frame)
-        right = self._right(image, body.points, body.visibility, frame)
+        left = right = None
+        if self._without_hands:
+            self._left.reset()
+            self._right.reset()
+        else:
+            left = self._left(image, body.points, body.visibility, frame)
+            right = self._right(image, body.points, body.visibility, frame)
         self.landmarks = Landmarks(body, face, left, right)
         return to_pose(body, face, left, right, width, height)

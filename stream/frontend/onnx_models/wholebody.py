@@ -86,6 +86,9 @@ class WholeBody:
         """Forget the person."""
         self._region = self.landmarks = None
 
+    def leave_hands(self, left: bool) -> None:
+        """One network gives them with the rest: nothing is saved."""
+
     def push(self, image: Image, region: Region | None = None) -> Pose | None:
         """137 points of the person in the region (given: start there; None: follow the last frame's).
 

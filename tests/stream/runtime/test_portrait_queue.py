@@ -54,3 +54,15 @@ def test_one_hiccup_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     assert queue.shed_since(21) == 0
     queue.reset()
     assert (queue.shed, queue.shed_since(0)) == (0, 0)
+
+
+def test_every_second_slot_while_load_is_shed() -> None:
+    queue, window = PortraitQueue(Encoder(), stride=5), Window()  # type: ignore[arg-type]
+    for tick in range(60):
+        queue.every = 2 if 20 <= tick < 40 else 1
+        if queue.wants(tick):
+            queue.offer(tick, FRAME, PORTRAIT)
+    assert queue.waiting == 10
+    queue.encode(window, 60)  # type: ignore[arg-type]
+    assert [slot for slot, _ in window.put] == [0, 1, 2, 3, 4, 6, 8, 9, 10, 11]
+    assert queue.waiting == 0

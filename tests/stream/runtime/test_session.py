@@ -90,6 +90,11 @@ class Thinker:
     def describe(self, text: str, pts: float, scene: int | None = None) -> None:
         self.described.append((threading.current_thread().name, text, pts, scene))
 
+    waiting = 0
+
+    def relieve(self, level: int) -> None:
+        self.level = level
+
     def keep_up(self, tick: int) -> None:
         """Nothing waits."""
 
@@ -387,3 +392,40 @@ def test_a_step_of_the_wall_clock_changes_timestamps_alone(
     assert {m.state for m in found} == {"ok"}
     assert all(m.age_ms is not None and 0 <= m.age_ms < 2000 for m in found)
     record("wall clock stepped by hours", outcome="timestamps follow; seq, ages and states do not")
+
+
+class Overloaded(Thinker):
+    """The image encoder's queue is full until ``relieved`` frames were seen without features."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.levels: list[int] = []
+
+    @property
+    def waiting(self) -> int:  # type: ignore[override]
+        return 100 if len(self.levels) < 4 else 0
+
+    def relieve(self, level: int) -> None:
+        self.levels.append(level)
+
+
+def test_load_is_shed_in_order_and_taken_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it is shed what would be ok is degraded and says what is missing; frames left out are counted."""
+    monkeypatch.setattr("stream.runtime.session.HEALTH_S", 0.02)
+    feed, thinker = Feed(10_000, 0.005), Overloaded()
+    run, wall = session(feed, thinker, pace="live")
+    running = threading.Thread(target=run.run)
+    running.start()
+    try:
+        give_up = time.monotonic() + 60
+        while len(thinker.levels) < 8 and time.monotonic() < give_up:
+            time.sleep(0.02)
+    finally:
+        run.stop()
+        running.join()
+    assert thinker.levels == [1, 2, 3, 4, 3, 2, 1, 0]
+    reasons = [m.reason for m in wall.of(Confidence) if m.state == "degraded"]
+    assert reasons
+    assert all("the machine does not keep up: without every second image feature" in str(r) for r in reasons)
+    assert any("the hands" in str(h.reason) for h in wall.of(Health))
+    assert wall.of(Health)[-1].dropped["shed"] > 0

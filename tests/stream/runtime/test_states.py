@@ -52,3 +52,17 @@ def test_when_it_is_published(
     made: Verdict | None, ages: Ages | None, state: str, reason: str | None
 ) -> None:
     assert at_publication(made, ages) == (state, reason)
+
+
+@pytest.mark.parametrize(
+    ("made", "age_s", "found"),
+    [
+        (("ok", None), 0.1, ("degraded", "without the hands")),
+        (("warming", None), 0.1, ("warming", None)),
+        (("degraded", "because"), 0.1, ("degraded", "because")),
+        (("absent", None), 0.1, ("absent", None)),
+        (("ok", None), 9.0, ("stale", "no fresh frame for 9 s")),
+    ],
+)
+def test_what_is_left_out_degrades_only_what_would_be_ok(made: Verdict, age_s: float, found: Verdict) -> None:
+    assert at_publication(made, Ages(age_s, age_s), "without the hands") == found

@@ -73,6 +73,26 @@ def test_a_region_starts_anew_whatever_came_before(
     np.testing.assert_array_equal(first.points, again.points)
 
 
+def test_the_hands_are_left_out_and_come_back(
+    holistic_files: Path, astronaut: np.ndarray, start: Region
+) -> None:
+    holistic = Holistic(holistic_files)
+
+    def networks() -> set[str]:
+        assert holistic.push(astronaut, start) is not None
+        return set(holistic.timings_ms)
+
+    whole = networks()
+    hands = {name for name in whole if "hand" in name}
+    assert hands
+    holistic.leave_hands(True)
+    assert networks() == whole - hands
+    assert holistic.landmarks is not None
+    assert (holistic.landmarks.left_hand, holistic.landmarks.right_hand) == (None, None)
+    holistic.leave_hands(False)
+    assert networks() == whole
+
+
 def test_static_remembers_nothing(holistic_files: Path, astronaut: np.ndarray, start: Region) -> None:
     holistic = Holistic(holistic_files, static=True)
     assert holistic.push(astronaut, start) is not None

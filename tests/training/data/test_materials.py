@@ -332,7 +332,7 @@ def test_a_recording_made_again_is_computed_again(quick_recipe, tmp_path):
         ("cut", "found 1 missing or cut (made-00003); run the same import again, it writes only these."),
         ("labels", "found 1 of others (nobody); correct the ids or import these videos."),
         ("line", "said.jsonl:1: expected JSON with id and win, found 'nobody,0.3'"),
-        ("split", "found fold-9/train; choose one of these."),
+        ("split", "expected the split fold-9 of the recipe, found disjoint; give one of these with --set"),
     ],
 )
 def test_errors_are_one_sentence_and_nothing_is_lost(

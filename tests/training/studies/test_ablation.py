@@ -148,8 +148,9 @@ def test_a_comparison_that_is_undefined_says_why(quick_recipe, store, tmp_path, 
 
     monkeypatch.setattr(ablation, "run_cell", cell)
     table = ablation.ablate("spatial", quick_recipe, Ground(store), [0], tmp_path)
-    notes = [row.note for row in table.rows]
-    assert "+0.0 [undefined: one person alone] points against GCN; McNemar of the seeds' votes p = 1" in notes
+    notes = {row.name: row.note for row in table.rows}
+    gain = "+0.0 [undefined: one person alone] points against GCN; McNemar of the seeds' votes p = 1"
+    assert notes["GCN, offsets"].endswith(f"parameters; {gain}")
     assert "nan" not in (tmp_path / "spatial.md").read_text()
 
 

@@ -11,7 +11,7 @@ from stream.branches import image
 from stream.branches.image import ImageEncoder, crop_portrait, encoder_from, input_of, normalised
 from stream.bundle.load import Bundle
 from stream.bundle.manifest import Extractor, ImageInput, Tensor
-from stream.bundle.model_card import Card, Preprocessing
+from stream.bundle.model_card import Card, Preprocessing, card_file
 from stream.errors import BundleError, ModelError
 from stream.records import Portrait
 
@@ -128,9 +128,12 @@ def test_a_card_of_another_network_is_one_sentence(bundle: Bundle, wrong: dict[s
 
 
 @pytest.fixture
-def loaded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What was loaded in place of a network."""
+def loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
+    """What was loaded in place of a network; a file and its card are there."""
     found: list[Any] = []
+    monkeypatch.chdir(tmp_path)
+    FILE.touch()
+    card_file(FILE).touch()
     monkeypatch.setattr(image, "ImageEncoder", lambda home, spec, **options: found.append(spec))
     return found
 
@@ -178,7 +181,9 @@ def test_an_encoder_with_other_weights_needs_an_explicit_word(
     assert len(loaded) == 2
 
 
-def test_a_bundle_without_an_image_branch_takes_none(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bundle_without_an_image_branch_takes_none(
+    bundle: Bundle, loaded: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(image, "card_of", lambda path, kind: card(bundle))
     mode = bundle.manifest.modes["full"]
     branches = {name: graph for name, graph in mode.branches.items() if name != "image"}
@@ -186,3 +191,4 @@ def test_a_bundle_without_an_image_branch_takes_none(bundle: Bundle, monkeypatch
     blind = structs.replace(bundle, manifest=structs.replace(bundle.manifest, image=None, modes=modes))
     with pytest.raises(BundleError, match="expected a bundle with an image branch for --image"):
         encoder_from(FILE, blind)
+    assert not loaded

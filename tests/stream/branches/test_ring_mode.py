@@ -38,7 +38,7 @@ class Feed:
 
     def __init__(self) -> None:
         self.given, self.ended, self.child_pid = 0, False, None
-        self.counters: dict[str, Any] = {"dropped": {}, "errors": 0, "stalls": 0}
+        self.counters: dict[str, Any] = {"dropped": {}, "errors": 0, "stalls": 0, "segments": 0}
 
     info = None
 
@@ -138,7 +138,7 @@ def test_what_a_cut_leaves(bundle: Bundle, on_cut: Any, begun: int) -> None:
     assert ring.begun() == begun
     _, present = ring.rings["keypoints"].read()
     assert present.all()
-    assert ring.rings["keypoints"]._counts[0].sum() == (25 if on_cut == "keep" else 15)
+    assert ring.rings["keypoints"]._readout._counts[0].sum() == (25 if on_cut == "keep" else 15)
 
 
 def test_a_saved_ring_goes_on(bundle: Bundle, tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import numpy as np
 from stream.bundle.manifest import Extractor, Record
 from stream.files import sha256_of
 from stream.skeleton import GROUPS
+from training.corpus import gesture_counts
+from training.corpus.gesture_counts import GestureCounts
 from training.corpus.index import Entry, Split, listed
 from training.corpus.protocols import shared_subjects
 from training.corpus.recording import Recording
@@ -64,6 +66,7 @@ class Report(Record, frozen=True, kw_only=True):
     measured: tuple[Measured, ...]
     problems: tuple[str, ...]  # must be fixed
     remarks: tuple[str, ...]  # should be known
+    gestures: GestureCounts | None = None  # of the annotated recordings
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +74,7 @@ class _Inspected:
     measured: Measured
     content: str  # hash of the points
     intact: bool  # the file is unchanged since it was written
+    gestures: gesture_counts.Looked | None
 
 
 def report(store: Store, progress: Callable[[str], None] = lambda id: None) -> Report:
@@ -97,6 +101,7 @@ def report(store: Store, progress: Callable[[str], None] = lambda id: None) -> R
         measured=tuple(one.measured for one in inspected),
         problems=tuple(_problems(inspected, splits)),
         remarks=tuple(f"{e.id}: {e.note}" for e in entries if e.note),
+        gestures=gesture_counts.counts(one.gestures for one in inspected),
     )
 
 
@@ -106,6 +111,7 @@ def _inspect(store: Store, entry: Entry) -> _Inspected:
         measured=measure(entry, recording),
         content=hashlib.sha256(np.ascontiguousarray(recording.points).tobytes()).hexdigest(),
         intact=sha256_of(store.folder / entry.file) == entry.sha256,
+        gestures=gesture_counts.look(recording),
     )
 
 
@@ -186,6 +192,7 @@ def table(report: Report) -> str:
         lines += [f"  {part:<11} {_line(counts)}" for part, counts in split.parts.items()]
         if split.shared:
             lines.append(f"  {len(split.shared)} subjects in several parts: {listed(split.shared)}")
+    lines += gesture_counts.lines(report.gestures) if report.gestures else []
     lines += [f"problem: {problem}" for problem in report.problems]
     lines += [f"note: {remark}" for remark in report.remarks]
     return "\n".join(lines)

@@ -7,12 +7,14 @@ import numpy as np
 
 from stream.errors import UsageError
 from stream.skeleton import COUNT
+from training.corpus.gestures import check_rows
 from training.corpus.grid import SHORTEST
 from training.corpus.recording import Recording
 
 
 def check_shapes(id: str, recording: Recording, stride: int = 5) -> None:
-    """Raises UsageError if an array has another shape or element type than ``Recording`` specifies."""
+    """Raises UsageError if an array has another shape or element type than ``Recording`` specifies, and for
+    rows that are no gestures."""
     ticks = recording.ticks
     slots = -(-ticks // stride)
     width = 0 if recording.features is None else recording.features.shape[-1]
@@ -33,6 +35,8 @@ def check_shapes(id: str, recording: Recording, stride: int = 5) -> None:
                 f"{id}: expected {name} as {dtype.__name__} {list(shape)}, found {array.dtype.name} "
                 f"{list(array.shape)}; correct what makes the recording."
             )
+    if recording.gestures is not None:
+        check_rows(id, recording.gestures)
 
 
 def cleaned(recording: Recording) -> tuple[Recording, int]:

@@ -20,8 +20,8 @@ from training.corpus.recording import Recording
 from training.corpus.tensors import writing
 
 ARRAYS = ("points", "valid", "boxes", "present", "segments", "feature_mask")
-OPTIONAL = ("features", "llr")
-_DTYPES = {"F32": np.float32, "BOOL": np.bool_, "I64": np.int64}
+OPTIONAL = ("features", "llr", "gestures")
+_DTYPES = {"F32": np.float32, "BOOL": np.bool_, "I64": np.int64, "I32": np.int32}
 
 
 class _Metadata(Record, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from stream.errors import UsageError
 from stream.records import Floats, Mask
 from stream.skeleton import GROUPS
 from stream.window.offsets import features_of
+from training.corpus.gestures import Rows
 
 
 # One field per item of the file.
@@ -33,6 +34,7 @@ class Recording:
     llr: Floats | None  # float32 [T], exact log-likelihood ratio of ticks 0..t; None for real people
     provenance: str
     mixed: bool = False  # behaviour changes within the recording, so the label is weak for a window
+    gestures: Rows | None = None  # int32 [N, 4], class, first and last tick, row; None: not annotated
 
     @property
     def ticks(self) -> int:

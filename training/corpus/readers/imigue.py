@@ -13,11 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import python_calamine as calamine
+from numpy.typing import NDArray
 
 from stream.errors import UsageError
 from stream.records import Floats
 from stream.skeleton import COUNT
 from training.corpus import labels, published
+from training.corpus.gestures import class_of
 from training.corpus.index import About
 from training.corpus.readers.importing import Source, Video
 from training.corpus.readers.skeletons import BOX_NOTE, OPENPOSE, recording_of
@@ -50,12 +52,14 @@ def source(root: str | Path, *, partial_release: bool = False, seed: int = 0) ->
     named = {video_id(id): label for id, label in labels.read(root / LABELS).items()}
     if not partial_release:
         labels.check_known(named, sheets, root / LABELS)
-    found = rates(root / LABELS)
+    found, annotated = rates(root / LABELS), gestures(root / LABELS)
     videos = []
     for id, path in sheets.items():
         label, unlabelled = labels.of(named, id)
         rate, rate_note = found.get(id, (USUAL, "rate not checked"))
-        videos.append(Video(id, partial(_read, path, label, unlabelled, rate, rate_note), label))
+        videos.append(
+            Video(id, partial(_read, path, label, unlabelled, rate, rate_note, annotated.get(id)), label)
+        )
     return Source(ABOUT, videos, partial(published.imigue_splits, seed=seed))
 
 
@@ -66,9 +70,16 @@ def video_id(raw: str) -> str:
 
 
 def _read(
-    path: Path, label: labels.Label, unlabelled: str, rate: float, rate_note: str
+    path: Path,
+    label: labels.Label,
+    unlabelled: str,
+    rate: float,
+    rate_note: str,
+    annotated: NDArray[np.int64] | None,
 ) -> tuple[Recording, float, str]:
     frames = read_sheet(path)
+    rows = np.zeros((0, 4), np.int64) if annotated is None else annotated
+    sound = (rows[:, 1] >= 0) & (rows[:, 1] <= rows[:, 2])
     recording = recording_of(
         frames,
         rate,
@@ -76,8 +87,16 @@ def _read(
         subject=label.subject,
         text=label.text,
         provenance=f"iMiGUE {path.parent.name}, released OpenPose skeletons",
+        gestures=None if annotated is None else rows[sound],
     )
-    notes = (unlabelled, rate_note, "" if len(frames) else "empty skeleton file")
+    turned, outside = int((~sound).sum()), int((rows[sound, 2] >= len(frames)).sum())
+    notes = (
+        unlabelled,
+        rate_note,
+        "" if len(frames) else "empty skeleton file",
+        f"{turned} gestures end before they begin and were left out" if turned else "",
+        f"{outside} gestures end after the last frame" if outside else "",
+    )
     return recording, rate, "; ".join(filter(None, notes))
 
 
@@ -138,6 +157,27 @@ def rates(path: Path) -> dict[str, tuple[float, str]]:
             f"{len(found)} videos; check the units of both columns."
         )
     return {id: (rate, note) for id, (rate, _, note) in found.items()}
+
+
+def gestures(path: Path) -> dict[str, NDArray[np.int64]]:
+    """Gestures of every labelled video, int64 [N, 4]: class 0–31, first and last frame, row.
+
+    Frames are 0-based and the last one belongs to the gesture; the row counts the video's lines in the file
+    from 0, so that row i of video 0054 is the clip 0054_i. UsageError for a cell that is no number.
+    """
+    found: dict[str, list[tuple[int, int, int, int]]] = defaultdict(list)
+    for number, row in labels.rows(path):
+        try:
+            kind = class_of(int(row["class"]))
+            first, last = (int(float(row[f"{edge}_frame"])) for edge in ("start", "end"))
+        except (KeyError, ValueError) as error:
+            raise UsageError(
+                f"{path}, line {number}: expected start_frame, end_frame and class, found {error}; give the "
+                "release's own label file."
+            ) from error
+        rows = found[video_id(row["video_id"])]
+        rows.append((kind, first, last, len(rows)))
+    return {id: np.array(rows, np.int64) for id, rows in found.items()}
 
 
 def _rate(pairs: Floats) -> tuple[float, bool, str]:

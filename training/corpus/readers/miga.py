@@ -2,7 +2,7 @@
 
     ANYWHERE/0001/0001_openpose.xlsx    no header; a row a frame, 137 × (x, y, confidence) as in Oulu's
     ANYWHERE/0001/0001_light_hand.csv   frame number, then 35 × (x, y, confidence); optional header
-    ANYWHERE/0001/0001_label.csv        gestures: class, first frame, last frame; 0-based
+    ANYWHERE/0001/0001_label.csv        gestures: class, first frame, last frame; 0-based, inclusive
 
 A video that has both is read from the full one. The 35 points are BODY_25 and the tips of five fingers of
 each hand, without a face. The official accessor calls body points 2–4 "Left" and fingers 25–29 "Right": its
@@ -21,6 +21,7 @@ from stream.errors import UsageError
 from stream.records import Floats
 from stream.skeleton import BODY, COUNT, INDEX
 from training.corpus import labels, published
+from training.corpus.gestures import ILLUSTRATIVE, OFFICIAL_ILLUSTRATIVE
 from training.corpus.index import About
 from training.corpus.readers.imigue import USUAL, read_sheet, video_id
 from training.corpus.readers.importing import Source, Video
@@ -88,6 +89,8 @@ def _files(root: Path, ending: str) -> dict[str, Path]:
 def _read(id: str, path: Path, label: labels.Label, noted: str) -> tuple[Recording, float, str]:
     full = path.name.endswith(FULL)
     frames, swapped = (read_sheet(path), False) if full else to_layout(read_points(path))
+    annotation = path.with_name(path.name.removesuffix(FULL).removesuffix(LIGHT) + GESTURES)
+    rows = gestures(annotation) if annotation.exists() else None
     recording = recording_of(
         frames,
         USUAL,
@@ -95,9 +98,9 @@ def _read(id: str, path: Path, label: labels.Label, noted: str) -> tuple[Recordi
         subject=label.subject,
         text=label.text,
         provenance=f"iMiGUE {id}, MiGA challenge, {'full' if full else 'light'} OpenPose skeletons",
+        gestures=rows,
     )
-    marked = path.with_name(path.name.removesuffix(FULL).removesuffix(LIGHT) + GESTURES)
-    outside = int((gestures(marked)[:, 2] >= len(frames)).sum()) if marked.exists() else 0
+    outside = 0 if rows is None else int((rows[:, 2] >= len(frames)).sum())
     notes = (
         noted,
         "" if len(frames) else "empty skeleton file",
@@ -166,9 +169,10 @@ def _distance(tips: Floats, wrist: Floats) -> Floats:
 
 
 def gestures(path: Path) -> np.ndarray:
-    """Gestures of a video, int64 [N, 3]: class 0–31 (31 none of the 31), first and last frame, 0-based.
+    """Gestures of a video, int64 [N, 3]: class 0–31 (31 illustrative), first and last frame.
 
-    UsageError for another class, and for a gesture that ends before it starts.
+    Frames are 0-based and the last one belongs to the gesture. Lists of test clips carry 0 for a class that
+    is hidden: −1. UsageError for another class, and for a gesture that ends before it starts.
     """
     with path.open(newline="", encoding="utf-8-sig") as stream:
         rows = [row for row in csv.reader(stream) if row and _is_number(row[0])]
@@ -176,10 +180,10 @@ def gestures(path: Path) -> np.ndarray:
         found = np.array([[int(float(cell)) for cell in row[:3]] for row in rows], np.int64).reshape(-1, 3)
     except ValueError as error:
         raise UsageError(f"{path}: expected class, start, end, found another row ({error}).") from error
-    known = ((found[:, 0] >= 1) & (found[:, 0] <= 31)) | (found[:, 0] == 99)
+    known = ((found[:, 0] >= 0) & (found[:, 0] <= 31)) | (found[:, 0] == OFFICIAL_ILLUSTRATIVE)
     if not known.all() or (found[:, 1] > found[:, 2]).any():
         raise UsageError(
             f"{path}: expected classes 1–31 or 99 and ends after starts, found another row; copy it again."
         )
-    found[:, 0] = np.where(found[:, 0] == 99, 31, found[:, 0] - 1)
+    found[:, 0] = np.where(found[:, 0] == OFFICIAL_ILLUSTRATIVE, ILLUSTRATIVE, found[:, 0] - 1)
     return found

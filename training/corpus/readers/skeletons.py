@@ -7,6 +7,7 @@ from stream.errors import UsageError
 from stream.records import Floats, Mask
 from stream.skeleton import COUNT, FACE
 from stream.window.grid import Grid
+from training.corpus.gestures import on_grid
 from training.corpus.readers.cuts import cuts
 from training.corpus.recording import Recording
 
@@ -30,11 +31,13 @@ def recording_of(
     provenance: str,
     text: str | None = None,
     segments: np.ndarray | None = None,
+    gestures: np.ndarray | None = None,
 ) -> Recording:
     """Put frames on the 25 Hz grid as the live side does: the first frame of a tick is used.
 
     frames: float32 [F, 137, 3] of x, y in frame pixels and confidence, zeros where OpenPose saw nothing;
-    rate: frames a second; segments: int64 [F], grows at known cuts; where all points jump there is another.
+    rate: frames a second; segments: int64 [F], grows at known cuts; where all points jump there is another;
+    gestures: integers [N, 3 or 4] of class, first and last frame (and row), None without annotation.
     Numbers that are not finite stay in the points, so that the corpus counts them.
     UsageError for coordinates that are not in pixels.
     """
@@ -73,6 +76,7 @@ def recording_of(
         subject=subject,
         llr=None,
         provenance=provenance,
+        gestures=None if gestures is None else on_grid(gestures, rate, RATE),
     )
 
 

@@ -96,6 +96,23 @@ def test_a_release_becomes_a_corpus(release, tmp_path):
     assert store.ids("cvpr2021", "test") == ("0072",)
 
 
+def test_gestures_are_kept_on_the_grid(release, tmp_path):
+    rows = gestures(1, 2, "Win", n=3) + gestures(4, 4, "Lose", rate=50.0, n=2)
+    rows.insert(1, "1,9,1.2,30,0.8,20,5,2,F,Finland,Win")  # ends before it begins
+    labels(release, rows)
+    store = bring(imigue.source(release), tmp_path / "corpus")
+    assert store.recording("0001").gestures.tolist() == [
+        [0, 100, 150, 0],
+        [1, 200, 250, 2],
+        [31, 300, 350, 3],
+    ]
+    assert store.recording("0004").gestures.tolist() == [[0, 50, 75, 0], [1, 100, 125, 1]]
+    assert store.recording("0067").gestures is None
+    note = store.entries["0001"].note
+    assert "1 gestures end before they begin and were left out" in note
+    assert "3 gestures end after the last frame" in note
+
+
 def test_an_import_that_was_stopped_continues(release, tmp_path, monkeypatch):
     corpus, read, calls = tmp_path / "corpus", imigue.read_sheet, []
 

@@ -110,6 +110,12 @@ def test_full_sheets_are_read_with_faces(release, tmp_path):
     assert "full OpenPose skeletons" in store.recording("0001").provenance
 
 
+def test_gestures_are_kept(release, tmp_path):
+    store = bring(miga.source(release, release / "labels.csv"), tmp_path / "corpus")
+    for id in store.entries:
+        assert store.recording(id).gestures.tolist() == [[2, 0, 10, 0], [31, 12, 20, 1], [30, 22, 29, 2]]
+
+
 def test_fingers_at_the_other_wrist_are_swapped_and_noted(release, tmp_path):
     points = person()
     points[:, 25:] = points[:, [*range(30, 35), *range(25, 30)]]
@@ -159,7 +165,9 @@ def test_gestures_are_read_and_checked(release, tmp_path):
     path = tmp_path / "marks.csv"
     path.write_text("class,start,end\n3,0,10\n99,12,20\n31,22,400\n")
     assert miga.gestures(path).tolist() == [[2, 0, 10], [31, 12, 20], [30, 22, 400]]
-    for wrong in ("32,0,10\n", "3,12,10\n"):
+    path.write_text("0,3,3\n")  # the challenge's lists of test clips
+    assert miga.gestures(path).tolist() == [[-1, 3, 3]]
+    for wrong in ("32,0,10\n", "3,12,10\n", "-1,0,10\n"):
         path.write_text(wrong)
         with pytest.raises(UsageError, match="expected classes 1–31 or 99 and ends after starts"):
             miga.gestures(path)

@@ -79,8 +79,8 @@ def simulate(
     points = moved_points(person, performance) + tracker_noise(ticks, rng)
     valid = np.broadcast_to(person.seen, (ticks, COUNT)).copy()
     _hands(points, valid, rng, rate)
-    present, segments, origin, scale = _shots(person, ticks, rng, rate)
-    _dropouts(valid, present, rng, rate)
+    present, segments, origin, scale = shots(person, ticks, rng, rate)
+    dropouts(valid, present, rng, rate)
     pixels = (points * scale[:, None, None] + origin[:, None]).astype(np.float32)
     pixels[~valid] = 0
     slots = -(-ticks // STRIDE)
@@ -88,7 +88,7 @@ def simulate(
     return Recording(
         points=pixels,
         valid=valid,
-        boxes=_boxes(person, origin, scale, rng),
+        boxes=boxes(person, origin, scale, rng),
         present=present,
         segments=segments,
         features=None,
@@ -101,7 +101,7 @@ def simulate(
     )
 
 
-def _spells(
+def spells(
     per_minute: float, duration_s: tuple[float, float], ticks: int, rate: float, rng: np.random.Generator
 ) -> Mask:
     """True during randomly placed spells, bool [T]."""
@@ -114,7 +114,7 @@ def _spells(
 def _hands(points: Floats, valid: Mask, rng: np.random.Generator, rate: float) -> None:
     """Occasionally raise a hand into view for a moment, with noisy tracking. Changes the arrays in place."""
     for side, sign in ((LEFT_HAND, 1), (RIGHT_HAND, -1)):
-        shown = _spells(1.5, (0.8, 4.0), len(points), rate, rng)
+        shown = spells(1.5, (0.8, 4.0), len(points), rate, rng)
         place = np.array([sign * rng.uniform(1.0, 3.0), rng.uniform(3.0, 6.0)], np.float32)
         path = place + 0.5 * smooth(len(points), 2, 0.8 * rate, rng)
         wrist = points[:, side.start].copy()
@@ -125,11 +125,11 @@ def _hands(points: Floats, valid: Mask, rng: np.random.Generator, rate: float) -
         valid[shown, arm] = True
 
 
-def _shots(
+def shots(
     person: Person, ticks: int, rng: np.random.Generator, rate: float
 ) -> tuple[Mask, np.ndarray, Floats, Floats]:
     """Presence and scene of each tick, and the origin and scale of the face in each shot."""
-    present = ~_spells(0.3, (0.1, 1.5), ticks, rate, rng)
+    present = ~spells(0.3, (0.1, 1.5), ticks, rate, rng)
     present &= rng.random(ticks) > 0.004  # frames that the decoder dropped
     segments = np.ones(ticks, np.int64)
     origin = np.tile(np.array(person.origin, np.float32), (ticks, 1))
@@ -142,15 +142,15 @@ def _shots(
     return present, segments, origin, scale
 
 
-def _dropouts(valid: Mask, present: Mask, rng: np.random.Generator, rate: float) -> None:
+def dropouts(valid: Mask, present: Mask, rng: np.random.Generator, rate: float) -> None:
     ticks = len(valid)
-    valid[_spells(0.8, (0.04, 0.6), ticks, rate, rng), FACE] = False
+    valid[spells(0.8, (0.04, 0.6), ticks, rate, rng), FACE] = False
     for name in ("right_elbow", "left_elbow", "right_wrist", "left_wrist"):
-        valid[_spells(4.0, (0.04, 1.0), ticks, rate, rng), INDEX[name]] = False
+        valid[spells(4.0, (0.04, 1.0), ticks, rate, rng), INDEX[name]] = False
     valid[~present] = False
 
 
-def _boxes(person: Person, origin: Floats, scale: Floats, rng: np.random.Generator) -> Floats:
+def boxes(person: Person, origin: Floats, scale: Floats, rng: np.random.Generator) -> Floats:
     """The smoothed portrait box, from head to table and over the shoulders with a margin; it drifts
     slowly."""
     wide = np.abs(person.neutral[[INDEX["right_shoulder"], INDEX["left_shoulder"]], 0]).max() * 1.35

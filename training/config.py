@@ -3,7 +3,7 @@ environment."""
 
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -305,7 +305,15 @@ def changed(recipe: Recipe, changes: Iterable[str]) -> Recipe:
 
 def parse(text: str, where: str = "recipe") -> Recipe:
     """Decode TOML strictly; a recipe that extends another is read by ``load``."""
-    return _recipe(_decoded(text, where), where)
+    return parse_as(text, Recipe, where)
+
+
+Kind = TypeVar("Kind", bound=Section)
+
+
+def parse_as(text: str, kind: type[Kind], where: str = "recipe") -> Kind:
+    """Decode TOML strictly as a recipe of another kind. UsageError as ``load``."""
+    return _as(kind, _decoded(text, where), where)
 
 
 def _path(source: str | Path) -> Path:
@@ -344,11 +352,15 @@ def _decoded(text: str, where: str) -> dict[str, Any]:
 
 
 def _recipe(raw: dict[str, Any], where: str) -> Recipe:
+    return _as(Recipe, raw, where)
+
+
+def _as(kind: type[Kind], raw: dict[str, Any], where: str) -> Kind:
     """UsageError with every unknown key, every value that is none and all that does not fit together."""
-    wrong = dict(problems(raw, Recipe))
+    wrong = dict(problems(raw, kind))
     others: list[tuple[set[str], str]] = []
     try:
-        recipe = msgspec.convert(without(raw, wrong), Recipe)
+        recipe = msgspec.convert(without(raw, wrong), kind)
         if not wrong:
             return recipe
     except msgspec.ValidationError as error:
@@ -366,7 +378,7 @@ def _malformed(where: str, sentences: Iterable[str]) -> UsageError:
     )
 
 
-def to_toml(recipe: Recipe, without_defaults: Collection[str] = ()) -> str:
+def to_toml(recipe: Section, without_defaults: Collection[str] = ()) -> str:
     """The whole recipe as TOML, defaults included: ``parse(to_toml(r)) == r``.
 
     ``without_defaults``: keys ("section.key") that are left out where they have their default.

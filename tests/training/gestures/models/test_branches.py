@@ -1,0 +1,72 @@
+"""Coordinates and picture branches: sizes, decoupling, weights from files."""
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from stream.errors import ModelError
+from stream.files import sha256_of
+from training.gestures.models import video
+from training.gestures.models.head import Branch, LogitsOnly, parameters_of
+from training.gestures.models.stcnn import STCNN
+
+FULL = (64, 64, 128, 128, 256), (1, 1, 2, 1, 2)
+
+
+def test_the_size_of_the_coordinates_branch():
+    net = STCNN(68, *FULL)
+    assert (parameters_of(net) + 256 * 32 + 32) / 1e6 == pytest.approx(0.253, abs=0.01)
+    assert net(torch.zeros(2, 6, 64, 68)).shape == (2, 256)
+
+
+def test_space_and_time_share_no_kernel():
+    """A change of one tick leaves other ticks alone in space, one of a point leaves others alone in time."""
+    block = STCNN(5, (8,), (1,)).eval().blocks[0]
+    x = torch.randn(1, 6, 20, 5)
+    y = x.clone()
+    y[:, :, 10] += 1
+    with torch.no_grad():
+        space = [torch.matmul(block.channels(v), block.mix) for v in (x, y)]
+        changed = (space[0] != space[1]).any(1).any(-1)[0]
+        assert changed.nonzero().flatten().tolist() == [10]
+        time = [block.point(block.time(v)) for v in (space[0], space[0] + torch.eye(5)[0])]
+    assert (time[0] != time[1]).any(1).any(1)[0].nonzero().flatten().tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("network", "millions"), [("swin3d_s", 49.5), ("swin3d_t", 27.9), ("r2plus1d_18", 31.3)]
+)
+def test_the_size_of_the_picture_branches(network, millions):
+    net = video.Pictures(network)
+    assert (parameters_of(net) + net.width * 32 + 32) / 1e6 == pytest.approx(millions, abs=0.1)
+
+
+@pytest.mark.parametrize("network", ["swin3d_small", "r2plus1d_small"])
+def test_small_networks_read_bytes(network):
+    branch = Branch(video.Pictures(network), video.Pictures(network).width).eval()
+    pictures = torch.randint(0, 255, (2, 3, 8, 32, 32), dtype=torch.uint8)
+    said = branch(pictures)
+    assert said.logits.shape == (2, 32)
+    assert said.embedding.detach().norm(dim=1).tolist() == pytest.approx([1, 1], abs=1e-5)
+    with torch.no_grad():
+        assert torch.allclose(LogitsOnly(branch)(pictures), said.logits)
+
+
+def test_weights_come_from_a_file(tmp_path):
+    source, path = video.Pictures("r2plus1d_small"), tmp_path / "weights.safetensors"
+    save_file(source.body.state_dict(), path)
+    net = video.Pictures("r2plus1d_small")
+    assert video.load_weights(net, path, sha256_of(path)) == []
+    for a, b in zip(net.parameters(), source.parameters(), strict=True):
+        assert torch.equal(a, b)
+    torch.save(source.body.state_dict(), tmp_path / "weights.pth")
+    assert video.load_weights(net, tmp_path / "weights.pth") == []
+    with pytest.raises(ModelError, match="expected sha256 000"):
+        video.load_weights(net, path, "0" * 64)
+    with pytest.raises(ModelError, match=r"expected weights of swin3d_small, found others \(0 of"):
+        video.load_weights(video.Pictures("swin3d_small"), path)
+    with pytest.raises(ModelError, match="found no file"):
+        video.load_weights(net, tmp_path / "none.pth")
+    (tmp_path / "bad.safetensors").write_bytes(b"nothing")
+    with pytest.raises(ModelError, match="expected weights of"):
+        video.load_weights(net, tmp_path / "bad.safetensors")

@@ -11,6 +11,7 @@ from stream.cli.parameters import takes
 from training.cli import evaluate, label, label_made_up
 from training.cli import labels as agreement_commands
 from training.cli.corpus import app as corpus_app
+from training.cli.gestures import app as gestures_app
 from training.cli.help_texts import HELP, LABELS, SET
 from training.cli.options import ExtractOptions
 
@@ -21,8 +22,10 @@ app = typer.Typer(
     epilog="Completion in the shell: undertone-training --install-completion, then a new shell.",
 )
 CORPORA, TRAIN, MEASURE, WEAK, DELIVER = "Corpora", "Train", "Measure", "Weak labels", "Deliver"
+GESTURES = "Micro-gestures"
 
 app.add_typer(corpus_app, name="corpus", rich_help_panel=CORPORA)
+app.add_typer(gestures_app, name="gestures", rich_help_panel=GESTURES)
 
 RecipeArgument = Annotated[
     str, typer.Argument(help="Recipe by name (tiny, small, short, live, paper) or a TOML file.")

@@ -176,7 +176,7 @@ def ablate(
     from training import config
 
     chosen = config.load(recipe, changes or ())
-    study(table, chosen, _ground(corpus, labels), _seeds(seeds), out, settings, typer.echo)
+    study(table, chosen, _ground(corpus, labels), seeds_of(seeds), out, settings, typer.echo)
     typer.echo((out / f"{table}.md").read_text())
 
 
@@ -196,7 +196,7 @@ def noise_study(
     from training import config
     from training.studies.noise_study import RESULTS, study
 
-    study(config.load(recipe, changes or ()), _ground(corpus, None), _seeds(seeds), out, typer.echo)
+    study(config.load(recipe, changes or ()), _ground(corpus, None), seeds_of(seeds), out, typer.echo)
     typer.echo(out / RESULTS)
 
 
@@ -276,7 +276,7 @@ def _share(name: str, value: float | None) -> None:
         raise UsageError(f"expected {name} between 0 and 1, both excluded, found {value:g}; correct it.")
 
 
-def _seeds(text: str) -> tuple[int, ...]:
+def seeds_of(text: str) -> tuple[int, ...]:
     from stream.errors import UsageError
 
     try:

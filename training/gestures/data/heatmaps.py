@@ -72,22 +72,33 @@ def limbs(
 ) -> Tensor:
     """Limb maps, float32 [B, C, T, S, S]; a segment shorter than a pixel is drawn as its first point."""
     first, second = (list(ends) for ends in zip(*links, strict=True))
-    a, b = place[:, first], place[:, second]
     least = _drawn(torch.minimum(score[:, first], score[:, second]))
-    grid = torch.arange(size, device=place.device, dtype=place.dtype)
+    # Clip by clip: what a clip needs stays in a core's cache, a whole batch's does not.
+    return torch.cat(
+        [
+            _merged(_segments(a[first], a[second], n, size, sigma)[None], channels)
+            for a, n in zip(place, least, strict=True)
+        ]
+    )
+
+
+def _segments(a: Tensor, b: Tensor, score: Tensor, size: int, sigma: float) -> Tensor:
+    """Maps of segments from ``a`` to ``b``, [L, T, S, S]; places [L, T, 2] in pixels, score [L, T]."""
+    grid = torch.arange(size, device=a.device, dtype=a.dtype)
     x, y = grid, grid[:, None]
-    ax, ay, bx, by = (v[..., None, None] for v in (a[..., 0], a[..., 1], b[..., 0], b[..., 1]))
-    dx, dy = bx - ax, by - ay
+    ax, ay = a[..., 0, None, None], a[..., 1, None, None]
+    dx, dy = b[..., 0, None, None] - ax, b[..., 1, None, None] - ay
     long2 = dx**2 + dy**2
     short = long2 < 1
-    along = (((x - ax) * dx + (y - ay) * dy) / long2.clamp(min=1)).clamp(0, 1)
-    along = torch.where(short, torch.zeros_like(along), along)
-    d2 = (x - ax - along * dx) ** 2 + (y - ay - along * dy) ** 2
-    inside = _within(x, ax, torch.where(short, ax, bx), sigma) & _within(
-        y, ay, torch.where(short, ay, by), sigma
-    )
-    maps = torch.exp(-d2 / (2 * sigma**2)) * inside * least[..., None, None]
-    return _merged(maps, channels)
+    # The foot of each pixel on the line is a sum of a part of its row and a part of its column.
+    scale = torch.where(short, torch.zeros_like(long2), 1 / long2.clamp(min=1))
+    along = ((x - ax) * (dx * scale) + (y - ay) * (dy * scale)).clamp_(0, 1)
+    across = torch.addcmul(x - ax, along, dx, value=-1)
+    down = torch.addcmul(y - ay, along, dy, value=-1)
+    d2 = across.square_().add_(down.square_())
+    rows = _within(y, ay, torch.where(short, ay, ay + dy), sigma) * score[..., None, None]
+    columns = _within(x, ax, torch.where(short, ax, ax + dx), sigma)
+    return d2.mul_(-1 / (2 * sigma**2)).exp_().mul_(columns).mul_(rows)
 
 
 def _within(grid: Tensor, a: Tensor, b: Tensor, sigma: float) -> Tensor:

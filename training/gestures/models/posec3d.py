@@ -1,8 +1,9 @@
 """PoseC3D: a thin SlowOnly ResNet-50 of three stages over heat-map volumes [B, K, T, H, W].
 
 Source of the form: kennymckormick/pyskl (models/cnns/resnet3d_slowonly.py, configs/posec3d), read and
-rebuilt; no code was taken. Batch norm follows every convolution, ReLU every one but the last of a block, which
-starts at zero and meets its shortcut first. Strides sit in the 3×3 convolution of a stage's first block.
+rebuilt; no code was taken. Batch norm follows every convolution, ReLU every one but the last of a block,
+which starts at zero and meets its shortcut first. Strides sit in the 3×3 convolution of a stage's first
+block.
 """
 
 from collections.abc import Sequence

@@ -6,7 +6,7 @@ a head of 32 classes. Small forms of both are for two CPU cores.
 
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torchvision
@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from stream.errors import ModelError
 from stream.files import sha256_of
+from training.gestures.recipe import Network
 
-Network = Literal["swin3d_s", "swin3d_t", "r2plus1d_18", "swin3d_small", "r2plus1d_small"]
 # Mean and deviation of RGB in 0..1 that the published weights expect (torchvision's presets).
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 KINETICS = ((0.43216, 0.394666, 0.37645), (0.22803, 0.22145, 0.216989))

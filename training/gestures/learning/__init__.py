@@ -1,0 +1,2 @@
+"""How the branches learn: losses, one branch after the other, temperatures, votes, pseudo-labels of each
+other."""

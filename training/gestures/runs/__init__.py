@@ -1,0 +1,1 @@
+"""From a recipe to trained branches, votes, tables and files: what the commands call."""

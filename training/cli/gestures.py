@@ -128,9 +128,7 @@ def ablate(
     corpus: CorpusOption = None,
     videos: VideosOption = None,
     seeds: Annotated[str, typer.Option("--seeds", help="Seeds, separated by commas.")] = "0,1,2",
-    setting: Annotated[
-        str, typer.Option("--setting", help="inductive, transductive or both.")
-    ] = "inductive",
+    setting: Annotated[str, typer.Option("--setting", help="inductive, transductive or both.")] = "inductive",
 ) -> None:
     """What each component is worth, over several seeds, with paired intervals by subject.
 

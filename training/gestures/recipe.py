@@ -133,6 +133,7 @@ class Reporting(Section, frozen=True, kw_only=True):
     resamples: Some = 2000
 
 
+# One attribute a section of the file: parted, they would be looked for in two places.
 class GestureRecipe(Section, frozen=True, kw_only=True):
     """All of a run."""
 

@@ -26,7 +26,7 @@ from training.corpus.gestures import NAMES
 from training.gestures.data.inputs import Reader
 from training.gestures.models.head import LogitsOnly
 from training.gestures.points import SETS
-from training.gestures.recipe import BranchName, GestureRecipe
+from training.gestures.recipe import PICTURE, BranchName, GestureRecipe
 from training.gestures.runs.branches import restored
 from training.gestures.runs.materials import Materials
 from training.gestures.runs.run import NOTICE, about_of, recipe_of
@@ -34,7 +34,8 @@ from training.gestures.runs.run import NOTICE, about_of, recipe_of
 CARD, GOLDEN = "gesture.json", "golden.safetensors"
 CASES = 3  # parity cases of each graph; the first is the traced one
 NORMAL = (
-    "points of a clip: minus the mean of the seen nose, neck and shoulders over the clip, divided by its median "
+    "points of a clip: minus the mean of the seen nose, neck and shoulders over the clip, divided by its "
+    "median "
     "shoulder width; invalid points are 0"
 )
 
@@ -61,14 +62,18 @@ def deliver(
 ) -> Card:
     """Export every branch of a run's last round, hold each graph against it, and write the folder.
 
-    UsageError for a run that is not finished, another corpus than the run's, and a folder that holds something
-    else; ModelError for a graph that does not say what its branch says.
+    UsageError for a run that is not finished, another corpus than the run's, and a folder that holds
+    something else; ModelError for a graph that does not say what its branch says.
     """
     about, recipe = about_of(run), recipe_of(run)
     if about.materials != materials.mark:
-        raise UsageError(f"{run}: expected the corpus that it learnt from, found another; name it with --corpus.")
+        raise UsageError(
+            f"{run}: expected the corpus that it learnt from, found another; name it with --corpus."
+        )
     if out.exists() and any(out.iterdir()) and not (out / CARD).is_file():
-        raise UsageError(f"{out}: expected an empty folder or an earlier delivery, found other files; name another.")
+        raise UsageError(
+            f"{out}: expected an empty folder or an earlier delivery, found other files; name another."
+        )
     voting = about.rounds[-1]
     places = np.array(materials.parts.test[:CASES], np.int64)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -128,7 +133,7 @@ def _card(
     *,
     simulated: bool,
 ) -> Card:
-    views = {name: getattr(recipe, name).view for name in ("swin3d", "r2plus1d") if name in recipe.branches}
+    views: dict[str, str] = {name: getattr(recipe, name).view for name in PICTURE if name in recipe.branches}
     return Card(
         classes=NAMES,
         points=SETS[recipe.points].points,

@@ -16,6 +16,7 @@ from training.gestures.data.skeletons import Skeletons
 from training.gestures.points import Channels, merged_limbs, merged_points, single
 from training.gestures.recipe import BranchName, Coordinates, GestureRecipe, Maps, Rgb
 
+GAIN, TINT, OFFSET = 0.25, 0.1, 12.0  # of brightness, of each colour, grey levels
 # PoseC3D's maps are varied by flips and crops alone, as pyskl does.
 FLIPS = Changes(flip=0.5, rotate=0, scale=0, part=0, drop=0, jitter=0)
 
@@ -62,7 +63,7 @@ def channels(skeletons: Skeletons, settings: Maps, *, limbs: bool) -> Channels:
 
 
 class PictureReader:
-    """uint8 [B, 3, T, S, S], cropped and mirrored at random in training."""
+    """uint8 [B, 3, T, S, S]; cropped, mirrored and in another light at random in training."""
 
     def __init__(self, pictures: Image, settings: Rgb) -> None:
         """``pictures``: uint8 [N, F, stored, stored, 3]."""
@@ -76,8 +77,16 @@ class PictureReader:
         for i, clip in enumerate(found):
             y, x = (spare // 2, spare // 2) if rng is None else rng.integers(0, spare + 1, 2).tolist()
             part = clip[frames, y : y + size, x : x + size]
-            out[i] = part[:, :, ::-1] if rng is not None and rng.random() < 0.5 else part
+            out[i] = part if rng is None else _varied(part, rng)
         return torch.from_numpy(np.ascontiguousarray(out.transpose(0, 4, 1, 2, 3)))
+
+
+def _varied(clip: Image, rng: np.random.Generator) -> Image:
+    """A clip [T, S, S, 3] mirrored or not, under another light: a gain and an offset of each colour."""
+    part = clip[:, :, ::-1] if rng.random() < 0.5 else clip
+    gain = rng.uniform(1 - GAIN, 1 + GAIN) * rng.uniform(1 - TINT, 1 + TINT, 3)
+    light = part * gain.astype(np.float32) + rng.uniform(-OFFSET, OFFSET, 3).astype(np.float32)
+    return np.asarray(np.clip(light, 0, 255), np.uint8)
 
 
 def reader(name: BranchName, recipe: GestureRecipe, skeletons: Skeletons, pictures: dict[str, Any]) -> Reader:

@@ -98,7 +98,8 @@ class Factored(nn.Module):
 
 
 def _small_r2plus1d() -> tuple[nn.Module, int]:
-    widths, layers, inside = (16, 32, 64), [], 3
+    # Four halvings, so that what is pooled has seen where in the picture a hand is.
+    widths, layers, inside = (16, 32, 64, 96), [], 3
     for i, out in enumerate(widths):
         layers.append(Factored(inside, out, (1 if i == 0 else 2, 2, 2)))
         inside = out

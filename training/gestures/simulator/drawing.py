@@ -30,23 +30,25 @@ class Look:
 
 
 def random_look(rng: np.random.Generator) -> Look:
-    """A person's colours and the light on them."""
+    """A person's colours and the light on them: skin is warm, cloth and walls are muted."""
     light = rng.uniform(0.75, 1.1)
 
-    def colour(low: tuple[int, int, int], high: tuple[int, int, int]) -> Colour:
-        r, g, b = np.clip(light * rng.uniform(low, high), 0, 255).round().astype(int).tolist()
-        return r, g, b
+    def muted(low: float, high: float, tint: float) -> Colour:
+        return _colour(light * (rng.uniform(low, high) + rng.normal(0, tint, 3)))
 
-    tone = rng.uniform(0.35, 1.0)
-    skin = np.clip(light * tone * np.array([235, 185, 155]) + rng.normal(0, 5, 3), 0, 255).round().astype(int)
-    r, g, b = skin.tolist()
+    tone = rng.uniform(0.45, 1.0)
     return Look(
-        skin=(r, g, b),
-        hair=colour((10, 8, 5), (120, 90, 70)),
-        shirt=colour((10, 10, 20), (230, 230, 240)),
-        wall=colour((40, 40, 50), (220, 220, 230)),
-        desk=colour((20, 15, 10), (120, 100, 90)),
+        skin=_colour(light * (tone * np.array([235, 175, 140]) + rng.normal(0, 5, 3))),
+        hair=muted(15, 70, 6),
+        shirt=muted(15, 225, 18),
+        wall=muted(50, 210, 14),
+        desk=muted(20, 110, 8),
     )
+
+
+def _colour(values: NDArray[np.float64]) -> Colour:
+    r, g, b = np.clip(values, 0, 255).round().astype(int).tolist()
+    return r, g, b
 
 
 def draw(

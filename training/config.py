@@ -178,9 +178,9 @@ class Ring(Section, frozen=True, kw_only=True):
     """Ring mode: causal Transformers as wide as the full ones, trained after them (0 steps = left out)."""
 
     layers: Some = 3
-    readout: Some = 25  # newest outputs whose mean is read, without a pool
-    # What is read: the mean of the newest outputs, whose layers hand on the whole window; or the whole window
-    # pooled, by its mean or by learned attention, whose layers see ``band_s`` seconds each.
+    readout: Some = 25  # newest outputs that are averaged, without a pool
+    # Readout: the mean of the newest outputs, with layers that pass on the whole window; or a pool over the
+    # whole window, by its mean or by learned attention, with layers that see ``band_s`` seconds each.
     pool: Literal["newest", "mean", "attention"] = "newest"
     band_s: Positive = 2.0
     hop: Some = 5  # ticks between estimates, of the bundle

@@ -5,7 +5,7 @@ step:    each stream's new values float32 [h, width] by its name, ``mask`` bool 
          of each layer i ``keys_i`` [S, H, w, C] and ``values_i`` [S, H, C, w]
          → ``rows`` [S, h, D], with an attention pool ``scores`` [S, h, H], with local ticks ``next_tail``,
          ``new_keys_i`` [S, H, w, h], ``new_values_i`` [S, H, h, w]
-readout: ``rows`` float32 [S, D], what the host pooled of each stream, and ``present`` bool [S]
+readout: ``rows`` float32 [S, D], each stream's pooled rows, and ``present`` bool [S]
          → ``vector`` [1, E]
 
 The host keeps the caches: new keys and values overwrite rows that have left every band.
@@ -35,10 +35,10 @@ BOUND = 4.0  # of a row's score in an attention pool: weights between e⁻⁴ an
 
 
 class AttentionPool(nn.Module):
-    """Scores of rows by learned queries, one a stream and head, float32 [S, ..., D] → [S, ..., H].
+    """Scores of rows by learned queries, one per stream and head, float32 [S, ..., D] → [S, ..., H].
 
-    They depend on nothing but the row, and are bounded, so that sums of exp(score) · row over a window can be
-    kept by adding what comes and subtracting what leaves. Queries start at 0: the pool starts as the mean.
+    They depend on the row only and are bounded, so that running sums of exp(score) · row over a window can be
+    updated by adding new rows and subtracting old ones. Queries start at 0: the pool starts as the mean.
     """
 
     def __init__(self, streams: int, heads: int, dim: int) -> None:
@@ -85,8 +85,8 @@ class RingBranch(nn.Module):
         """The branch vector after every tick: rows [S, B, T, D] → [B, T, E].
 
         Of each stream the mean of its ``readout`` newest rows, or its absent vector. A row counts where it or
-        any other row of its band was there: a missing tick still asks what is remembered. Of a pool over the
-        whole window only rows that were there count.
+        any other row of its band is valid: the query of a missing tick still attends to earlier rows. In a
+        pool over the whole window only valid rows count.
         """
         there = torch.stack(list(masks))[..., None].to(rows.dtype)
         if self.pool != "newest":

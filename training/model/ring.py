@@ -167,7 +167,7 @@ def _init_identity(layer: RingLayer) -> None:
 
 
 def _attend_far(layer: RingLayer, step_s: float) -> None:
-    """Let all heads but the first begin by reading the far end of their band.
+    """Initialise all heads but the first to attend to the far end of their band.
 
     Layers that all average their bands weigh the window's ticks like a spline: ticks older than the newest
     band hardly count. A bias on query and key scores a row by its age alone, cos(2π(age − band) / period),

@@ -16,7 +16,7 @@ def run(corpus, out, *options):
 def test_every_labelled_person_gets_an_answer(corpus_folder, tmp_path):
     done = run(corpus_folder, tmp_path / "said", "--accuracy", "1", "--text", "paper")
     assert done.exit_code == 0, done.exception
-    assert done.output == f"{tmp_path / 'said'}: 32 made-up answers\n"
+    assert done.output == f"{tmp_path / 'said'}: 32 simulated answers\n"
     said = read(tmp_path / "said")
     assert said.form == "paper"
     assert [win > 0.5 for _, win in sorted(said.wins.items())] == [False, True] * 16

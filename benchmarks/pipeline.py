@@ -33,7 +33,7 @@ def main() -> None:
     options = parser.parse_args()
     source = Source.parse(options.source)
     bundle = Bundle.load(demo_bundle())
-    mode = modes.chosen(bundle, options.mode)
+    mode = modes.choose(bundle, options.mode)
     hop = options.hop or bundle.manifest.modes[mode].hop
     analyzer = Analyzer(bundle, embedded.from_cache(2), mode=mode)
     stages: dict[str, list[float]] = {}

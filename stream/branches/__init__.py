@@ -1,1 +1,1 @@
-"""What each modality says of a window: image, text, and the keypoints' temporal modes."""
+"""The branches: image, text, and the temporal modes (full and ring), with calibration and evidence."""

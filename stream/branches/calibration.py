@@ -1,7 +1,7 @@
-"""From the fused logit to a calibrated confidence.
+"""Converts the fused logit to a calibrated confidence.
 
-The map is affine, its slope and bias depend on the valid seconds seen and on which branches are present,
-and the class prior is added at the end, so that it can be shifted without fitting again.
+The map is affine; its slope and bias depend on the valid seconds seen and on the present branches. The class
+prior is added at the end, so that it can be changed without refitting.
 """
 
 import math
@@ -11,7 +11,7 @@ import numpy as np
 
 from stream.bundle.manifest import Calibration, key_of
 
-CERTAIN = 30.0  # a logit beyond it is published as this one
+CERTAIN = 30.0  # logits are clipped at this
 
 
 def calibrated_logit(
@@ -20,7 +20,7 @@ def calibrated_logit(
     """Log-odds of win for a fused ``logit`` after ``valid_s`` valid seconds with these branches.
 
     Before the first knot the map shrinks towards the prior, in proportion to the seconds seen; after the last
-    one it is held. Where the calibration found no evidence (slope 0), this is the prior's own logit.
+    one it is constant. If the calibration found no evidence (slope 0), this is the prior's logit.
     """
     slope, bias = _map(calibration, present, valid_s)
     return slope * logit + bias + prior_logit(prior)
@@ -36,8 +36,8 @@ def calibrated(
 def informative(calibration: Calibration, branch: str, valid_s: float) -> bool:
     """Whether a branch alone has any evidence after ``valid_s`` valid seconds.
 
-    One whose map is flat moves the fused logit all the same, without reason: it counts as absent. A bundle
-    that does not calibrate it alone takes it as it is.
+    A branch with a flat map would still move the fused logit, without evidence, so it counts as absent. A
+    branch that the bundle does not calibrate alone always counts.
     """
     return branch not in calibration.slope or _map(calibration, (branch,), max(valid_s, 1e-3))[0] > 0
 

@@ -1,7 +1,7 @@
-"""What each branch adds to the published log-odds: Shapley values over the branches that are present.
+"""Contribution of each branch to the published log-odds: Shapley values over the present branches.
 
-With v(S) the calibrated logit of the branches in S, and v(∅) the prior's, a branch's part is its mean
-contribution over all orders in which the branches could have come (Shapley, 1953). The parts and the prior
+With v(S) the calibrated logit of the branches in S, and v(∅) the prior's, a branch's contribution is the mean
+of its marginal contributions over all orders of the branches (Shapley, 1953). The contributions and the prior
 sum to the published logit.
 """
 
@@ -18,9 +18,9 @@ def subsets(names: tuple[str, ...]) -> list[Subset]:
 
 
 def shapley(logits: Mapping[Subset, float], prior: float) -> dict[str, float]:
-    """Parts by branch, and ``prior``, the prior's own log-odds.
+    """Contributions by branch, and ``prior``, the log-odds of the prior.
 
-    ``logits``: calibrated logit of every non-empty subset of the branches present.
+    ``logits``: calibrated logit of every non-empty subset of the present branches.
     """
     names = sorted(frozenset().union(*logits))
     n = len(names)

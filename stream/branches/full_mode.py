@@ -15,7 +15,7 @@ from stream.window.window import Window, WindowView
 
 
 class Runner(Protocol):
-    """Whatever stands for a graph: named arrays in, a tuple of arrays out."""
+    """Runs a graph: named arrays in, a tuple of arrays out."""
 
     def __call__(self, **inputs: NDArray[Any]) -> tuple[NDArray[Any], ...]: ...
 
@@ -23,7 +23,7 @@ class Runner(Protocol):
 
 
 class FullMode:
-    """Branch graphs and fusion of a bundle's ``full`` mode; of another mode, the branches without steps."""
+    """Branch graphs and fusion of a bundle's full mode; of ring mode, the branches without steps."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class FullMode:
         runners: Mapping[str, Runner] | None = None,
         name: Literal["full", "ring"] = "full",
     ) -> None:
-        """``runners``, by branch and ``fusion``, take the place of the graphs; ``name`` of the mode."""
+        """``runners``, by branch and ``fusion``, replace the graphs; ``name``: the mode's name."""
         mode = bundle.manifest.modes[name]
         self.mode = mode
 
@@ -49,37 +49,37 @@ class FullMode:
         self._width = mode.fusion.inputs[0].shape[1]
 
     def warm_up(self) -> None:
-        """Run every graph that a live estimate runs on zeros."""
+        """Run every graph of a live estimate on zeros."""
         for name, engine in self.engines.items():
             if name != "text":
                 engine.warm_up()
         self._fusion.warm_up()
 
     def rehearse(self) -> None:
-        """Run what an update runs: with every update everything."""
+        """Run the graphs of an update, which here are all graphs."""
         self.warm_up()
 
     def follow(self, window: Window, tick: int) -> None:
-        """Nothing is taken before it is read: an update reads the whole window again."""
+        """Nothing to do: an update reads the whole window."""
 
-    def begun(self) -> int:
-        """Every tick of the window is read."""
+    def memory_start(self) -> int:
+        """0: every tick of the window is read."""
         return 0
 
-    def missed(self, since: int) -> bool:
-        """Nothing but what an update reads can be missed, which the window itself tells."""
+    def has_missed(self, since: int) -> bool:
+        """False: an update reads the window itself."""
         return False
 
     def reset(self) -> None:
-        """Nothing is remembered."""
+        """Nothing to do: there is no state."""
 
     def text(self, pieces: Pieces) -> Floats:
-        """The text branch's vector, float32 [1, E]: once for a description, however often it is used."""
+        """The text branch's vector, float32 [1, E]; computed once per description."""
         (vector,) = self.engines["text"](ids=pieces.ids, ids_mask=pieces.mask)
         return vector
 
     def vectors(self, view: WindowView, text: Floats | None = None) -> dict[str, Floats]:
-        """The vector, float32 [1, E], of every branch that has something to say; ``text`` as it is."""
+        """The vector, float32 [1, E], of every branch with input; ``text`` is the text branch's."""
         vectors = {}
         if "keypoints" in self._reading and any(mask.any() for mask in view.masks.values()):
             inputs = {name: values[None] for name, values in view.groups.items()}

@@ -1,7 +1,7 @@
-"""Portrait → image vector: crop on the fast lane, encode on the slow one.
+"""Portrait → image feature: cropped on the fast lane, encoded on the slow one.
 
-Paper: the portrait at the encoder's square size, no aspect kept, ImageNet statistics, CLS token
-(hidden-emotion paper, image features; facebookresearch/dinov2).
+Paper: the portrait resized to the encoder's square size without keeping its aspect, ImageNet statistics, CLS
+token (hidden-emotion paper, image features; facebookresearch/dinov2).
 """
 
 from pathlib import Path
@@ -45,7 +45,7 @@ def normalised(crop: Image, spec: ImageInput) -> NDArray[np.float32]:
 
 
 class ImageEncoder:
-    """The image encoder that ``spec`` speaks of, in a bundle or a folder."""
+    """The image encoder of a bundle or a folder, as specified by ``spec``."""
 
     def __init__(
         self, home: Bundle | Path, spec: ImageInput, *, provider: str = "cpu", threads: int = 1

@@ -1,4 +1,4 @@
-"""The ways to run a bundle's temporal models, behind one face, and the choice among them."""
+"""The modes that run a bundle's temporal models (full, ring): their common protocol, choice and loading."""
 
 from collections.abc import Mapping
 from typing import Literal, Protocol
@@ -13,13 +13,15 @@ from stream.records import Floats
 from stream.window.window import Window, WindowView
 
 Name = Literal["full", "ring"]
-OnCut = Literal["keep", "decay", "reset"]  # what becomes of what was before a cut or a switch of subject
+OnCut = Literal[
+    "keep", "decay", "reset"
+]  # history before a cut or a change of subject: kept, decayed or reset
 NAMES: tuple[Name, ...] = ("full", "ring")
 POLICIES: tuple[OnCut, ...] = ("keep", "decay", "reset")
 
 
 class Temporal(Protocol):
-    """What an analyzer asks of a mode, from one thread."""
+    """The interface of a mode, used by the analyzer from one thread."""
 
     mode: Mode
 
@@ -27,10 +29,10 @@ class Temporal(Protocol):
     def engines(self) -> Mapping[str, Runner]: ...
 
     def follow(self, window: Window, tick: int) -> None:
-        """Take what ticks ≤ ``tick`` have written that was not taken yet; ``tick`` must not go back."""
+        """Process the ticks ≤ ``tick`` that were not processed yet; ``tick`` must not decrease."""
 
     def vectors(self, view: WindowView, text: Floats | None = None) -> dict[str, Floats]:
-        """The vector, float32 [1, E], of every branch that has something to say at the view's tick."""
+        """The vector, float32 [1, E], of every branch with input at the view's tick."""
 
     def fuse(self, vectors: dict[str, Floats]) -> float:
         """The fused logit of win."""
@@ -38,26 +40,26 @@ class Temporal(Protocol):
     def text(self, pieces: Pieces) -> Floats:
         """The text branch's vector, float32 [1, E]."""
 
-    def begun(self) -> int:
-        """The oldest tick that anything may be remembered of, as far as was followed."""
+    def memory_start(self) -> int:
+        """The oldest tick in memory, among those followed so far."""
 
-    def missed(self, since: int) -> bool:
-        """Whether any tick after ``since`` was overwritten before it was taken."""
+    def has_missed(self, since: int) -> bool:
+        """Whether any tick after ``since`` was overwritten before it was processed."""
 
     def warm_up(self) -> None:
-        """Run every graph once; nothing is remembered."""
+        """Run every graph once; the state does not change."""
 
     def rehearse(self) -> None:
-        """Run what an update of the mode's own hop runs; nothing is remembered."""
+        """Run the graphs of an update with the mode's own hop; the state does not change."""
 
     def reset(self) -> None:
         """Forget everything."""
 
 
-def chosen(bundle: Bundle, mode: str = "auto") -> Name:
-    """``full`` or ``ring`` as asked; ``auto`` is the bundle's ring, or full where it has none.
+def choose(bundle: Bundle, mode: str = "auto") -> Name:
+    """``full`` or ``ring`` as requested; ``auto`` is ring if the bundle has it, else full.
 
-    Raises UsageError for another name, or one that the bundle does not have.
+    Raises UsageError for an unknown mode, or one that the bundle does not have.
     """
     have = [name for name in NAMES if name in bundle.manifest.modes]
     if mode == "auto":
@@ -73,8 +75,9 @@ def chosen(bundle: Bundle, mode: str = "auto") -> Name:
     )
 
 
-def policy(name: str, mode: Name) -> OnCut:
-    """What ``--on-cut`` says. Raises UsageError for another word, or for one that the mode cannot do."""
+def cut_policy(name: str, mode: Name) -> OnCut:
+    """The policy of ``--on-cut``. Raises UsageError for an unknown one, or one that the mode does not
+    support."""
     for known in POLICIES:
         if known != name:
             continue

@@ -1,6 +1,6 @@
-"""Ring mode: causal Transformers that remember, so that an update costs what its new ticks cost.
+"""Ring mode: causal Transformers with caches, so that the cost of an update only depends on its new ticks.
 
-``follow`` takes each tick once, from the window's rings; ``vectors`` says what all of them come to.
+``follow`` processes each tick of the window once; ``vectors`` gives the branches' current vectors.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ from stream.errors import UsageError
 from stream.records import Floats
 from stream.window.window import Window, WindowView
 
-TICKS = 250  # taken at a time: fewer than the fast lane may write meanwhile
+TICKS = 250  # processed at a time: fewer than the fast lane may write meanwhile
 
 
 class RingMode:
@@ -34,9 +34,9 @@ class RingMode:
         threads: int = 1,
         runners: Mapping[str, Runner] | None = None,
     ) -> None:
-        """``on_cut`` says what becomes of what was before a cut: it stays, counts for less, or is forgotten.
+        """``on_cut``: whether history before a cut is kept, decayed or reset.
 
-        ``runners``, by branch and ``fusion``, take the place of the graphs but not of the steps.
+        ``runners``, by branch and ``fusion``, replace the graphs but not the steps.
         """
         self._bundle, self._on_cut = bundle, on_cut
         self._whole = FullMode(bundle, provider=provider, threads=threads, runners=runners, name="ring")
@@ -49,19 +49,19 @@ class RingMode:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything; the next window may begin at any tick."""
+        """Forget everything; the next window may start at any tick."""
         for ring in self.rings.values():
             ring.reset()
-        self.tick, self._slot = -1, -1  # newest that were taken
+        self.tick, self._slot = -1, -1  # newest processed tick and slot
         self._scenes = dict.fromkeys(self.rings, -1)  # of the newest row; -1: none yet
-        self._missed = -1  # newest tick that was overwritten before it was taken
+        self._missed = -1  # newest tick that was overwritten before it was processed
 
-    # -- taking --------------------------------------------------------------------------------------
+    # -- processing ticks ----------------------------------------------------------------------------
 
     def follow(self, window: Window, tick: int) -> None:
-        """Take the ticks ≤ ``tick`` that were not taken yet, and the image slots that they settle.
+        """Process the ticks ≤ ``tick`` that were not processed yet, and the image slots that they complete.
 
-        Raises ValueError when ``tick`` goes back: what was taken cannot be given back.
+        Raises ValueError if ``tick`` decreases, since processed ticks cannot be undone.
         """
         if tick < self.tick:
             raise ValueError(f"ticks must not go back: expected {self.tick} or more, found {tick}")
@@ -113,13 +113,13 @@ class RingMode:
         self._slot = slot
 
     def _parts(self, scenes: NDArray[np.int64]) -> Iterator[tuple[slice, int]]:
-        """Runs of rows of one scene; all in one where cuts do not matter."""
+        """Slices of rows of one scene; a single slice if cuts do not matter."""
         ends = [] if self._on_cut == "keep" else (np.flatnonzero(np.diff(scenes)) + 1).tolist()
         for first, last in zip([0, *ends], [*ends, len(scenes)], strict=True):
             yield slice(first, last), int(scenes[first])
 
     def _cut(self, name: str, scene: int) -> None:
-        """The next row of a ring belongs to ``scene``: apply the policy if that is a new one."""
+        """Apply the policy for cuts if ``scene``, that of a ring's next row, is a new one."""
         before = self._scenes[name]
         if scene <= before:
             return
@@ -129,24 +129,24 @@ class RingMode:
         elif before >= 0 and self._on_cut == "decay":
             self.rings[name].fade(scene - before)
 
-    def begun(self) -> int:
-        """The oldest tick that anything is remembered of, as far as was followed."""
+    def memory_start(self) -> int:
+        """The oldest tick in memory, among those followed so far."""
         if "keypoints" in self.rings:
             ring = self.rings["keypoints"]
-            return self.tick + 1 - (ring.row - ring.begun)
+            return self.tick + 1 - (ring.row - ring.memory_start)
         if "image" in self.rings:
             ring = self.rings["image"]
-            return (self._slot + 1 - (ring.row - ring.begun)) * self._stride
+            return (self._slot + 1 - (ring.row - ring.memory_start)) * self._stride
         return 0
 
-    def missed(self, since: int) -> bool:
-        """Whether any tick after ``since`` was overwritten before it was taken."""
+    def has_missed(self, since: int) -> bool:
+        """Whether any tick after ``since`` was overwritten before it was processed."""
         return self._missed > max(since, -1)
 
-    # -- saying --------------------------------------------------------------------------------------
+    # -- estimates -----------------------------------------------------------------------------------
 
     def vectors(self, view: WindowView, text: Floats | None = None) -> dict[str, Floats]:
-        """The vector, float32 [1, E], of every branch that has something to say; ``text`` as it is."""
+        """The vector, float32 [1, E], of every branch with input; ``text`` is the text branch's."""
         if view.tick != self.tick:
             raise ValueError(f"expected a view of tick {self.tick}, which was followed, found {view.tick}")
         vectors = self._whole.vectors(view, text)
@@ -157,7 +157,7 @@ class RingMode:
         return vectors
 
     def text(self, pieces: Pieces) -> Floats:
-        """The text branch's vector, float32 [1, E]: once for a description, however often it is used."""
+        """The text branch's vector, float32 [1, E]; computed once per description."""
         return self._whole.text(pieces)
 
     def fuse(self, vectors: dict[str, Floats]) -> float:
@@ -165,30 +165,31 @@ class RingMode:
         return self._whole.fuse(vectors)
 
     def warm_up(self) -> None:
-        """Run every graph that a live estimate may run; nothing is remembered."""
+        """Run every graph of a live estimate; the state does not change."""
         self._whole.warm_up()
         for ring in self.rings.values():
             ring.warm_up()
 
     def rehearse(self) -> None:
-        """Run what an update of the mode's own hop runs; nothing is remembered."""
+        """Run the graphs of an update with the mode's own hop; the state does not change."""
         self._whole.warm_up()
         for name, ring in self.rings.items():
             ring.rehearse(-(-self.mode.hop // self._stride) if name == "image" else self.mode.hop)
 
-    # -- leaving and coming back -----------------------------------------------------------------------
+    # -- snapshots -----------------------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
-        """Everything that later ticks depend on; the window, which keeps 24 ticks of points, is not in it."""
+        """All state that later ticks depend on, except the window, which keeps 24 ticks of points."""
         state = np.array([self.tick, self._slot, self._missed])
         arrays = {f"{n}.{k}": v for n, ring in self.rings.items() for k, v in ring.snapshot().items()}
         return {"state": state, **arrays}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], *, same_ticks: bool = False) -> None:
-        """Go on from a snapshot of the same bundle, with the first tick of the window that comes.
+        """Continue from a snapshot of the same bundle, at the first tick of the next window.
 
-        With ``same_ticks`` that window counts as the last one did, and the next tick to be taken is the one
-        behind the snapshot. Raises ValueError for arrays of anything else, and stays as it was.
+        With ``same_ticks`` that window has the same tick numbers as the previous one, and the next tick to be
+        processed is the one after the snapshot. Raises ValueError for other arrays, without changing the
+        state.
         """
         parts = {
             name: {k.removeprefix(f"{name}."): v for k, v in arrays.items() if k.startswith(f"{name}.")}
@@ -205,17 +206,17 @@ class RingMode:
         self._scenes = dict.fromkeys(self.rings, -1)  # the next window counts its cuts from its own start
 
     def save(self, path: Path) -> None:
-        """Write a snapshot to a file, whole or not at all."""
+        """Write a snapshot to a file, atomically."""
         snapshots.save(path, self._bundle, self.snapshot())
 
     def load(self, path: Path, *, same_ticks: bool = False) -> None:
-        """Go on from a file. Raises UsageError for one that is none, or of another bundle, and stays as it
-        was."""
+        """Continue from a file. Raises UsageError for a file that is no snapshot or of another bundle,
+        without changing the state."""
         arrays = snapshots.load(path, self._bundle)
         try:
             self.restore(arrays, same_ticks=same_ticks)
         except ValueError as error:
             raise UsageError(
                 f"{path}: expected a whole snapshot of a ring, found one that lacks or has other arrays "
-                f"({error}); begin without it."
+                f"({error}); start without it."
             ) from error

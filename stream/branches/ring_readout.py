@@ -1,6 +1,6 @@
-"""What a ring branch reads of its streams' rows: the mean of the newest few, or a pool over the whole window.
+"""The readout of a ring branch: the mean of the newest rows, or a pool over the whole window.
 
-S streams, n rows that are read, h new rows, D width, H heads of D / H. Row t lies in place t mod n.
+S streams, n rows that are read, h new rows, D width, H heads of D / H. Row t is in place t mod n.
 """
 
 from typing import Any, Protocol
@@ -17,33 +17,33 @@ Arrays = dict[str, NDArray[Any]]
 
 
 class Readout(Protocol):
-    """Keeps rows until they leave the window. Row numbers count up by one, skipped rows included."""
+    """Keeps rows until they leave the window. Row numbers increase by one, skipped rows included."""
 
     def put(self, row: int, rows: Floats, scores: Floats | None, counts: Mask) -> None:
-        """Rows from ``row`` on: float32 [S, h, D], their ``scores`` [S, h, H] where the pool attends, and
-        which of them count, bool [S, h]."""
+        """Add the rows from ``row`` on: float32 [S, h, D], their ``scores`` [S, h, H] for an attention pool,
+        and which of them count, bool [S, h]."""
 
     def skip(self, row: int, rows: int) -> None:
-        """So many rows from ``row`` on are missing."""
+        """``rows`` rows from ``row`` on are missing."""
 
     def fade(self, times: int) -> None:
-        """After ``times`` cuts: what was before counts for less, or no more."""
+        """After ``times`` cuts, reduce the weight of earlier rows, or drop them."""
 
     def forget(self, row: int) -> None:
-        """Nothing is read any more; the next row is ``row``."""
+        """Drop all rows; the next row is ``row``."""
 
     def read(self) -> tuple[Floats, Mask]:
-        """What is read of each stream, float32 [S, D], and whether there is anything, bool [S]."""
+        """Each stream's pooled rows, float32 [S, D], and whether there are any, bool [S]."""
 
     def oldest(self, row: int) -> int | None:
-        """Number of the oldest row that is read before ``row`` comes; None: older ones are remembered too."""
+        """Number of the oldest row that is read before row ``row``; None if the caches reach further back."""
 
     def arrays(self) -> Arrays:
-        """All that later reads depend on, not copied: a snapshot takes copies and puts them back."""
+        """All state that later reads depend on, not copied; a snapshot copies and restores it in place."""
 
 
 def readout_of(spec: RingSpec, streams: int, dim: int, heads: int) -> Readout:
-    """The readout that a ring's specification asks for."""
+    """The readout of a ring's specification."""
     if spec.pool == "newest":
         return Newest(spec.readout, streams, dim)
     return Pooled(spec.readout, streams, dim, heads)
@@ -68,7 +68,7 @@ class Newest:
         self._counts[:, np.arange(row, row + min(rows, self._n)) % self._n] = False
 
     def fade(self, times: int) -> None:
-        """What was before is not read any more: the layers still remember it, for less."""
+        """Drop earlier rows; the layers still attend to them, with less weight."""
         self._counts[...] = False
 
     def forget(self, row: int) -> None:
@@ -88,12 +88,12 @@ class Newest:
 
 
 class Pooled:
-    """Weighted mean over the whole window from running sums: an update costs the same for any window.
+    """Weighted mean over the whole window from running sums, with a constant cost per update.
 
-    A row's weight is exp(score) where the pool attends, else 1; after a cut it may be scaled. Each row is
-    kept with its weight and is subtracted with that weight when it leaves. A second pair of sums starts empty
-    in place 0 and only grows; when it comes round to place 0 it holds exactly the window, and takes the place
-    of the first: rounding errors add up for no longer than a window.
+    A row's weight is exp(score) in an attention pool, else 1; after a cut it may be scaled. Each row is
+    stored with its weight and subtracted with that weight when it leaves the window. A second pair of sums
+    starts empty at place 0 and only grows; after one window it holds exactly the window and replaces the
+    first pair, so that rounding errors accumulate for at most one window.
     """
 
     def __init__(self, n: int, streams: int, dim: int, heads: int) -> None:
@@ -137,7 +137,7 @@ class Pooled:
             self._come_round(here.stop)
 
     def _leave(self, here: slice) -> None:
-        """What lies in these places is read no more."""
+        """Subtract the rows in these places."""
         weights = self._weights[:, here]
         self._count -= (weights > 0).any(axis=2).sum(axis=1)
         self._total[0] -= np.einsum("shk,shkw->skw", weights, self._rows[:, here])

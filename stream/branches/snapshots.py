@@ -1,4 +1,4 @@
-"""Snapshots of a ring on disk: one NumPy archive that names its bundle, written whole or not at all."""
+"""Snapshots of a ring on disk: a NumPy archive with the hash of its bundle, written atomically."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ SCHEMA = 1
 
 
 def save(path: Path, bundle: Bundle, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write ``arrays``; a file that was there is replaced at once. Raises UsageError where none can be."""
+    """Write ``arrays``, replacing an existing file atomically. Raises UsageError if it cannot be written."""
     about = {"schema": np.array(SCHEMA), "bundle": np.array(bundle.sha256)}
     try:
         with replacing(path, mode=0o600) as part, part.open("wb") as out:
@@ -32,18 +32,18 @@ def load(path: Path, bundle: Bundle) -> dict[str, NDArray[Any]]:
     Raises UsageError for another file, another schema, or a snapshot of another bundle.
     """
     try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as kept:
-            arrays = {name: kept[name] for name in kept.files}
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
         schema, of = int(arrays.pop("schema")), str(arrays.pop("bundle"))
-    except Exception as error:  # a broken archive fails in a dozen ways, none of them the caller's
+    except Exception as error:  # a damaged archive can fail in many ways
         raise UsageError(
-            f"{path}: expected a snapshot of a ring, found something else ({error}); begin without it."
+            f"{path}: expected a snapshot of a ring, found something else ({error}); start without it."
         ) from error
     if schema != SCHEMA:
-        raise UsageError(f"{path}: expected snapshot schema {SCHEMA}, found {schema}; begin without it.")
+        raise UsageError(f"{path}: expected snapshot schema {SCHEMA}, found {schema}; start without it.")
     if of != bundle.sha256:
         raise UsageError(
             f"{path}: expected a snapshot of bundle {bundle.manifest.name} ({bundle.sha256[:12]}…), "
-            f"found one of another ({of[:12]}…); give that bundle, or begin without it."
+            f"found one of another ({of[:12]}…); give that bundle, or start without it."
         )
     return arrays

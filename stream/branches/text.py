@@ -20,7 +20,7 @@ class Pieces:
 
 
 class TextReader:
-    """Tokenises descriptions as the bundle's tokenizer does; cut at the bundle's length."""
+    """Tokenises descriptions with the bundle's tokenizer, truncated to the bundle's length."""
 
     def __init__(self, bundle: Bundle, spec: TextInput) -> None:
         self._length = spec.length
@@ -35,8 +35,8 @@ class TextReader:
         self._tokenizer.enable_truncation(spec.length)
 
     def __call__(self, description: str) -> Pieces:
-        found = self._tokenizer.encode(description).ids
+        pieces = self._tokenizer.encode(description).ids
         ids = np.zeros((1, self._length), np.int64)
-        ids[0, : len(found)] = found
-        mask = np.arange(self._length)[None] < len(found)
+        ids[0, : len(pieces)] = pieces
+        mask = np.arange(self._length)[None] < len(pieces)
         return Pieces(ids=ids, mask=mask)

@@ -42,8 +42,8 @@ def run(options: WatchOptions) -> None:
     provider_name(model.provider)
     choice = chosen(options.front_end)
     bundle = Bundle.load(model.bundle or demo_bundle())
-    mode = modes.chosen(bundle, model.mode)
-    on_cut = modes.policy(model.on_cut, mode)
+    mode = modes.choose(bundle, model.mode)
+    on_cut = modes.cut_policy(model.on_cut, mode)
     if not model.any_extractor:
         check_extractor(bundle, choice.extractor)
     text = live_text(options.text, bundle, pace)

@@ -68,8 +68,8 @@ class Analyzer:
         """
         manifest = bundle.manifest
         self.bundle = bundle
-        self.mode = modes.chosen(bundle, mode)
-        self.on_cut = modes.policy(on_cut, self.mode)
+        self.mode = modes.choose(bundle, mode)
+        self.on_cut = modes.cut_policy(on_cut, self.mode)
         self.prior = manifest.prior if prior is None else prior
         self.grid = Grid(self.spec.rate)
         self.window = Window(self.spec, manifest.image.dim if manifest.image else 0)
@@ -175,7 +175,7 @@ class Analyzer:
             self._portraits.encode(self.window, tick)
         encoded = perf_counter()
         self._temporal.follow(self.window, tick)
-        since = self._temporal.begun()
+        since = self._temporal.memory_start()
         view = self.window.read(tick, since_cut=self.on_cut == "reset", since=since)
         pts, captured = self._times.get(tick)
         text = self._text.at(pts, self.window.scene(tick))
@@ -226,7 +226,7 @@ class Analyzer:
             needed_s=min(self.bundle.manifest.warmup_s, span_s / 2),
             coverage=view.figures.coverage,
             finite=finite,
-            complete=not self._temporal.missed(tick - self.spec.poses),
+            complete=not self._temporal.has_missed(tick - self.spec.poses),
             intact=self.window.intact(tick),
             shed=self._portraits.shed_since(recent) if self._portraits else 0,
         )

@@ -33,7 +33,7 @@ def measure(bundle: Bundle, seconds: float = PROBE_S) -> Speed:
     Raises ModelError when the keypoint networks are missing, SourceError when the clip cannot be decoded.
     """
     took = _front_end(seconds)
-    temporal = modes.load(bundle, modes.chosen(bundle), provider="cpu", threads=1)
+    temporal = modes.load(bundle, modes.choose(bundle), provider="cpu", threads=1)
     temporal.warm_up()
     started = time.perf_counter()
     temporal.rehearse()
@@ -42,7 +42,7 @@ def measure(bundle: Bundle, seconds: float = PROBE_S) -> Speed:
 
 def advice(bundle: Bundle, took_ms: list[float], update_s: float) -> Speed:
     """What times of frames and of an update mean for a live source."""
-    mode = modes.chosen(bundle)
+    mode = modes.choose(bundle)
     rate, hop = bundle.manifest.window.rate, bundle.manifest.modes[mode].hop
     p50, p99 = (float(np.quantile(took_ms, q)) if took_ms else float("inf") for q in (0.5, 0.99))
     wanted, keeps_up = live_hop(hop, update_s, rate), p50 < 1e3 / rate

@@ -92,4 +92,4 @@ def test_engines_are_built_of_all_its_graphs(alone: Bundle) -> None:
 def test_the_doctor_measures_its_ring(alone: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speed, "_front_end", lambda seconds: [10.0])
     found = speed.measure(alone)
-    assert (modes.chosen(alone), found.mode, found.hop) == ("ring", "ring", 5)
+    assert (modes.choose(alone), found.mode, found.hop) == ("ring", "ring", 5)

@@ -149,11 +149,11 @@ def test_ticks_that_were_overwritten_are_a_gap_and_said(both: Bundle) -> None:
     # 100 ticks and a reserve of 500 are kept, of which the fast lane may need 250 again at once: since 390.
     assert late.window.oldest == 390
     late.estimate(470)
-    assert late._temporal.missed(470 - 100)
+    assert late._temporal.has_missed(470 - 100)
     assert late.estimate(470).state == "degraded"
     assert "never read" in (late.estimate(470).reason or "")
     late.estimate(500)
-    assert not late._temporal.missed(500 - 100)
+    assert not late._temporal.has_missed(500 - 100)
 
 
 def test_nothing_is_missed_before_the_window_is_full(both: Bundle) -> None:
@@ -163,7 +163,7 @@ def test_nothing_is_missed_before_the_window_is_full(both: Bundle) -> None:
         young.observe(frame)
     young.estimate()
     assert both.manifest.window.poses > 30
-    assert not young._temporal.missed(29 - both.manifest.window.poses)
+    assert not young._temporal.has_missed(29 - both.manifest.window.poses)
 
 
 def test_a_jump_of_the_media_clock_is_no_miss(both: Bundle) -> None:
@@ -174,7 +174,7 @@ def test_a_jump_of_the_media_clock_is_no_miss(both: Bundle) -> None:
     live.estimate()
     live.observe(replace(last, pts=last.pts + 3600))
     estimate = live.estimate()
-    assert not live._temporal.missed(0)
+    assert not live._temporal.has_missed(0)
     assert estimate.win is not None
     new = analyzer(both)
     new.observe(last)
@@ -375,8 +375,8 @@ def test_a_restored_ring_goes_on_with_any_window_s_first_tick(both: Bundle) -> N
             if tick % 7 == 0:
                 again.follow(window, tick)
         again.follow(window, first + 39)
-        assert not again.missed(0)
-        assert again.begun() == first - 234
+        assert not again.has_missed(0)
+        assert again.memory_start() == first - 234
         said.append(again.vectors(window.read(first + 39)))
     for other in said[1:]:
         assert other.keys() == said[0].keys()
@@ -422,7 +422,7 @@ def test_arrays_of_something_else_are_one_sentence_and_change_nothing(
     other, same = RingMode(both), Window(both.manifest.window, 16)
     expected = followed(other, same, 0, 90, 0)
     followed(ring, window, 61, 75, 61)
-    with pytest.raises(UsageError, match=r"expected a whole snapshot of a ring.*begin without it"):
+    with pytest.raises(UsageError, match=r"expected a whole snapshot of a ring.*start without it"):
         ring.load(tmp_path / "ring.npz")
     found = followed(ring, window, 76, 90, 76)
     for name, vector in expected.items():

@@ -154,7 +154,7 @@ def test_a_snapshot_goes_on_where_it_was(pooled: Any, clip: Any) -> None:
     again = list(stream(second, values, mask, always(5), first=130))
     for (_, a, _), (_, b, _) in zip(expected[26:], again, strict=True):
         np.testing.assert_array_equal(a, b)
-    assert second.begun == 260 - 97
+    assert second.memory_start == 260 - 97
 
 
 def test_history_starts_with_the_window_or_after_it_was_forgotten(pooled: Any, clip: Any) -> None:
@@ -164,11 +164,11 @@ def test_history_starts_with_the_window_or_after_it_was_forgotten(pooled: Any, c
     starts = []
     for first, last in pushed:
         host.push([v[first:last] for v in values], mask[:, first:last])
-        starts.append(host.begun)
+        starts.append(host.memory_start)
     assert starts == [0, 200 - 97]
     host.forget()
     host.push([v[200:230] for v in values], mask[:, 200:230])
-    assert host.begun == 200
+    assert host.memory_start == 200
 
 
 def test_after_a_cut_the_old_scene_weighs_a_quarter(pooled: Any, clip: Any) -> None:

@@ -8,7 +8,7 @@ from stream.cli.checks import speed
 def test_a_fast_machine_keeps_the_bundle_s_hop() -> None:
     bundle = Bundle.load(demo_bundle())
     found = speed.advice(bundle, [10.0, 12.0, 30.0], 0.05)
-    mode = modes.chosen(bundle)
+    mode = modes.choose(bundle)
     assert (found.mode, found.hop, found.keeps_up) == (mode, bundle.manifest.modes[mode].hop, True)
     assert found.front_end_ms["p50"] == 12.0
     assert "every frame is used" in found.why

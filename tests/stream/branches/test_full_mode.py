@@ -106,7 +106,7 @@ def test_warming_up_runs_all_that_an_update_runs_and_not_the_text(mode: FullMode
 
 
 def test_nothing_is_remembered(mode: FullMode) -> None:
-    assert (mode.begun(), mode.missed(0)) == (0, False)
+    assert (mode.memory_start(), mode.has_missed(0)) == (0, False)
 
 
 def test_of_a_ring_mode_the_stepped_branches_are_not_read_from_the_window(

@@ -14,7 +14,7 @@ from stream.errors import UsageError
 
 def test_the_demo_ships_both_modes_and_takes_the_ring(bundle: Bundle) -> None:
     assert set(bundle.manifest.modes) == {"full", "ring"}
-    assert modes.chosen(bundle) == "ring"
+    assert modes.choose(bundle) == "ring"
     assert sum(entry.size for entry in bundle.manifest.files.values()) <= 15e6
     steps = bundle.manifest.modes["ring"].steps
     assert {name: step.ring.reach for name, step in steps.items()} == {"keypoints": 4000, "image": 800}
@@ -23,13 +23,13 @@ def test_the_demo_ships_both_modes_and_takes_the_ring(bundle: Bundle) -> None:
 def test_auto_is_the_ring_where_there_is_one(bundle: Bundle) -> None:
     manifest = bundle.manifest
     only = structs.replace(bundle, manifest=structs.replace(manifest, modes={"full": manifest.modes["full"]}))
-    assert modes.chosen(bundle) == "ring"
-    assert modes.chosen(bundle, "full") == "full"
-    assert modes.chosen(only) == "full"
+    assert modes.choose(bundle) == "ring"
+    assert modes.choose(bundle, "full") == "full"
+    assert modes.choose(only) == "full"
     with pytest.raises(UsageError, match=r"--mode: expected one that .* has, found ring; choose full"):
-        modes.chosen(only, "ring")
+        modes.choose(only, "ring")
     with pytest.raises(UsageError, match="--mode: expected auto, full or ring, found 'fast'"):
-        modes.chosen(bundle, "fast")
+        modes.choose(bundle, "fast")
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_auto_is_the_ring_where_there_is_one(bundle: Bundle) -> None:
     [("keep", "full"), ("keep", "ring"), ("reset", "full"), ("reset", "ring"), ("decay", "ring")],
 )
 def test_what_each_mode_can_do_on_a_cut(name: str, mode: Any) -> None:
-    assert modes.policy(name, mode) == name
+    assert modes.cut_policy(name, mode) == name
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_what_each_mode_can_do_on_a_cut(name: str, mode: Any) -> None:
 )
 def test_a_policy_that_cannot_be(name: str, mode: Any, sentence: str) -> None:
     with pytest.raises(UsageError) as refused:
-        modes.policy(name, mode)
+        modes.cut_policy(name, mode)
     assert str(refused.value) == sentence
 
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from stream.branches.ring_memory import FADED, MASKED, NEVER, Remembered
+from stream.branches.ring_memory import FADED, MASKED, NEVER, RowTable
 from stream.bundle.manifest import RingSpec
 
 
 def test_after_a_fading_cut_what_was_before_weighs_a_quarter_per_cut() -> None:
     spec = RingSpec(bands=(9, 9), capacity=10, readout=2, local=0, step_s=0.04, periods_s=(0.4, 640.0))
-    memory = Remembered(spec, 2, 4)
+    memory = RowTable(spec, 2, 4)
     memory.write(0, np.array([[True, True], [True, False]]))
     memory.fade(2, 1)
     memory.write(2, np.array([[True], [True]]))
@@ -25,12 +25,12 @@ def test_after_a_fading_cut_what_was_before_weighs_a_quarter_per_cut() -> None:
 SPEC = RingSpec(bands=(4, 6), capacity=8, readout=2, local=0, step_s=0.04, periods_s=(0.4, 640.0))
 
 
-def written(memory: Remembered, row: int, *mask: bool) -> list[bool]:
+def written(memory: RowTable, row: int, *mask: bool) -> list[bool]:
     """Which of a stream's rows from ``row`` on are heard."""
     return memory.write(row, np.array([mask]))[0].tolist()
 
 
-def seen(memory: Remembered, row: int, layer: int) -> list[int]:
+def seen(memory: RowTable, row: int, layer: int) -> list[int]:
     """Numbers of the cached rows that row ``row`` sees in a layer."""
     out = np.empty((2, 1, 1, SPEC.capacity), np.float32)
     memory.bias(row, out)
@@ -38,14 +38,14 @@ def seen(memory: Remembered, row: int, layer: int) -> list[int]:
 
 
 def test_each_layer_sees_its_band_and_no_row_that_was_missing() -> None:
-    memory = Remembered(SPEC, 1, 4)
+    memory = RowTable(SPEC, 1, 4)
     written(memory, 0, True, True, False, True, True, True)
     assert seen(memory, 6, layer=0) == [3, 4, 5]  # a band of 4 with its own row
     assert seen(memory, 6, layer=1) == [1, 3, 4, 5]
 
 
 def test_rows_are_written_over_and_older_ones_gone() -> None:
-    memory = Remembered(SPEC, 1, 4)
+    memory = RowTable(SPEC, 1, 4)
     for row in range(20):
         written(memory, row, True)
     assert sorted(memory.numbers.tolist()) == list(range(12, 20))
@@ -53,7 +53,7 @@ def test_rows_are_written_over_and_older_ones_gone() -> None:
 
 
 def test_a_row_is_heard_while_a_valid_one_lies_in_the_nearest_band() -> None:
-    memory = Remembered(SPEC, 1, 4)
+    memory = RowTable(SPEC, 1, 4)
     assert written(memory, 0, False, True, False, False, False, False) == [
         False,
         True,
@@ -62,41 +62,41 @@ def test_a_row_is_heard_while_a_valid_one_lies_in_the_nearest_band() -> None:
         True,
         False,
     ]
-    assert not memory.hears(5)
-    assert memory.hears(4)
+    assert not memory.counts(5)
+    assert memory.counts(4)
 
 
 def test_a_gap_of_the_widest_band_begins_again() -> None:
-    memory = Remembered(SPEC, 1, 4)
+    memory = RowTable(SPEC, 1, 4)
     written(memory, 0, True)
-    assert memory.begun == 0
+    assert memory.start == 0
     written(memory, 5, True)
-    assert memory.begun == 0, "a band of 6 still reaches it"
+    assert memory.start == 0, "a band of 6 still reaches it"
     written(memory, 11, True)
-    assert memory.begun == 11
+    assert memory.start == 11
 
 
 def test_after_a_fading_cut_nothing_of_before_is_heard_alone() -> None:
-    memory = Remembered(SPEC, 1, 4)
+    memory = RowTable(SPEC, 1, 4)
     written(memory, 0, True, True)
     memory.fade(2, 1)
-    assert not memory.hears(2)
+    assert not memory.counts(2)
     assert written(memory, 2, False, True) == [False, True]
 
 
 def test_forgetting_leaves_as_new() -> None:
-    memory, new = (Remembered(SPEC, 1, 4) for _ in range(2))
+    memory, new = (RowTable(SPEC, 1, 4) for _ in range(2))
     written(memory, 0, True, True)
     memory.fade(2, 1)
     memory.forget()
     for name in ("numbers", "weights", "newest"):
         np.testing.assert_array_equal(getattr(memory, name), getattr(new, name))
-    assert (memory.begun, memory.faded) == (NEVER, NEVER)
+    assert (memory.start, memory.faded) == (NEVER, NEVER)
     assert seen(memory, 2, layer=1) == []
 
 
 def test_phases_turn_between_the_shortest_and_the_longest_period() -> None:
-    memory = Remembered(SPEC, 1, 4)
+    memory = RowTable(SPEC, 1, 4)
     cos, sin = (np.empty((2, 4), np.float32) for _ in range(2))
     memory.phases(10, cos, sin)  # 0.4 s: a whole turn of the shortest period
     np.testing.assert_allclose(cos[0], (1, np.cos(2 * np.pi * 0.4 / 640)) * 2, atol=1e-6)

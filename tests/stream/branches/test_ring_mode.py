@@ -135,7 +135,7 @@ def test_ticks_do_not_go_back_and_views_are_of_the_tick_that_was_followed(bundle
 def test_what_a_cut_leaves(bundle: Bundle, on_cut: Any, begun: int) -> None:
     ring, window = RingMode(bundle, on_cut=on_cut), window_of(bundle, 45, scenes={30: 1})
     ring.follow(window, 44)
-    assert ring.begun() == begun
+    assert ring.memory_start() == begun
     _, present = ring.rings["keypoints"].read()
     assert present.all()
     assert ring.rings["keypoints"]._readout._counts[0].sum() == (25 if on_cut == "keep" else 15)
@@ -174,6 +174,6 @@ def test_reset_forgets_and_rehearsing_remembers_nothing(bundle: Bundle) -> None:
     assert not ring.rings["keypoints"].read()[1].any()
     ring.follow(window, 19)
     ring.reset()
-    assert (ring.tick, ring.missed(-1)) == (-1, False)
+    assert (ring.tick, ring.has_missed(-1)) == (-1, False)
     ring.follow(window_of(bundle, 1), 0)
-    assert ring.begun() == 0
+    assert ring.memory_start() == 0

@@ -2,12 +2,13 @@
 
 import queue
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from stream.bundle.load import Bundle, check_extractor
 from stream.capture.capture import Capture
+from stream.capture.options import AccessOptions
 from stream.capture.source import Source
 from stream.frontend.mediapipe import embedded
 from stream.inference.engine import provider_name
@@ -38,6 +39,7 @@ def watch(
     timeout_s: float = 10.0,
     give_up_s: float | None = None,
     publish: str | None = None,
+    allow_hosts: Sequence[str] = (),
 ) -> Generator[Confidence, None, None]:
     """The running confidence of a source, message by message. ::
 
@@ -51,7 +53,7 @@ def watch(
     Raises UndertoneError at once for a source, bundle or option that cannot be used, and from the loop,
     after the last message, when the source breaks.
     """
-    parsed = Source.parse(source)
+    parsed = Source.parse(source, access=AccessOptions(allow_hosts=tuple(allow_hosts)))
     chosen = pace_of(parsed, pace)
     provider_name(provider)
     loaded = (

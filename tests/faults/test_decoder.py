@@ -18,7 +18,7 @@ def child_of(watch: Watch) -> int:
     """The decoder's process id: the child that serves frames."""
     threads = Path(f"/proc/{watch.process.pid}/task").iterdir()
     children = [int(pid) for thread in threads for pid in (thread / "children").read_text().split()]
-    decoders = [pid for pid in children if b"decoder" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    decoders = [pid for pid in children if b"decoding.process" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     assert len(decoders) == 1, decoders
     return decoders[0]
 

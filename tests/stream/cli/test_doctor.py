@@ -16,7 +16,7 @@ from stream.cli import doctor
 from stream.cli.checks import speed
 from stream.cli.checks.finding import Finding
 from stream.cli.checks.probe import Look
-from stream.cli.doctor import LOOKS, curve, examine, looked, run
+from stream.cli.doctor import LOOKS, confinement, curve, examine, looked, run
 from stream.errors import ModelError, UndertoneError
 from stream.verify import gate
 
@@ -107,6 +107,7 @@ def test_what_does_not_work(name: str, said: str, state: str, found: str, do: st
 
 
 def test_no_encryption() -> None:
+    assert (confinement(7).state, confinement(0).state, confinement(0).needed) == ("ok", "absent", False)
     assert curve(True).state == "ok"
     assert (curve(False).state, curve(False).needed) == ("absent", False)
 

@@ -81,7 +81,7 @@ def test_a_discontinuity(server: FeedServer, watching: Watching, record: Record)
     before = watch.confidences[-1].message["window"]["keypoints"]
     server.feed.cut_at = server.newest + 1
     time.sleep(7.0)
-    watch.wait_for("ok", 30.0)
+    watch.wait_for("ok or degraded", 30.0)
     assert watch.process.poll() is None, watch.stderr
     assert watch.confidences[-1].message["window"]["keypoints"] > before, "history is kept"
     record("HLS: discontinuity, another clock", watch, outcome="plays on, history kept")
@@ -95,7 +95,7 @@ def test_an_emptied_folder(server: FeedServer, watching: Watching, record: Recor
     time.sleep(2.0)
     server.feed.emptied = False
     took = watch.wait_for("ok or degraded", 40.0)
-    assert watch.health["reconnects"] >= 1
+    watch.wait_for_reconnect(15.0)
     record("HLS: playlist folder emptied", watch, outcome="reconnects", recovery_s=round(took, 1))
 
 

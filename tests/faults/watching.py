@@ -135,6 +135,13 @@ class Watch:
             f"(exit code {self.process.poll()}; {self.stderr.strip()[-400:]})"
         )
 
+    def wait_for_reconnect(self, within: float) -> None:
+        """Health, which comes once a second, counts one."""
+        give_up = time.monotonic() + within
+        while self.health.get("reconnects", 0) < 1:
+            assert time.monotonic() < give_up, f"expected a reconnect in health, found {self.health}"
+            time.sleep(0.05)
+
     def wait_for_end(self, within: float) -> int:
         """The exit code."""
         return self.process.wait(within)

@@ -104,7 +104,7 @@ def run(request: dict[str, Any], publisher: Publisher, control: Control) -> None
         control.add("decoded")
         control.add("progress")
         pts, epoch = media.push(picture.pts, picture.size, picture.arrived)
-        if picture.behind:
+        if picture.behind and request["pace"] == "live":
             control.add("behind")
             pacer.restart()
             continue

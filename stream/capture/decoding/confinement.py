@@ -64,7 +64,8 @@ def confine_files(request: dict[str, Any]) -> bool:
     False on a kernel without landlock, where it can open what its user can. Nothing is executed.
     """
     readable = [*map(Path, _SYSTEM), *map(Path, filter(None, [sys.prefix, sys.base_prefix, *sys.path]))]
-    readable += [Path(os.environ[name]) for name in ("SSL_CERT_FILE",) if os.environ.get(name)]
+    for name in ("SSL_CERT_FILE", "LD_LIBRARY_PATH"):
+        readable += map(Path, filter(None, os.environ.get(name, "").split(os.pathsep)))
     usable = [Path("/dev/null")]
     if request["kind"] in ("file", "picture", "demo"):
         readable += _named(Path(request["url"]))

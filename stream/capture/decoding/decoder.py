@@ -75,7 +75,7 @@ class Decoder:
         try:
             opener: Any = None
             if request["kind"] == "http":
-                opener = self._web = self._fetched(request, limit_s)
+                opener = self._web = self._fetched(request)
             elif request["follow"]:
                 opener = self._growing(opening.url, request)
             container = av.open(
@@ -108,13 +108,13 @@ class Decoder:
 
         return opened
 
-    def _fetched(self, request: dict[str, Any], timeout_s: float) -> Web:
+    def _fetched(self, request: dict[str, Any]) -> Web:
         own, allowed = endpoint(request["url"]), tuple((host, port) for host, port in request["allowed"])
         reach = Reach(self._name, own, allowed, proxies())
         return Web(
             request["url"],
             reach,
-            timeout_s=timeout_s,
+            timeout_s=self._read_timeout_s,  # not what is left for opening: it holds for the whole run
             deadline=request["deadline"],
             max_lag_s=request["max_lag_s"],
         )

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import http.server
 import threading
+import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -14,7 +15,9 @@ import av
 import pytest
 
 from stream.capture.capture import Capture
+from stream.capture.decoding.decoder import Decoder
 from stream.capture.options import AccessOptions
+from stream.capture.shared_frames import Control
 from stream.capture.source import Source
 from stream.errors import SourceError
 
@@ -299,6 +302,49 @@ def test_a_recording_is_sought_in_where_the_server_serves_ranges(
         frame = capture.next(5.0)
     assert frame is not None
     assert read_number(frame.image) == 75
+
+
+def test_a_late_start_leaves_the_whole_time_out_for_reading(
+    sites: Callable[[str], Site], make_video: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Little was left for opening; a pause longer than that, after it, is no break."""
+    data = make_video(tmp_path / "a.ts", count=50, gop=10).read_bytes()
+
+    class Pausing(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(data[: len(data) // 2])
+            time.sleep(2.5)
+            self.wfile.write(data[len(data) // 2 :])
+
+        def log_message(self, *args: object) -> None:
+            """Quiet."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pausing)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    request = {
+        "kind": "http",
+        "url": f"http://127.0.0.1:{server.server_address[1]}/a.ts",
+        "name": "court",
+        "allowed": (),
+        "max_lag_s": None,
+        "follow": False,
+        "start_at_s": 0.0,
+        "picture_format": None,
+        "open_timeout_s": 10.0,
+        "read_timeout_s": 8.0,
+        "deadline": time.monotonic() + 2.0,
+    }
+    try:
+        decoder = Decoder(request, Control(Control.create()))
+        assert sum(1 for _ in decoder.pictures()) == 50
+        decoder.close()
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def test_a_playlist_is_known_by_what_it_is(

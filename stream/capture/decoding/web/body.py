@@ -3,6 +3,7 @@
 import http.client
 import io
 import time
+from collections.abc import Callable
 
 from stream.capture.decoding.web.fetching import Fetcher
 
@@ -13,10 +14,17 @@ class Body:
     """The body of one response: ``read`` gives what has come; seeks where the server serves ranges."""
 
     def __init__(
-        self, fetcher: Fetcher, url: str, response: http.client.HTTPResponse, *, deadline: float | None = None
+        self,
+        fetcher: Fetcher,
+        url: str,
+        response: http.client.HTTPResponse,
+        deadline: Callable[[], float | None],
     ) -> None:
-        """``deadline``: monotonic seconds after which reading is given up; None: each wait has its limit."""
-        self.deadline = deadline
+        """``deadline`` gives monotonic seconds after which reading is given up; None: no such moment.
+
+        It is asked at each read: a body that is opened in a hurry may be read for days.
+        """
+        self._deadline = deadline
         self.url = response.url  # after redirects
         self.content_type = response.headers.get_content_type()
         self._fetcher, self._url = fetcher, url
@@ -80,7 +88,8 @@ class Body:
         return self._next(size)
 
     def _next(self, size: int) -> bytes:
-        if self.deadline is not None and time.monotonic() > self.deadline:
+        deadline = self._deadline()
+        if deadline is not None and time.monotonic() > deadline:
             raise TimeoutError("too slow")
         if self._response is None:
             return b""

@@ -89,7 +89,6 @@ class Web:
                     raise
                 self.missing += 1
                 return io.BytesIO(b"")  # nothing: libav goes on to the next
-        first.deadline = self._deadline
         if encrypted:
             return io.BytesIO(_decrypted(first.whole(MOST_ENCRYPTED), options))
         if playlist.is_playlist(first.peek(_HEAD)):
@@ -101,7 +100,7 @@ class Web:
         if scheme not in PORTS:
             raise self._reach.refuse(scheme or "file")
         response = self._fetcher.get(url, first, last)
-        return Body(self._fetcher, url, response, deadline=self._deadline)
+        return Body(self._fetcher, url, response, lambda: self._deadline)
 
     def _read_playlist(self, url: str, body: Body) -> bytes:
         """The playlist at ``url`` with absolute addresses, each of which may be reached."""

@@ -1,5 +1,7 @@
 """One small untrained bundle for all tests of this folder, and the same with golden tensors."""
 
+import shutil
+
 import numpy as np
 import pytest
 from msgspec import structs
@@ -55,3 +57,9 @@ def golden_bundle(bundle, tmp_path_factory):
         return structs.replace(first.manifest, golden=said)
 
     return copied(first, tmp_path_factory.mktemp("bundles") / "golden", fill).folder
+
+
+@pytest.fixture
+def copy(bundle, tmp_path):
+    """A bundle that a test may damage."""
+    return shutil.copytree(bundle, tmp_path / "copy")

@@ -6,16 +6,13 @@ from typer.testing import CliRunner
 
 from export.__main__ import main
 from export.bundles.golden import moments
-from export.bundles.networks import ModuleRunner
 from export.bundles.quantize import quantize
 from export.bundles.write import copied
 from stream.branches.full_mode import FullMode
-from stream.branches.image import ImageEncoder
 from stream.bundle.load import load
 from stream.cli.app import app
 from stream.errors import ProviderError
 from stream.verify import bundle_parity, gate, golden
-from stream.verify.answers import ask
 
 pytestmark = pytest.mark.slow
 
@@ -92,27 +89,6 @@ def test_a_provider_that_is_not_here_is_one_sentence(golden_bundle, monkeypatch,
     assert code == 1
     assert err.startswith("undertone-export: provider ")
     assert err.count("\n") == 1
-
-
-def test_the_modules_answer_as_their_graphs_do(golden_bundle):
-    """Another runtime than the one that made the golden tensors: torch in the place of ONNX Runtime."""
-    import torch
-
-    from export.bundles.untrained import _networks, _tokenizer
-
-    bundle = load(golden_bundle)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        networks = _networks(bundle.manifest.window, 16, 16, True, True, 28, _tokenizer().get_vocab_size())
-    mode = bundle.manifest.modes["full"]
-    graphs = {**mode.branches, "fusion": mode.fusion}
-    runners = {name: ModuleRunner(getattr(networks, name), graph) for name, graph in graphs.items()}
-    (clip,) = golden.load(bundle)
-    encode = ImageEncoder(bundle, bundle.manifest.image)
-    said = ask(bundle, FullMode(bundle, runners=runners), encode, clip.inputs)
-    for name, vectors in clip.answers.vectors.items():
-        assert abs(said.vectors[name] - vectors).max() < 1e-5, name
-    assert abs(said.wins - clip.answers.wins).max() < 1e-5
 
 
 def test_moments_are_spread_and_the_last_has_a_full_window():

@@ -4,7 +4,12 @@ import importlib
 from types import SimpleNamespace
 
 import numpy as np
+import onnx
 import pytest
+import torch
+
+from export.frontends.detector import export_detector
+from stream.errors import ModelError
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +34,6 @@ def rtmw(tmp_path_factory):
 
 
 def write_rtmw(path, points=133, split=2, size=(192, 256)):
-    import onnx
     from onnx import TensorProto, helper, numpy_helper
 
     rng = np.random.default_rng(0)
@@ -73,7 +77,6 @@ def rtmw_of(tmp_path):
 @pytest.fixture(scope="session")
 def yolo11x(tmp_path_factory, ultralytics):
     """YOLO11x of random weights, exported for 640×384."""
-    from export.frontends.detector import export_detector
 
     folder = tmp_path_factory.mktemp("yolo")
     return folder / export_detector("yolo11x.yaml", folder, size=(640, 384)).file
@@ -105,3 +108,27 @@ def dinov2_base(tmp_path_factory):
     folder = tmp_path_factory.mktemp("base")
     write_dinov2(folder / "dinov2-base", image_size=518)
     return folder / export_image(str(folder / "dinov2-base"), folder).file, folder / "dinov2-base"
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory, ultralytics):
+    """A checkpoint as training writes one, of few weights, whose third class is a person."""
+    torch.manual_seed(0)
+    model = ultralytics.tasks.DetectionModel("yolo11n.yaml", nc=3, verbose=False)
+    model.names = {0: "racket", 1: "ball", 2: "person"}
+    model.args = {}
+    path = tmp_path_factory.mktemp("pt") / "mine.pt"
+    torch.save({"model": model.half(), "ema": None, "train_args": {}, "license": "mine alone"}, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def one_sentence():
+    """A call that has to raise an error of one line with these words."""
+
+    def check(call, words, kind=ModelError):
+        with pytest.raises(kind, match=words) as raised:
+            call()
+        assert "\n" not in str(raised.value)
+
+    return check

@@ -13,7 +13,7 @@ from export.frontends.write_model import difference
 from export.lowering.float16 import to_float16
 from export.lowering.module_parity import session
 from stream.bundle.model_card import card_of
-from stream.errors import ModelError, UsageError
+from stream.errors import UsageError
 from stream.files import sha256_of
 
 pytestmark = [
@@ -102,13 +102,7 @@ def test_the_extractor_is_the_one_that_training_names(tmp_path, dinov2):
     assert card.extractor.sha256 == sha256_of(tmp_path / "small" / "model.safetensors")
 
 
-def one_sentence(call, words, kind=ModelError):
-    with pytest.raises(kind, match=words) as raised:
-        call()
-    assert "\n" not in str(raised.value)
-
-
-def test_what_is_no_dinov2(tmp_path, dinov2):
+def test_what_is_no_dinov2(tmp_path, dinov2, one_sentence):
     def attempt(source):
         return lambda: export_image(str(source), tmp_path / "out")
 
@@ -130,7 +124,7 @@ def test_what_is_no_dinov2(tmp_path, dinov2):
     assert not list((tmp_path / "out").glob("*")), "nothing half-written"
 
 
-def test_no_network(tmp_path, monkeypatch):
+def test_no_network(tmp_path, monkeypatch, one_sentence):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     one_sentence(lambda: export_image("facebook/dinov2-giant-none", tmp_path), "expected DINOv2 weights")

@@ -10,7 +10,7 @@ from export.frontends.text import export_text
 from export.frontends.write_model import difference
 from export.lowering.module_parity import session
 from stream.bundle.model_card import card_of
-from stream.errors import ModelError, UsageError
+from stream.errors import UsageError
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *(f"word{i}" for i in range(60))]
 
@@ -49,13 +49,7 @@ def test_a_text_s_vector_is_the_library_s_own(published, tmp_path, token):
     np.testing.assert_array_equal(found, same, "pieces beyond the mask do not count")
 
 
-def one_sentence(call, words, kind=ModelError):
-    with pytest.raises(kind, match=words) as raised:
-        call()
-    assert "\n" not in str(raised.value)
-
-
-def test_what_is_no_bert(published, tmp_path):
+def test_what_is_no_bert(published, tmp_path, one_sentence):
     folder, _ = published
     one_sentence(
         lambda: export_text(str(folder), tmp_path, length=41), "expected 1 to 40 word pieces", UsageError

@@ -5,19 +5,13 @@ import pytest
 from msgspec import structs
 from typer.testing import CliRunner
 
-from stream.bundle.load import Bundle, demo_bundle
-from stream.bundle.manifest import Tolerance
+from stream.bundle.load import Bundle
 from stream.cli.app import app
-from stream.errors import BundleError, ProviderError
+from stream.errors import ProviderError
 from stream.verify import bundle_parity, gate
 from stream.verify.bundle_parity import Difference, Report
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def bundle() -> Bundle:
-    return Bundle.load(demo_bundle())
 
 
 @pytest.fixture(autouse=True)
@@ -137,19 +131,6 @@ def test_another_runtime_has_to_prove_itself_again(bundle: Bundle, monkeypatch: 
     before = gate.report_path(bundle, "cpu")
     monkeypatch.setattr(gate, "about_machine", lambda: {"cpu": "some", "onnxruntime-gpu": "9.9"})
     assert gate.report_path(bundle, "cpu") != before
-
-
-def test_a_manifest_may_be_stricter_than_usual(bundle: Bundle) -> None:
-    strict = Tolerance(relative=1e-9, cosine=1.0, confidence=1e-9)
-    manifest = structs.replace(bundle.manifest, tolerances={"fp32": strict})
-    assert bundle_parity.tolerance_of(structs.replace(bundle, manifest=manifest), "fp32") == strict
-    assert bundle_parity.tolerance_of(bundle, "fp16") == bundle_parity.USUAL["fp16"]
-
-
-def test_without_golden_tensors_nothing_is_proven(bundle: Bundle) -> None:
-    bare = structs.replace(bundle, manifest=structs.replace(bundle.manifest, golden=None))
-    with pytest.raises(BundleError, match="undertone-export golden"):
-        bundle_parity.check(bare, "cpu")
 
 
 def test_watch_asks_the_gate(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

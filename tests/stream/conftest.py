@@ -1,4 +1,4 @@
-"""The bundle that ships, loaded once."""
+"""What tests of more than one folder share: the bundle that ships, loaded once."""
 
 import pytest
 

@@ -85,21 +85,6 @@ def test_a_card_needs_no_options(bare, bundle) -> None:
         read_encoder(bare, options(bundle))
 
 
-@pytest.mark.parametrize(
-    ("given", "sentence"),
-    [
-        ({"image_mean": "0.5,0.5"}, "--image-mean: expected three numbers such as 0.485,0.456,0.406, found"),
-        ({"image_std": "a,b,c"}, "--image-std: expected three numbers"),
-        ({"image_std": "1,0,1"}, "--image-std: expected numbers above 0, found 1,0,1"),
-        ({"image_mean": "nan,0,0"}, "--image-mean: expected three numbers"),
-        ({"image_layout": "chw"}, "--image-layout: expected nchw or nhwc, found 'chw'"),
-    ],
-)
-def test_values_that_are_none(given, sentence) -> None:
-    with pytest.raises(UsageError, match=sentence):
-        ImageOptions(image_size=14, **given)
-
-
 def test_options_of_no_encoder() -> None:
     with pytest.raises(
         UndertoneError, match="--image-size: expected it and its like with --image, found them"

@@ -3,9 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from stream.capture.options import AccessOptions
 from stream.capture.source import Source
-from stream.errors import SourceError, UsageError
+from stream.errors import SourceError
 
 
 @pytest.mark.parametrize(
@@ -104,20 +103,3 @@ def test_directory_and_empty_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.mp4")
     with pytest.raises(SourceError, match="neither a file nor"):
         Source.parse(str(tmp_path / "pipe.mp4"))
-
-
-def test_options_of_access() -> None:
-    hosts = AccessOptions(allow_hosts=("CDN.example", "10.0.0.5:8080", "[fd00::1]:81", "fd00"))
-    assert hosts.permitted == (("cdn.example", None), ("10.0.0.5", 8080), ("fd00::1", 81), ("fd00", None))
-    for text in ("", "http://x", "a/b", "x:port", "u@x", "a b", "x:99999"):
-        with pytest.raises(UsageError, match="--allow-host: expected HOST or HOST:PORT"):
-            AccessOptions(allow_hosts=(text,))
-
-
-def test_a_transport_is_rtsp_s() -> None:
-    with pytest.raises(UsageError, match="--rtsp-transport: expected auto, tcp or udp, found 'sctp'"):
-        AccessOptions(rtsp_transport="sctp")
-    udp = AccessOptions(rtsp_transport="udp")
-    assert Source.parse("rtsp://camera/x", access=udp).access is udp
-    with pytest.raises(UsageError, match="--rtsp-transport: expected an rtsp:// source, found http://camera"):
-        Source.parse("http://camera/x", access=udp)

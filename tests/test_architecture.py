@@ -158,6 +158,18 @@ def test_every_folder_is_a_map(package: str) -> None:
         assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text())), folder
 
 
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_each_module_s_tests_are_found_by_its_name(package: str) -> None:
+    """``stream/X/y.py`` is tested in ``tests/stream/X/test_y.py``, without exception."""
+    missing = [
+        str(wanted.relative_to(ROOT))
+        for path in modules(package)
+        if path.stem not in ("__init__", "__main__")
+        and not (wanted := ROOT / "tests" / path.relative_to(ROOT).with_name(f"test_{path.name}")).is_file()
+    ]
+    assert not missing
+
+
 def attributes(kind: ast.ClassDef) -> set[str]:
     """Declared fields, and whatever a method stores on ``self``."""
     declared = {

@@ -2,12 +2,12 @@
 
 import pytest
 
-from export.frontends.extras import TRAINING, needed
+from export.frontends.extras import TRAINING, require
 from stream.errors import UsageError
 
 
 def test_what_is_installed_is_no_error():
-    needed("numpy", *TRAINING)
+    require("numpy", *TRAINING)
 
 
 @pytest.mark.parametrize(
@@ -24,4 +24,4 @@ def test_what_is_installed_is_no_error():
 def test_the_first_that_is_missing_is_named(monkeypatch, missing, words):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == missing else object())
     with pytest.raises(UsageError, match=words):
-        needed("torch", missing, "numpy")
+        require("torch", missing, "numpy")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from export.frontends.pictures import PATCH, _middle, patches, pictures
+from export.frontends.pictures import PATCH, _centre_crop, patches, pictures
 from stream.bundle.model_card import Preprocessing
 
 
@@ -38,8 +38,8 @@ def test_the_plain_picture_is_patches():
 def test_the_middle_keeps_the_aspect():
     image = np.zeros((100, 300, 3), np.uint8)
     image[:, 100:200] = 255
-    assert (_middle(image, (50, 50)) == 255).all()
-    assert _middle(image, (90, 30)).shape == (30, 90, 3)
+    assert (_centre_crop(image, (50, 50)) == 255).all()
+    assert _centre_crop(image, (90, 30)).shape == (30, 90, 3)
 
 
 def test_patches_have_edges_and_noise_between_nought_and_one():

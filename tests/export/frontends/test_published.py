@@ -8,7 +8,7 @@ import torch
 from transformers import BertConfig, BertModel
 
 from export.frontends import published
-from export.frontends.published import about, bert, bert_config, dinov2, file_of, opened, reason
+from export.frontends.published import bert, bert_config, dinov2, file_of, load_weights, origin_of, reason
 from stream.errors import ModelError
 
 SMALL = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 28}
@@ -52,7 +52,7 @@ def test_a_bert_is_read_without_its_pooler_and_with_its_tokenizer(text_folder):
 )
 def test_another_network_is_named(read, kind, words, image_folder, text_folder, one_sentence):
     source = str(text_folder if read is dinov2 else image_folder)
-    one_sentence(lambda: opened(read, source, kind), f"expected {kind} weights, .*{words}")
+    one_sentence(lambda: load_weights(read, source, kind), f"expected {kind} weights, .*{words}")
 
 
 def test_weights_that_are_not_all_there(image_folder, tmp_path, one_sentence):
@@ -62,7 +62,7 @@ def test_weights_that_are_not_all_there(image_folder, tmp_path, one_sentence):
     kept.pop(sorted(kept)[0])
     save_file(kept, tmp_path / "model.safetensors", metadata={"format": "pt"})
     (tmp_path / "config.json").write_bytes((image_folder / "config.json").read_bytes())
-    one_sentence(lambda: opened(dinov2, str(tmp_path), "DINOv2"), "1 weights are missing")
+    one_sentence(lambda: load_weights(dinov2, str(tmp_path), "DINOv2"), "1 weights are missing")
 
 
 @pytest.mark.parametrize("harm", ["config.json", "model.safetensors"])
@@ -73,7 +73,9 @@ def test_a_folder_that_does_not_read_is_one_sentence(image_folder, tmp_path, har
     (tmp_path / harm).unlink()
     if content is not None:
         (tmp_path / harm).write_bytes(content)
-    one_sentence(lambda: opened(dinov2, str(tmp_path), "DINOv2"), "expected DINOv2 weights, .*found none")
+    one_sentence(
+        lambda: load_weights(dinov2, str(tmp_path), "DINOv2"), "expected DINOv2 weights, .*found none"
+    )
 
 
 def test_a_file_that_is_not_there(tmp_path):
@@ -93,14 +95,14 @@ def test_a_file_that_is_not_there(tmp_path):
 )
 def test_a_card_names_the_source_and_the_licence_only_as_far_as_it_is_known(tmp_path, source, said, licence):
     (tmp_path / "weights").write_bytes(b"abc")
-    found = about(source, tmp_path / "weights")
+    found = origin_of(source, tmp_path / "weights")
     assert found["source"] == said
     assert found["licence"].startswith(licence)
     assert found["extractor"].sha256 == hashlib.sha256(b"abc").hexdigest()
 
 
 def test_a_card_tells_no_folder_of_this_machine(image_folder):
-    found = about(str(image_folder), image_folder / "model.safetensors")
+    found = origin_of(str(image_folder), image_folder / "model.safetensors")
     assert found["source"] == found["extractor"].name == "dinov2-tiny"
 
 
@@ -121,6 +123,6 @@ def test_errors_that_nobody_expected_are_not_hidden():
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        opened(broken, "x", "BERT")
+        load_weights(broken, "x", "BERT")
     assert issubclass(ModelError, Exception)
-    assert ZeroDivisionError not in published.READING
+    assert ZeroDivisionError not in published.LOAD_ERRORS

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from export.frontends import write_model
-from export.frontends.write_model import Staging, difference, draft, golden_file, prove, whole, write
+from export.frontends.write_model import Staging, check_parity, difference, draft, golden_file, whole, write
 from export.lowering.to_onnx import export
 from stream.bundle.manifest import Extractor
 from stream.bundle.model_card import Preprocessing, card_of
@@ -74,7 +74,7 @@ def test_all_three_files_belong_together(tmp_path, precision):
 
 def test_files_beside_the_model_come_along(tmp_path):
     (tmp_path / "words").write_text("[]")
-    written(tmp_path / "out" / "small.onnx", beside={"small.tokenizer.json": tmp_path / "words"})
+    written(tmp_path / "out" / "small.onnx", extra_files={"small.tokenizer.json": tmp_path / "words"})
     assert (tmp_path / "out" / "small.tokenizer.json").read_text() == "[]"
 
 
@@ -95,7 +95,7 @@ def test_a_graph_that_differs_leaves_nothing_behind(tmp_path, monkeypatch):
 
 def test_an_older_model_stays_when_the_new_one_fails(tmp_path, monkeypatch):
     before = written(tmp_path / "small.onnx")
-    monkeypatch.setattr(write_model, "prove", lambda *a: (_ for _ in ()).throw(ModelError("no")))
+    monkeypatch.setattr(write_model, "check_parity", lambda *a: (_ for _ in ()).throw(ModelError("no")))
     with pytest.raises(ModelError):
         written(tmp_path / "small.onnx")
     assert card_of(tmp_path / "small.onnx") == before
@@ -105,7 +105,7 @@ def test_without_a_case_nothing_is_proven(tmp_path):
     net = Net().eval()
     graph = export(net, {"portrait": torch.zeros(1, 3, 4, 4)}, "vector", tmp_path / "x.onnx")
     with pytest.raises(ModelError, match="in 0 cases"):
-        prove(net, graph, tmp_path / "x.onnx", [], "fp32", whole)
+        check_parity(net, graph, tmp_path / "x.onnx", [], "fp32", whole)
 
 
 def test_too_many_weights_for_float16_are_said_before_the_work(tmp_path, monkeypatch):

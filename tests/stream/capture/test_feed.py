@@ -37,7 +37,7 @@ class CaptureStandIn:
         self.given, self.error = frames, error
         self.source = SimpleNamespace(name="camera")
         self.info = SimpleNamespace(duration_s=duration_s)
-        self.counters = {"dropped": {"late": 1}, "errors": 2, "stalls": 3}
+        self.counters = {"dropped": {"late": 1}, "errors": 2, "stalls": 3, "segments": 4}
         self.child_pid = 42
         self.closed = False
 
@@ -134,7 +134,7 @@ def test_counters_are_those_of_all_attempts_together() -> None:
     next(running)
     assert (feed.counters["errors"], feed.child_pid) == (2, 42)
     list(running)
-    assert feed.counters == {"dropped": {"late": 2}, "errors": 4, "stalls": 6}
+    assert feed.counters == {"dropped": {"late": 2}, "errors": 4, "stalls": 6, "segments": 8}
 
 
 def test_waits_double_vary_and_are_bounded() -> None:

@@ -24,6 +24,7 @@ def opened(path: Path, **changes: Any) -> Iterator[tuple[Decoder, Control]]:
         "name": path.name,
         "picture_format": None,
         "start_at_s": 0.0,
+        "follow": False,
         "read_timeout_s": 8.0,
         "open_timeout_s": 8.0,
         "deadline": time.monotonic() + 8.0,

@@ -8,8 +8,16 @@ from stream.capture.decoding.open_options import MAX_PIXELS, Profile, profile
 from stream.capture.source import Kind
 
 
-def of(kind: str, url: str = "/films/a.mp4") -> Profile:
-    return profile({"kind": kind, "url": url, "picture_format": "png_pipe", "read_timeout_s": 2.5})
+def of(kind: str, url: str = "/films/a.mp4", transport: str = "auto") -> Profile:
+    return profile(
+        {
+            "kind": kind,
+            "url": url,
+            "picture_format": "png_pipe",
+            "read_timeout_s": 2.5,
+            "rtsp_transport": transport,
+        }
+    )
 
 
 @pytest.mark.parametrize("kind", ["file", "demo", "picture"])
@@ -20,19 +28,23 @@ def test_what_is_local_reaches_no_network(kind: str) -> None:
     assert not {"http", "https", "tcp", "udp", "rtp", "rtmp", "concat"} & set(allowed)
 
 
-def test_a_playlist_over_http_reaches_no_local_file() -> None:
-    assert "file" not in of("http").options["protocol_whitelist"].split(",")
+def test_for_a_source_on_the_web_libav_itself_opens_nothing() -> None:
+    """Playlists, segments and keys are fetched for it, each looked at before."""
+    assert set(of("http").options["protocol_whitelist"].split(",")) == {"crypto", "data"}
 
 
-@pytest.mark.parametrize(
-    ("kind", "option"), [("http", "rw_timeout"), ("rtmp", "rw_timeout"), ("rtsp", "timeout")]
-)
+@pytest.mark.parametrize(("kind", "option"), [("rtmp", "rw_timeout"), ("rtsp", "timeout")])
 def test_the_read_timeout_is_given_in_microseconds(kind: str, option: str) -> None:
     assert of(kind).options[option] == "2500000"
 
 
-def test_rtsp_goes_over_tcp() -> None:
-    assert of("rtsp").options["rtsp_transport"] == "tcp"
+@pytest.mark.parametrize(
+    ("transport", "tried"), [("auto", {"tcp", "udp"}), ("tcp", {"tcp"}), ("udp", {"udp"})]
+)
+def test_rtsp_goes_the_way_that_was_chosen(transport: str, tried: set[str]) -> None:
+    options = of("rtsp", transport=transport).options
+    assert set(options["rtsp_transport"].split("+")) == tried
+    assert (options.get("rtsp_flags") == "prefer_tcp") == (transport == "auto"), "TCP comes first"
 
 
 @pytest.mark.parametrize(("kind", "form"), [("picture", "png_pipe"), ("device", "v4l2"), ("file", None)])

@@ -161,7 +161,7 @@ def test_a_snapshot_with_other_arrays_is_refused_and_changes_nothing(bundle: Bun
     arrays = ring.snapshot()
     del arrays["image.read"]
     snapshots.save(tmp_path / "ring.npz", bundle, arrays)
-    with pytest.raises(UsageError, match=r"expected a whole snapshot of a ring, .*no read.*begin without it"):
+    with pytest.raises(UsageError, match=r"expected a whole snapshot of a ring, .*no read.*start without it"):
         ring.load(tmp_path / "ring.npz")
     for name, vector in ring.vectors(window.read(19)).items():
         np.testing.assert_array_equal(vector, before[name])

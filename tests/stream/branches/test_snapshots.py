@@ -42,7 +42,7 @@ def test_another_file_is_one_sentence(bundle: Bundle, tmp_path: Path, content: b
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(
-        UsageError, match=r"expected a snapshot of a ring, found something else .*begin without it"
+        UsageError, match=r"expected a snapshot of a ring, found something else .*start without it"
     ):
         snapshots.load(path, bundle)
 
@@ -56,7 +56,7 @@ def test_an_archive_that_holds_objects_is_never_unpickled(bundle: Bundle, tmp_pa
 def test_another_schema_or_bundle_is_named(bundle: Bundle, tmp_path: Path) -> None:
     path = tmp_path / "ring.npz"
     np.savez(path, schema=99, bundle=bundle.sha256)
-    with pytest.raises(UsageError, match="expected snapshot schema 1, found 99; begin without it"):
+    with pytest.raises(UsageError, match="expected snapshot schema 1, found 99; start without it"):
         snapshots.load(path, bundle)
     snapshots.save(path, structs.replace(bundle, sha256="f" * 64), ARRAYS)
     with pytest.raises(UsageError, match=rf"{bundle.sha256[:12]}….*found one of another \(ffffffffffff…\)"):

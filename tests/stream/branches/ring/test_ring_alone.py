@@ -49,7 +49,7 @@ def test_it_is_inspected_and_passes_the_gate(alone: Bundle, monkeypatch: pytest.
     monkeypatch.setattr(gate, "is_reference", lambda subject, provider: False)
     gate.report_path(alone, "cpu").unlink()
     gate.require(alone, "cpu", said.append)
-    assert said[0].endswith("comparing with its golden answers")
+    assert said[0].endswith("comparing with its golden outputs")
     assert said[1].startswith("passed in")
 
 

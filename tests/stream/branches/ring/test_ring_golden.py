@@ -1,4 +1,4 @@
-"""A bundle with a ring is proven in both modes: its golden answers were followed tick by tick."""
+"""A bundle with a ring is proven in both modes: its golden outputs were followed tick by tick."""
 
 from collections.abc import Callable
 from dataclasses import replace

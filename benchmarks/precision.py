@@ -27,7 +27,7 @@ from stream.bundle.load import Bundle, demo_bundle
 from stream.bundle.manifest import Graph, graphs_of
 from stream.inference.engine import Engine
 from stream.verify import bundle_parity, golden
-from stream.verify.answers import ask
+from stream.verify.answers import compute_answers
 from stream.verify.bundle_parity import RING, named_graphs
 from stream.verify.golden import Answers, Inputs
 from training.delivery.golden import clip_of
@@ -117,7 +117,7 @@ def said(bundle: Bundle, temporal: Temporal, encode: ImageEncoder, clip: Inputs)
     seen = np.array([encode(portrait) for portrait in clip.portraits])
     features[clip.feature_mask] = seen
     few = replace(clip, features=features, portraits=clip.portraits[:0])
-    return replace(ask(bundle, temporal, None, few), features=seen)
+    return replace(compute_answers(bundle, temporal, None, few), features=seen)
 
 
 def drift(bundles: dict[str, Bundle], mode: modes.Name, people: int) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from stream.frontend.mediapipe import embedded
 from stream.records import Image
 from stream.skeleton import COUNT
 from stream.verify import golden
-from stream.verify.answers import Encode, ask
+from stream.verify.answers import Encode, compute_answers
 from stream.verify.golden import Inputs
 from stream.window.grid import Grid
 
@@ -65,7 +65,9 @@ def write(
         inputs = golden.rounded(clip)
         names.append(f"{FOLDER}/{n}.npz")
         modes = [mode for mode in (temporal, ring) if mode is not None]
-        outputs = [ask(bundle, mode, encode if mode is modes[0] else None, inputs) for mode in modes]
+        outputs = [
+            compute_answers(bundle, mode, encode if mode is modes[0] else None, inputs) for mode in modes
+        ]
         golden.save(bundle.path(names[-1]), inputs, outputs[0], outputs[-1] if ring is not None else None)
     return tuple(names)
 

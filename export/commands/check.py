@@ -24,7 +24,7 @@ def subjects(target: Path) -> list[Subject]:
     Raises UsageError for anything else, BundleError or ModelError for a damaged one.
     """
     if target.is_file():
-        return [model_parity.opened(target)]
+        return [model_parity.open_model(target)]
     if (target / MANIFEST).exists():
         return [load(target)]
     models = [path for path in sorted(target.glob("*.onnx")) if card_file(path).is_file()]
@@ -33,7 +33,7 @@ def subjects(target: Path) -> list[Subject]:
             f"{target}: expected a bundle, a model that `undertone-export frontends` wrote or a folder of "
             "such, found none; give one of these."
         )
-    return [model_parity.opened(path) for path in models]
+    return [model_parity.open_model(path) for path in models]
 
 
 def check(

@@ -83,7 +83,7 @@ def _check_golden(subject: Subject) -> None:
     if isinstance(subject, Model):
         if subject.card.golden is None:
             raise ModelError(
-                f"{subject.path}: expected golden answers to prove its engine with, found none; "
+                f"{subject.path}: expected golden outputs to prove its engine with, found none; "
                 "export it again with `undertone-export frontends`."
             )
     elif subject.manifest.golden is None:

@@ -10,7 +10,7 @@ from stream.bundle.model_card import Card, card_file
 from stream.errors import UsageError
 
 frontends = typer.Typer(
-    help="Export the front end's networks to ONNX, each with a model card and golden answers.",
+    help="Export the front end's networks to ONNX, each with a model card and golden outputs.",
     no_args_is_help=True,
 )
 

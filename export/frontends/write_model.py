@@ -155,7 +155,7 @@ def save_golden(
     work: Path, place: Path, card: Card, inputs: Arrays, outputs: Sequence[Sequence[Array]]
 ) -> None:
     """Stage the golden inputs and outputs of a model: a tuple of outputs for each input."""
-    model_parity.save(work / golden_file(place), inputs, model_parity.answered(card, outputs))
+    model_parity.save(work / golden_file(place), inputs, model_parity.golden_outputs(card, outputs))
 
 
 def golden_file(place: Path) -> str:

@@ -230,7 +230,7 @@ class Golden(Record, frozen=True, kw_only=True):
 
 
 class Tolerance(Record, frozen=True, kw_only=True):
-    """How far a graph may be from its golden answers; see `stream.verify.gate`."""
+    """How far a graph may be from its golden outputs; see `stream.verify.gate`."""
 
     relative: float  # ‖found − expected‖ / ‖expected‖, of any one answer
     cosine: float  # at least

@@ -1,7 +1,7 @@
 """Model cards: what must be known of an exported front-end model, in JSON beside its ONNX file.
 
 `undertone-export frontends` writes them; whoever uses the model reads what to feed it, and is refused a file
-that is not the one the card speaks of. Beside both lie golden answers for the parity gate:
+that is not the one the card speaks of. Beside both lie golden outputs for the parity gate:
 `stream.verify.model_parity`.
 """
 

@@ -47,7 +47,7 @@ class Choice(FrontEndOptions):
         for path, kind in given:
             bare = kind != "detector" and path is not None and not card_file(path).is_file()
             if path is not None and not (bare and provider == "cpu"):
-                gate.require(model_parity.opened(path, kind), provider, say, threads=threads)
+                gate.require(model_parity.open_model(path, kind), provider, say, threads=threads)
 
     def build(self, *, provider: str = "cpu", threads: int = 2) -> FrontEnd:
         """The front end; the embedded networks run on the CPU whatever the provider. Raises ModelError."""

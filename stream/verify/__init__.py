@@ -1,1 +1,1 @@
-"""Proof that a provider or a changed graph still gives the golden answers."""
+"""The parity gate: checks that a provider or a changed graph reproduces the golden outputs."""

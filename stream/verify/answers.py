@@ -1,4 +1,5 @@
-"""What a bundle's networks say of golden inputs: the live side's own windows, fusion and calibration."""
+"""A bundle's outputs for golden inputs, computed with the windows, fusion and calibration of the live
+side."""
 
 from collections.abc import Callable
 
@@ -14,38 +15,39 @@ from stream.verify.golden import Answers, Inputs, views
 Encode = Callable[[Image], Floats]  # uint8 [S, S, 3] → float32 [D]
 
 
-def ask(bundle: Bundle, temporal: Temporal, encode: Encode | None, inputs: Inputs) -> Answers:
-    """The answers of ``temporal`` and of the image encoder, if there is one."""
+def compute_answers(bundle: Bundle, temporal: Temporal, encode: Encode | None, inputs: Inputs) -> Answers:
+    """The outputs of ``temporal`` and of the image encoder, if there is one."""
     manifest, width = bundle.manifest, temporal.mode.fusion.inputs[0].shape[1]
-    nothing = np.full(width, np.nan, np.float32)
-    said: dict[str, list[Floats]] = {name: [] for name in temporal.engines if name != "text"}
+    absent = np.full(width, np.nan, np.float32)
+    rows: dict[str, list[Floats]] = {name: [] for name in temporal.engines if name != "text"}
     valid_s: list[float] = []
     temporal.reset()
     dim = manifest.image.dim if manifest.image else 0
     for view in views(inputs, manifest.window, dim, temporal.follow):
-        vectors = temporal.vectors(view)
-        for name, rows in said.items():
-            rows.append(vectors[name][0].copy() if name in vectors else nothing)
+        current = temporal.vectors(view)
+        for name, own in rows.items():
+            own.append(current[name][0].copy() if name in current else absent)
         valid_s.append(view.figures.valid_s)
-    found = {name: np.array(rows, np.float32) for name, rows in said.items()}
+    vectors = {name: np.array(own, np.float32) for name, own in rows.items()}
     if inputs.text is not None and "text" in temporal.engines:
         texts = zip(inputs.text.ids, inputs.text.mask, strict=True)
-        found["text"] = np.concatenate([temporal.text(Pieces(ids[None], mask[None])) for ids, mask in texts])
-    logits = fused(temporal, found, len(valid_s))
+        embedded = [temporal.text(Pieces(ids[None], mask[None])) for ids, mask in texts]
+        vectors["text"] = np.concatenate(embedded)
+    logits = fused(temporal, vectors, len(valid_s))
     wins = np.full_like(logits, np.nan)
     for i, row in enumerate(logits):
         for with_text, z in enumerate(row):
-            present = _at(found, i, bool(with_text))
+            present = _at(vectors, i, bool(with_text))
             if present:
                 wins[i, with_text] = calibrated(
                     temporal.mode.calibration, float(z), present, valid_s[i], manifest.prior
                 )
     features = [encode(portrait) for portrait in inputs.portraits] if encode else []
-    return Answers(found, logits, wins, np.array(features) if features else np.zeros((0, 0), np.float32))
+    return Answers(vectors, logits, wins, np.array(features) if features else np.zeros((0, 0), np.float32))
 
 
 def fused(temporal: Temporal, vectors: dict[str, Floats], moments: int) -> Floats:
-    """Logits of win, float32 [m, 2]: without the text and with it; NaN where every branch is absent."""
+    """Logits of win, float32 [m, 2]: without and with the text; NaN where every branch is absent."""
     logits = np.full((moments, 2), np.nan, np.float32)
     for i in range(moments):
         for with_text in (False, True):

@@ -1,4 +1,5 @@
-"""How far a bundle's networks on some provider are from what they said in float32 where it was made."""
+"""Compares a bundle's outputs on a provider with its golden outputs: float32, from the machine that exported
+it."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -18,12 +19,12 @@ from stream.inference.engine import provider_name
 from stream.inference.fingerprint import about_machine, fingerprint
 from stream.records import Floats
 from stream.verify import golden
-from stream.verify.answers import ask, fused
+from stream.verify.answers import compute_answers, fused
 from stream.verify.golden import Answers, GoldenClip
 
 SCHEMA = 1
 RING = "ring-"  # before the names of its branches and fusion
-NO_NUMBER = 1e9  # stands for a difference that is none; JSON has no infinity
+NO_NUMBER = 1e9  # stands for a difference that is not finite; JSON has no infinity
 USUAL: dict[Precision, Tolerance] = {
     "fp32": Tolerance(relative=1e-3, cosine=0.99999, confidence=0.005),
     "fp16": Tolerance(relative=0.02, cosine=0.9999, confidence=0.01),
@@ -32,7 +33,7 @@ USUAL: dict[Precision, Tolerance] = {
 
 
 class Difference(Record, frozen=True, kw_only=True):
-    """How far one graph is from its golden answers."""
+    """Largest differences between one graph's outputs and its golden outputs."""
 
     graph: str  # a branch, fusion or image_encoder
     precision: Precision
@@ -43,28 +44,28 @@ class Difference(Record, frozen=True, kw_only=True):
     passed: bool
 
 
-# As many fields as the report that is written.
+# One field for each of the report file.
 class Report(Record, frozen=True, kw_only=True):
-    """What the gate found for one bundle or front-end model and provider on one machine."""
+    """Result of the gate for one bundle or front-end model, provider and machine."""
 
     schema: int = SCHEMA
-    bundle: str  # name of it or of the model
-    sha256: str  # of its manifest or card
+    bundle: str  # name of the bundle or model
+    sha256: str  # of the manifest or card
     provider: str
     machine: str  # fingerprint
-    about: dict[str, str]  # of the machine
+    about: dict[str, str]  # description of the machine
     created: str  # ISO time
-    seconds: float  # that it took
+    seconds: float  # duration of the check
     graphs: tuple[Difference, ...]
-    estimates: int  # moments of the clips, without and with text; points or box sides of a front-end model
+    estimates: int  # compared moments of the clips, without and with text; or points, box sides of a model
     unit: Literal["confidence", "pixels"] = "confidence"
-    drift: float  # largest |found − expected| of them
-    allowed: float  # drift
+    drift: float  # largest |found − expected| over the estimates
+    allowed: float  # largest drift that passes
     passed: bool
 
     @property
     def worst(self) -> str:
-        """What failed, in words; of a report that did not pass."""
+        """What failed, in words, for a report that did not pass."""
         failed = [
             f"{d.graph} (relative {d.relative:.2g}, cosine {d.cosine:.5f})"
             for d in self.graphs
@@ -80,35 +81,36 @@ class Report(Record, frozen=True, kw_only=True):
 
 
 def named_graphs(bundle: Bundle) -> dict[str, Graph]:
-    """Every graph of a bundle's full mode, if it has one, and the image encoder, by name."""
+    """All graphs of a bundle's full mode, if it has one, and the image encoder, by name."""
     manifest = bundle.manifest
     mode = manifest.modes.get("full")
-    found = {**mode.branches, "fusion": mode.fusion} if mode else {}
-    return found | ({"image_encoder": manifest.image.encoder} if manifest.image else {})
+    graphs = {**mode.branches, "fusion": mode.fusion} if mode else {}
+    return graphs | ({"image_encoder": manifest.image.encoder} if manifest.image else {})
 
 
 def ring_graphs(bundle: Bundle) -> dict[str, Graph]:
-    """What is compared of a bundle's ring mode, if it has one: of a branch, its least exact graph."""
+    """The graphs that set the tolerances of a bundle's ring mode, if it has one: per branch, the least
+    exact."""
     mode = bundle.manifest.modes.get("ring")
     if mode is None:
         return {}
 
-    def least(name: str, graph: Graph) -> Graph:
-        every = [graph, *(mode.steps[name].graphs.values() if name in mode.steps else ())]
-        found: Graph = max(every, key=lambda one: USUAL[one.precision].relative)
-        return found
+    def least_exact(name: str, graph: Graph) -> Graph:
+        graphs = [graph, *(mode.steps[name].graphs.values() if name in mode.steps else ())]
+        result: Graph = max(graphs, key=lambda g: USUAL[g.precision].relative)
+        return result
 
-    branches = {RING + name: least(name, graph) for name, graph in mode.branches.items()}
+    branches = {RING + name: least_exact(name, graph) for name, graph in mode.branches.items()}
     return {**branches, f"{RING}fusion": mode.fusion}
 
 
 def tolerance_of(bundle: Bundle, precision: Precision) -> Tolerance:
-    """The manifest's, else the usual one."""
+    """The tolerance in the manifest, or else the default for the precision."""
     return bundle.manifest.tolerances.get(precision, USUAL[precision])
 
 
 def check(bundle: Bundle, provider: str = "cpu", *, threads: int = 2) -> Report:
-    """Run every graph on ``provider`` and compare. Raises BundleError for a bundle without golden tensors,
+    """Run all graphs on ``provider`` and compare. Raises BundleError for a bundle without golden tensors,
     ProviderError when the provider does not load."""
     began = time.monotonic()
     provider_name(provider)
@@ -121,19 +123,19 @@ def check(bundle: Bundle, provider: str = "cpu", *, threads: int = 2) -> Report:
     image, modes = bundle.manifest.image, bundle.manifest.modes
     encode = ImageEncoder(bundle, image, provider=provider, threads=threads) if image else None
     graphs: tuple[Difference, ...] = ()
-    drift, answered = 0.0, 0
+    drift, estimates = 0.0, 0
     for name, own in (("full", named_graphs(bundle)), ("ring", ring_graphs(bundle))):
         if name not in modes:
             continue
         references = _references(bundle, clips, name, provider)
         temporal = (RingMode if name == "ring" else FullMode)(bundle, provider=provider, threads=threads)
         if len(modes) == 1:
-            own = named_graphs(bundle) | own  # the image encoder is asked once, with the first mode
+            own = named_graphs(bundle) | own  # the image encoder runs once, with the first mode
         more, off = _compared(bundle, temporal, None if graphs else encode, own, references)
         graphs, drift = graphs + more, max(drift, off)
-        answered += sum(int(np.isfinite(answers.wins).sum()) for _, answers in references)
+        estimates += sum(int(np.isfinite(answers.wins).sum()) for _, answers in references)
     every = named_graphs(bundle) | ring_graphs(bundle)
-    # What a reduced branch costs is judged where it ends up.
+    # The error of a reduced branch is judged by its effect on the final confidence.
     allowed = max(tolerance_of(bundle, graph.precision).confidence for graph in every.values())
     about = about_machine()
     return Report(
@@ -145,7 +147,7 @@ def check(bundle: Bundle, provider: str = "cpu", *, threads: int = 2) -> Report:
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - began, 2),
         graphs=graphs,
-        estimates=answered,
+        estimates=estimates,
         drift=drift,
         allowed=allowed,
         passed=all(d.passed for d in graphs) and drift <= allowed,
@@ -155,7 +157,7 @@ def check(bundle: Bundle, provider: str = "cpu", *, threads: int = 2) -> Report:
 def _references(
     bundle: Bundle, clips: Sequence[GoldenClip], mode: str, provider: str
 ) -> list[tuple[GoldenClip, Answers]]:
-    """The golden answers of a mode. Raises BundleError where a clip has none."""
+    """The golden outputs of a mode. Raises BundleError when a clip has none."""
     answers = ((clip, clip.ring if mode == "ring" else clip.answers) for clip in clips)
     references = [(clip, one) for clip, one in answers if one is not None]
     if len(references) < len(clips):
@@ -173,10 +175,12 @@ def _compared(
     graphs: Mapping[str, Graph],
     clips: Sequence[tuple[GoldenClip, Answers]],
 ) -> tuple[tuple[Difference, ...], float]:
-    """How far a mode's graphs, by name, are from their golden answers, and its confidences at most."""
-    expected = [said for _, said in clips]
-    found = [ask(bundle, temporal, encode, clip.inputs) for clip, _ in clips]
-    alone = [fused(temporal, said.vectors, len(said.logits)) for said in expected]
+    """Differences of a mode's graphs, by name, from their golden outputs, and the largest difference in
+    confidence."""
+    expected = [answers for _, answers in clips]
+    found = [compute_answers(bundle, temporal, encode, clip.inputs) for clip, _ in clips]
+    # The fusion on its own, fed with the golden vectors.
+    alone = [fused(temporal, answers.vectors, len(answers.logits)) for answers in expected]
     differences = tuple(
         difference(
             name,
@@ -192,7 +196,7 @@ def _compared(
 def _pairs(
     name: str, clips: list[Answers], found: list[Answers], alone: list[Floats]
 ) -> tuple[list[Floats], list[Floats]]:
-    """Expected and found answers of a graph, a vector each. Of the fusion: a clip's logits are one."""
+    """Expected and found output vectors of a graph. For the fusion, the logits of a clip are one vector."""
     expected, got = [], []
     for reference, answers, logits in zip(clips, found, alone, strict=True):
         rows: tuple[Floats, Floats] = {
@@ -214,7 +218,8 @@ def difference(
     expected: Sequence[Floats],
     found: Sequence[Floats],
 ) -> Difference:
-    """How far answers are from the golden ones, each an array; expected NaN is nothing to be compared."""
+    """Differences between outputs and golden outputs, one array each; where NaN is expected, nothing is
+    compared."""
     absolute, relative, cosine, cases = 0.0, 0.0, 1.0, 0
     for want, have in zip(expected, found, strict=True):
         there = np.isfinite(want)

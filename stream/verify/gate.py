@@ -1,9 +1,9 @@
-"""The parity gate: a provider or reduced precision must first reproduce the golden answers on this machine.
+"""The parity gate: a provider or reduced precision must first reproduce the golden outputs on this machine.
 
-Engines can be wrong without an error: for one vision Transformer a cosine of 0.02 has been reported. So the
-float32 outputs that a bundle or front-end model carries are compared with its outputs on this machine. The
-report is kept in the user's cache, by bundle or model, provider and machine; `watch` reads it, or runs the
-gate, before it starts.
+An engine can be wrong without raising an error: for one vision Transformer a cosine of 0.02 has been
+reported. So the outputs on this machine are compared with the float32 outputs stored in the bundle or beside
+the front-end model. The report is kept in the user's cache, by bundle or model, provider and machine; before
+it starts, `watch` reads the report, or runs the gate if there is none.
 
 The CPU in float32 is the reference and needs no report.
 """
@@ -29,20 +29,20 @@ Subject = Bundle | Model
 
 
 def is_reference(subject: Subject, provider: str) -> bool:
-    """Whether nothing has to be proven."""
+    """Whether this is the reference itself, which needs no check."""
     if isinstance(subject, Model):
         return provider == "cpu" and subject.card.precision == "fp32"
     return provider == "cpu" and all(graph.precision == "fp32" for graph in graphs_of(subject.manifest))
 
 
 def report_path(subject: Subject, provider: str) -> Path:
-    """Where this machine's report on a bundle or model and a provider lies, or will."""
+    """Path of this machine's report for a bundle or model and a provider, whether or not it exists yet."""
     machine = fingerprint(about_machine())
     return cache_dir() / "gate" / f"{subject.sha256[:16]}-{provider}-{machine[:12]}.json"
 
 
 def prove(subject: Subject, provider: str, *, threads: int = 2) -> tuple[Report, Path]:
-    """Run the gate and keep its report, as JSON and, beside it, in words."""
+    """Run the gate and save its report as JSON and, beside it, as Markdown."""
     if isinstance(subject, Model):
         report = model_parity.check(subject, provider, threads=threads)
     else:
@@ -55,7 +55,8 @@ def prove(subject: Subject, provider: str, *, threads: int = 2) -> tuple[Report,
 
 
 def read(subject: Subject, provider: str) -> Report | None:
-    """This machine's report, if there is one that is about this very bundle or model and reads."""
+    """This machine's report, or None if there is none, it cannot be read or is for another bundle or
+    model."""
     try:
         report = msgspec.json.decode(report_path(subject, provider).read_bytes(), type=Report)
     except (OSError, msgspec.MsgspecError):
@@ -67,8 +68,8 @@ def read(subject: Subject, provider: str) -> Report | None:
 def require(subject: Subject, provider: str, say: Callable[[str], None], *, threads: int = 2) -> None:
     """Check that a bundle or model passed the gate with a provider on this machine.
 
-    Without a report the gate runs now, after a notice through ``say``. Raises ProviderError where it failed,
-    BundleError or ModelError where there are no golden answers.
+    Without a report the gate runs now, after a notice through ``say``. Raises ProviderError when it failed,
+    BundleError or ModelError when there are no golden outputs.
     """
     if is_reference(subject, provider):
         return
@@ -76,9 +77,9 @@ def require(subject: Subject, provider: str, say: Callable[[str], None], *, thre
     if report is None:
         if isinstance(subject, Bundle):
             fusion = next(iter(subject.manifest.modes.values())).fusion
-            Engine(subject.path(fusion.file), fusion, provider=provider)  # what does not load proves nothing
+            Engine(subject.path(fusion.file), fusion, provider=provider)  # raises if it does not load
         name = subject.name if isinstance(subject, Model) else subject.manifest.name
-        say(f"{name} is not yet proven on {provider} here: comparing with its golden answers")
+        say(f"{name} is not yet proven on {provider} here: comparing with its golden outputs")
         report, path = prove(subject, provider, threads=threads)
         say(f"{'passed' if report.passed else 'failed'} in {report.seconds:.0f} s, see {path}")
     if not report.passed:
@@ -86,16 +87,16 @@ def require(subject: Subject, provider: str, say: Callable[[str], None], *, thre
 
 
 def refusal(report: Report, path: Path) -> str:
-    """Why a provider is not used, in one sentence."""
+    """One sentence on why a provider is refused."""
     kind = "bundle" if report.unit == "confidence" else "model"
     return (
-        f"provider {report.provider}: expected the golden answers of {kind} {report.bundle}, found others "
+        f"provider {report.provider}: expected the golden outputs of {kind} {report.bundle}, found others "
         f"from {report.worst}; use --provider cpu with a float32 {kind}, the report is {path}."
     )
 
 
 def markdown(report: Report) -> str:
-    """The report for people."""
+    """The report as Markdown."""
     verdict = "passed" if report.passed else "**failed**"
     lines = [
         f"# {report.bundle} on {report.provider}: {verdict}",

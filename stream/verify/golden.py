@@ -1,9 +1,9 @@
-"""Golden tensors: inputs of a bundle's networks and what those said of them in float32.
+"""Golden tensors: inputs of a bundle's networks and their float32 outputs for them.
 
 A golden file is one NumPy archive: a clip (points, boxes, image features), texts, some portraits and the
-answers. The clip is kept as points, not as windows of 4000 × 1096 numbers: the live side's own code makes
-windows of it. Points are rounded to 1/16 pixel and features to float16 before anything is asked of them, so
-nothing is lost by keeping them.
+outputs. The clip is stored as points, not as windows of 4000 × 1096 numbers; the code of the live side builds
+the windows. Points are rounded to 1/16 pixel and features to float16 before the networks run, so that storing
+them loses nothing.
 """
 
 import zipfile
@@ -23,8 +23,8 @@ from stream.records import Floats, Image, Mask, Portrait, Pose
 from stream.skeleton import COUNT
 from stream.window.window import Window, WindowView
 
-STEPS = 16.0  # of a pixel
-_RING = "ring_"  # before the names of its answers
+STEPS = 16.0  # per pixel
+_RING = "ring_"  # prefix of the ring mode's arrays
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,20 +34,20 @@ class Inputs:
     points: Floats  # float32 [T, 137, 2], pixels
     valid: Mask  # bool [T, 137]
     boxes: Floats  # float32 [T, 4], pixels
-    cuts: Mask  # bool [T], what came before does not belong to this person or shot
+    cuts: Mask  # bool [T], the ticks before do not belong to this person or shot
     features: Floats  # float32 [S, D]
     feature_mask: Mask  # bool [S]
-    text: Pieces | None  # of k texts, [k, L]; at a moment one of them in turn is told
+    text: Pieces | None  # of k texts, [k, L]; the moments use them in turn
     portraits: Image  # uint8 [n, size, size, 3]
-    moments: NDArray[np.int64]  # [m] ticks to answer at; beyond T the clip is played again, behind a cut
+    moments: NDArray[np.int64]  # [m] ticks of the outputs; beyond T the clip is repeated, after a cut
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers:
-    """What was said, a row a moment; NaN where a branch had nothing to read."""
+    """Outputs of the networks, one row per moment; NaN where a branch was absent."""
 
-    vectors: dict[str, Floats]  # branch → float32 [m, E]; of the texts [k, E]
-    logits: Floats  # float32 [m, 2]: without the text, and with it
+    vectors: dict[str, Floats]  # branch → float32 [m, E]; for the texts [k, E]
+    logits: Floats  # float32 [m, 2]: without and with the text
     wins: Floats  # float32 [m, 2], calibrated
     features: Floats  # float32 [n, D], of the portraits
 
@@ -55,21 +55,21 @@ class Answers:
 @dataclass(frozen=True, slots=True, eq=False)
 class GoldenClip:
     inputs: Inputs
-    answers: Answers  # of full mode; of a bundle without one, of its ring
-    ring: Answers | None = None  # of ring mode, where the bundle has one and the file is not older
+    answers: Answers  # of full mode; of ring mode for a bundle that has only that
+    ring: Answers | None = None  # of ring mode, if the bundle has one and the file is recent enough
 
 
 def together(texts: Sequence[Pieces]) -> Pieces:
-    """Several texts as one."""
+    """Several texts as one batch."""
     return Pieces(np.concatenate([t.ids for t in texts]), np.concatenate([t.mask for t in texts]))
 
 
 def views(
     inputs: Inputs, spec: WindowSpec, dim: int, follow: Callable[[Window, int], None] | None = None
 ) -> Iterator[WindowView]:
-    """The live window at each moment. A view is good until the next one is asked for.
+    """The live window at each moment. A view is valid until the next one is requested.
 
-    ``follow`` is told of every tick once it is in the window.
+    ``follow`` is called for every tick once it is in the window.
     """
     window, wanted = Window(spec, dim), set(inputs.moments.tolist())
     ticks, scene = len(inputs.points), 0
@@ -89,24 +89,24 @@ def views(
 
 
 def rounded(inputs: Inputs) -> Inputs:
-    """As they come back from a file."""
+    """The inputs as they would be read back from a file."""
     return _inputs(_stored(inputs))
 
 
 def save(path: Path, inputs: Inputs, answers: Answers, ring: Answers | None = None) -> None:
     """Write a golden file; the same numbers give the same bytes."""
-    said = _said(answers) | {"portrait_features": answers.features}
-    more = {} if ring is None else {_RING + name: array for name, array in _said(ring).items()}
-    np.savez_compressed(path, allow_pickle=False, **_stored(inputs), **said, **more)
+    arrays = _arrays(answers) | {"portrait_features": answers.features}
+    more = {} if ring is None else {_RING + name: array for name, array in _arrays(ring).items()}
+    np.savez_compressed(path, allow_pickle=False, **_stored(inputs), **arrays, **more)
 
 
-def _said(answers: Answers) -> dict[str, NDArray[Any]]:
+def _arrays(answers: Answers) -> dict[str, NDArray[Any]]:
     vectors = {f"vector_{name}": v for name, v in answers.vectors.items()}
     return vectors | {"logits": answers.logits, "wins": answers.wins}
 
 
 def load(bundle: Bundle) -> list[GoldenClip]:
-    """The golden clips of a bundle; none where it has none. Raises BundleError for a file that is no such."""
+    """The golden clips of a bundle, if any. Raises BundleError for a file that is not a golden file."""
     golden = bundle.manifest.golden
     return [_read(bundle.path(name)) for name in golden.files] if golden else []
 

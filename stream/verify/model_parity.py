@@ -1,8 +1,9 @@
-"""Front-end models against what they said in float32 where they were exported; the gate reads both alike.
+"""Compares a front-end model's outputs with its golden outputs; the report is the one of `bundle_parity`.
 
-Golden answers are a NumPy archive beside the card: a few pictures, already of the input's size (of the text
-encoder: word pieces), and the networks' answers. Of a detector's thousands of boxes some hundred are kept,
-those most like a person among them. Inputs are made of pictures as the card's preprocessing says.
+Golden outputs, float32 from the machine that exported the model, are a NumPy archive beside the card: a few
+pictures, already of the input's size (for the text encoder: word pieces), and the network's outputs. Of a
+detector's thousands of boxes some hundred are stored, those most like a person among them. The card's
+preprocessing turns the pictures into inputs.
 """
 
 import time
@@ -25,8 +26,9 @@ from stream.inference.engine import Engine, provider_name
 from stream.inference.fingerprint import about_machine, fingerprint
 from stream.verify.bundle_parity import NO_NUMBER, USUAL, Report, difference
 
-PIXELS = {"fp32": 1.0, "fp16": 2.0}  # that a visible point, or a side or middle of a person's box, may be off
-SPREAD, BEST = 256, 32  # boxes that are kept: over all of them, and those most like a person
+# Allowed error of a visible point, or of a side or centre of a person's box.
+PIXELS = {"fp32": 1.0, "fp16": 2.0}
+SPREAD, BEST = 256, 32  # stored boxes: spread over all of them, and those most like a person
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -44,18 +46,18 @@ class Model:
 
     @property
     def sha256(self) -> str:
-        """Of the model and its golden answers."""
+        """Of the model and its golden outputs."""
         golden = self.card.golden
         return sha256(f"{self.card.sha256} {golden.sha256 if golden else ''}".encode()).hexdigest()
 
 
-def opened(path: Path, kind: Kind | None = None) -> Model:
-    """A model that goes with its card; ``kind`` None takes any. Raises ModelError."""
+def open_model(path: Path, kind: Kind | None = None) -> Model:
+    """Open a model after checking it against its card; ``kind`` None accepts any. Raises ModelError."""
     return Model(path, card_of(path, kind))
 
 
 def feeds(card: Card, inputs: Arrays) -> Iterator[dict[str, NDArray[Any]]]:
-    """The network's inputs, batch 1: of ``pictures`` uint8 [n, H, W, 3], or of ``ids`` and ``ids_mask``
+    """The network's inputs, batch 1, from ``pictures`` uint8 [n, H, W, 3], or from ``ids`` and ``ids_mask``
     [n, L]."""
     before = card.preprocessing
     if before is None:
@@ -68,13 +70,13 @@ def feeds(card: Card, inputs: Arrays) -> Iterator[dict[str, NDArray[Any]]]:
         yield {card.graph.inputs[0].name: np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])}
 
 
-def answered(card: Card, said: Sequence[Sequence[NDArray[Any]]]) -> dict[str, NDArray[Any]]:
-    """What is kept of a network's outputs, each for all inputs."""
+def golden_outputs(card: Card, outputs: Sequence[Sequence[NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """The part of a network's outputs that is stored, stacked over all inputs."""
     if card.kind == "detector":
-        raw = np.stack([outputs[0][0] for outputs in said])
+        raw = np.stack([one[0][0] for one in outputs])
         columns = np.stack([_columns(scores) for scores in raw[:, 4 + (card.person or 0)]])
         return {"columns": columns, **_boxes(raw, columns)}
-    return {part: np.stack([o[i][0] for o in said]) for i, part in enumerate(_parts(card))}
+    return {part: np.stack([one[i][0] for one in outputs]) for i, part in enumerate(_parts(card))}
 
 
 def save(path: Path, inputs: Arrays, answers: Arrays) -> None:
@@ -85,19 +87,19 @@ def save(path: Path, inputs: Arrays, answers: Arrays) -> None:
 def check(model: Model, provider: str = "cpu", *, threads: int = 2) -> Report:
     """Run a model on ``provider`` and compare.
 
-    Raises ModelError for one without golden answers, ProviderError when the provider does not load.
+    Raises ModelError for a model without golden outputs, ProviderError when the provider does not load.
     """
     began = time.monotonic()
     provider_name(provider)
     card, golden = model.card, _read(model)
-    # As the live side opens it: keypoints are described by their file.
+    # As on the live side, where a keypoint model's shapes come from its file.
     graph = None if card.kind == "keypoints" else card.graph
     engine = Engine(model.path, graph, provider=provider, threads=threads)
-    said = [engine(**case) for case in feeds(card, golden)]
+    outputs = [engine(**case) for case in feeds(card, golden)]
     if card.kind == "detector":
-        found = _boxes(np.stack([outputs[0][0] for outputs in said]), golden["columns"])
+        found = _boxes(np.stack([one[0][0] for one in outputs]), golden["columns"])
     else:
-        found = answered(card, said)
+        found = golden_outputs(card, outputs)
     allowed = USUAL[card.precision]
     graphs = tuple(
         difference(part, card.precision, allowed, list(golden[part]), list(found[part]))
@@ -129,20 +131,20 @@ def _parts(card: Card) -> tuple[str, ...]:
 
 
 def _columns(scores: NDArray[Any]) -> NDArray[np.int64]:
-    """Which boxes are kept."""
+    """Indices of the boxes that are stored."""
     spread = np.linspace(0, scores.size - 1, SPREAD).astype(np.int64)
     found = np.union1d(spread, np.argsort(-scores, kind="stable")[:BEST])
     return np.concatenate((found, np.full(SPREAD + BEST - found.size, found[-1])))
 
 
 def _boxes(raw: NDArray[Any], columns: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
-    """``boxes`` [n, 4, C] and ``scores`` [n, classes, C] of raw answers [n, 4 + classes, N]."""
+    """``boxes`` [n, 4, C] and ``scores`` [n, classes, C] from raw outputs [n, 4 + classes, N]."""
     kept = np.take_along_axis(raw, columns[:, None], axis=2)
     return {"boxes": kept[:, :4], "scores": kept[:, 4:]}
 
 
 def _off(card: Card, golden: Arrays, found: Arrays) -> NDArray[Any]:
-    """Pixels that the visible points, or the sides and middles of people's boxes, are off."""
+    """Errors, in pixels, of the visible points, or of the sides and centres of people's boxes."""
     if card.kind == "detector":
         there = golden["scores"][:, card.person or 0] > CONFIDENCE
         return np.asarray(np.abs(golden["boxes"] - found["boxes"]).transpose(0, 2, 1)[there])
@@ -161,13 +163,13 @@ def _points_off(
 
 
 def _read(model: Model) -> dict[str, NDArray[Any]]:
-    said = model.card.golden
-    if said is None:
+    entry = model.card.golden
+    if entry is None:
         raise ModelError(
-            f"{model.path}: expected golden answers beside its card to prove it with, found none; "
+            f"{model.path}: expected golden outputs beside its card to prove it with, found none; "
             "export it again with `undertone-export frontends`."
         )
-    path = check_beside(model.path, said.file, said.sha256)
+    path = check_beside(model.path, entry.file, entry.sha256)
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             arrays = {name: kept[name] for name in kept.files}
@@ -178,5 +180,5 @@ def _read(model: Model) -> dict[str, NDArray[Any]]:
         return arrays
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ModelError(
-            f"{path}: expected golden answers, found something else ({error}); export the model again."
+            f"{path}: expected golden outputs, found something else ({error}); export the model again."
         ) from error

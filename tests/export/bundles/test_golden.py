@@ -121,14 +121,14 @@ def test_watch_refuses_a_branch_that_is_wrong_and_says_where_the_report_is(golde
 def test_a_drift_of_one_text_alone_fails(golden_bundle, monkeypatch):
     bundle = load(golden_bundle)
     assert next(d for d in bundle_parity.check(bundle).graphs if d.graph == "text").cases == 3
-    real = bundle_parity.ask
+    real = bundle_parity.compute_answers
 
     def off(*arguments):
         answers = real(*arguments)
         answers.vectors["text"][1] *= 1.01
         return answers
 
-    monkeypatch.setattr(bundle_parity, "ask", off)
+    monkeypatch.setattr(bundle_parity, "compute_answers", off)
     assert [d.graph for d in bundle_parity.check(bundle).graphs if not d.passed] == ["text"]
 
 
@@ -145,14 +145,14 @@ def test_each_moment_is_told_a_text_in_turn(golden_bundle):
 
 def test_a_branch_that_gives_no_number_fails(golden_bundle, monkeypatch):
     bundle = load(golden_bundle)
-    real = bundle_parity.ask
+    real = bundle_parity.compute_answers
 
     def broken(*arguments):
         answers = real(*arguments)
         answers.vectors["image"][0] = float("nan")
         return answers
 
-    monkeypatch.setattr(bundle_parity, "ask", broken)
+    monkeypatch.setattr(bundle_parity, "compute_answers", broken)
     report = bundle_parity.check(bundle)
     assert not report.passed
     found = next(d for d in report.graphs if d.graph == "image")
@@ -161,14 +161,14 @@ def test_a_branch_that_gives_no_number_fails(golden_bundle, monkeypatch):
 
 def test_the_tolerance_of_the_manifest_counts(golden_bundle, monkeypatch):
     bundle = load(golden_bundle)
-    real = bundle_parity.ask
+    real = bundle_parity.compute_answers
 
     def off(*arguments):
         answers = real(*arguments)
         answers.vectors["image"][:] *= 1.01
         return answers
 
-    monkeypatch.setattr(bundle_parity, "ask", off)
+    monkeypatch.setattr(bundle_parity, "compute_answers", off)
     assert not bundle_parity.check(bundle).passed
     loose = bundle_parity.USUAL["int8"]
     manifest = structs.replace(bundle.manifest, tolerances={"fp32": loose})

@@ -108,7 +108,7 @@ def test_a_second_time_only_the_gate_runs(home: Path) -> None:
 
 def test_a_bundle_that_fails_the_gate_is_refused(home: Path) -> None:
     with pytest.raises(
-        ProviderError, match=r"expected the golden answers .* the report is /reports/gate\.json"
+        ProviderError, match=r"expected the golden outputs .* the report is /reports/gate\.json"
     ):
         list(lines(demo_bundle(), TensorRT(), verdict(False)))
 

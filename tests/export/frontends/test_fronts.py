@@ -1,4 +1,4 @@
-"""Exported front ends bring golden answers; `check`, `engines` and `watch` hold them against these."""
+"""Exported front ends bring golden outputs; `check`, `engines` and `watch` hold them against these."""
 
 import json
 import shutil
@@ -95,7 +95,7 @@ def test_one_model_and_its_report_in_words(folder, tmp_path):
 
 @pytest.mark.parametrize("name", ["yolo11n-160x96-fp16", "small-112-cls-fp16", "rtmw-like"])
 def test_other_weights_fail_the_gate(folder, tmp_path, name):
-    with pytest.raises(ProviderError, match=f"expected the golden answers of model {name}, found others"):
+    with pytest.raises(ProviderError, match=f"expected the golden outputs of model {name}, found others"):
         list(check(subjects(altered(folder / f"{name}.onnx", tmp_path)), "cpu"))
 
 
@@ -159,9 +159,9 @@ def test_an_open_batch_is_one_picture(folder):
 
 
 def test_a_model_without_golden_answers_gets_no_engine(folder):
-    model = model_parity.opened(folder / "rtmw-like.onnx")
+    model = model_parity.open_model(folder / "rtmw-like.onnx")
     bare = model_parity.Model(model.path, msgspec.structs.replace(model.card, golden=None))
-    with pytest.raises(ModelError, match="expected golden answers to prove its engine with"):
+    with pytest.raises(ModelError, match="expected golden outputs to prove its engine with"):
         list(build([bare], detect=lambda: MACHINE, compiler=TensorRT(), run_gate=verdict([])))
 
 

@@ -51,7 +51,9 @@ def written(folder: Path, *, precision: str = "fp16", off: float = 0.0, golden: 
         size = (2, image.size, image.size, 3)
         inputs = {"pictures": np.random.default_rng(0).integers(0, 256, size).astype(np.uint8)}
         engine = Engine(path, card.graph)
-        answers = model_parity.answered(card, [engine(**case) for case in model_parity.feeds(card, inputs)])
+        answers = model_parity.golden_outputs(
+            card, [engine(**case) for case in model_parity.feeds(card, inputs)]
+        )
         answers["vector"] = answers["vector"] * np.float32(1 + off)
         model_parity.save(folder / "encoder.golden.npz", inputs, answers)
         said = Answered(
@@ -69,7 +71,7 @@ def test_a_model_that_gives_its_golden_answers_passes_once(tmp_path: Path) -> No
     assert len(said) == 2
     assert said[0].startswith("encoder is not yet proven on cpu here")
     assert said[1].startswith("passed in ")
-    report = gate.read(model_parity.opened(tmp_path / "encoder.onnx"), "cpu")
+    report = gate.read(model_parity.open_model(tmp_path / "encoder.onnx"), "cpu")
     assert report is not None
     assert [(d.graph, d.cases, d.passed) for d in report.graphs] == [("vector", 2, True)]
     assert "# encoder on cpu: passed" in gate.markdown(report)
@@ -81,8 +83,8 @@ def test_a_model_that_says_something_else_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ProviderError) as raised:
             choice.prove("cpu", lambda _: None)
     message = str(raised.value)
-    assert "expected the golden answers of model encoder, found others from vector (relative 0.048" in message
-    assert str(gate.report_path(model_parity.opened(tmp_path / "encoder.onnx"), "cpu")) in message
+    assert "expected the golden outputs of model encoder, found others from vector (relative 0.048" in message
+    assert str(gate.report_path(model_parity.open_model(tmp_path / "encoder.onnx"), "cpu")) in message
     assert "\n" not in message
 
 
@@ -94,13 +96,13 @@ def test_other_golden_answers_are_another_proof(tmp_path: Path) -> None:
     paths = []
     for name, off in (("a", 0.0), ("b", 0.05)):
         (tmp_path / name).mkdir()
-        paths.append(gate.report_path(model_parity.opened(written(tmp_path / name, off=off)), "cpu"))
+        paths.append(gate.report_path(model_parity.open_model(written(tmp_path / name, off=off)), "cpu"))
     assert paths[0] != paths[1]
 
 
 @pytest.mark.parametrize("provider", ["cpu", "cuda"])
 def test_without_golden_answers_nothing_is_proven(tmp_path: Path, provider: str) -> None:
-    with pytest.raises(ModelError, match=r"expected golden answers .* found none; export it again"):
+    with pytest.raises(ModelError, match=r"expected golden outputs .* found none; export it again"):
         Choice(image=written(tmp_path, golden=False)).prove(provider, lambda _: None)
 
 
@@ -124,7 +126,7 @@ def test_a_provider_that_is_not_here_proves_nothing(tmp_path: Path, cache: Path)
     [(None, "expected encoder.golden.npz beside it"), (b"else", "expected encoder.golden.npz beside it")],
 )
 def test_golden_answers_that_are_others(tmp_path: Path, raw: bytes | None, words: str) -> None:
-    model = model_parity.opened(written(tmp_path))
+    model = model_parity.open_model(written(tmp_path))
     golden = tmp_path / "encoder.golden.npz"
     if raw is None:
         golden.unlink()
@@ -135,7 +137,7 @@ def test_golden_answers_that_are_others(tmp_path: Path, raw: bytes | None, words
 
 
 def test_golden_answers_that_do_not_read(tmp_path: Path) -> None:
-    model = model_parity.opened(written(tmp_path))
+    model = model_parity.open_model(written(tmp_path))
     assert model.card.golden is not None
     golden = tmp_path / "encoder.golden.npz"
     for raw, words in ((b"else", "found something else"), (None, "no pictures")):
@@ -150,7 +152,7 @@ def test_golden_answers_that_do_not_read(tmp_path: Path) -> None:
 
 
 def test_a_golden_file_elsewhere_is_refused(tmp_path: Path) -> None:
-    model = model_parity.opened(written(tmp_path))
+    model = model_parity.open_model(written(tmp_path))
     assert model.card.golden is not None
     said = msgspec.structs.replace(model.card.golden, file="../encoder.golden.npz")
     with pytest.raises(ModelError, match="beside it"):
@@ -160,7 +162,7 @@ def test_a_golden_file_elsewhere_is_refused(tmp_path: Path) -> None:
 def test_the_boxes_that_are_kept_have_the_best_among_them(tmp_path: Path) -> None:
     card = msgspec.structs.replace(card_of(written(tmp_path)), kind="detector", person=1)
     raw = np.random.default_rng(0).random((1, 7, 5040)).astype(np.float32)
-    kept = model_parity.answered(card, [(raw,), (2 * raw,)])
+    kept = model_parity.golden_outputs(card, [(raw,), (2 * raw,)])
     assert kept["boxes"].shape == (2, 4, model_parity.SPREAD + model_parity.BEST)
     best = np.sort(raw[0, 5])[-model_parity.BEST :]
     assert np.isin(best, kept["scores"][0, 1]).all()

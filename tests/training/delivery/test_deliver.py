@@ -132,14 +132,14 @@ def test_golden_tensors_are_what_the_network_says_of_made_up_people(folder, deli
 
 def test_graphs_that_say_something_else_of_whole_clips_are_not_delivered(folder, tmp_path, monkeypatch):
     checkpoint = runs.resume(folder)
-    real = bundle_parity.ask
+    real = bundle_parity.compute_answers
 
     def off(*arguments):
         answers = real(*arguments)
         answers.vectors["text"][:] *= 1.01
         return answers
 
-    monkeypatch.setattr(bundle_parity, "ask", off)
+    monkeypatch.setattr(bundle_parity, "compute_answers", off)
     with pytest.raises(ModelError, match=r"found others from text \(relative 0.01"):
         deliver(checkpoint, tmp_path / "bundle", golden=simulated_clips(checkpoint))
     assert not (tmp_path / "bundle").exists()

@@ -164,11 +164,8 @@ def from_corpus(
     bert = _bert(recipe) if texts else None
     tokenizer = bert.tokenizer if bert else train_tokenizer(texts, recipe.model.text.vocabulary)
     prepared = partial(_prepared, recipe, store, given, tokenizer)
-    test, hidden, labelled = (
-        prepared(e.id for e in tested),
-        prepared(divided["hidden"]),
-        prepared(divided["train"]),
-    )
+    test = prepared(e.id for e in tested)
+    hidden, labelled = prepared(divided["hidden"]), prepared(divided["train"])
     transductive = setting == "transductive"
     known = all_labelled(simulated=store.index.simulated, transductive=transductive, told=bool(given.wins))
     shown = hidden if known or transductive else []

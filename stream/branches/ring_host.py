@@ -189,7 +189,7 @@ class RingHost:
         for cache, new, axis in step.written:
             cache.put(new, row % self.spec.capacity, axis)
         if self._device != "cpu":
-            nvidia.settle()
+            nvidia.synchronize()
         if "tail" in self._caches:
             tail = self._caches["tail"]
             tail.array[...] = own["next_tail"].fetch()

@@ -1,1 +1,1 @@
-"""ONNX Runtime: sessions, device buffers, and the engines a machine built for itself."""
+"""ONNX Runtime: sessions, device buffers, and TensorRT engines built on this machine."""

@@ -1,7 +1,7 @@
-"""Buffers of one graph, made once: inputs and outputs that never move, as a GPU wants them.
+"""Input and output buffers of one graph, allocated once at fixed addresses.
 
-Host arrays are locked in their pages where that can be had, so that the GPU copies them without a detour.
-Since nothing moves and shapes are fixed, the graph's launches can be recorded and replayed (a CUDA graph).
+Host arrays are pinned if possible, so that the GPU copies them directly. Since addresses and shapes are
+fixed, the graph's kernel launches can be recorded and replayed (a CUDA graph).
 """
 
 import math
@@ -18,9 +18,9 @@ from stream.inference import nvidia
 
 
 class Binding:
-    """A session with its buffers: arrays in, fresh arrays out. One thread at a time.
+    """A session with its own buffers: arrays in, new arrays out. Not thread-safe.
 
-    ``device`` is ``cuda``, or ``cpu``, where the session reads and writes the host's buffers themselves.
+    ``device`` is ``cuda``, or ``cpu``, where the session reads and writes the host's buffers directly.
     """
 
     def __init__(self, session: ort.InferenceSession, graph: Graph, device: str = "cuda") -> None:
@@ -44,12 +44,12 @@ class Binding:
 
     @property
     def pinned(self) -> bool:
-        """Whether every input travels from locked pages."""
+        """Whether all inputs are copied from pinned memory."""
         return len(self._pinned) == len(self._staged)
 
     @property
     def addresses(self) -> dict[str, int]:
-        """Where each input and output lies; the same for as long as this lives."""
+        """Address of each input and output; they never change."""
         return {name: value.data_ptr() for name, value in (self._inputs | self._outputs).items()}
 
     def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any], ...]:
@@ -66,12 +66,12 @@ class Binding:
             if self._device != "cpu":
                 self._inputs[name].update_inplace(staged)
         self._session.run_with_iobinding(self._binding, self._run)
-        return tuple(self._fetched(value) for value in self._outputs.values())
+        return tuple(self._copy(value) for value in self._outputs.values())
 
-    def _fetched(self, value: ort.OrtValue) -> NDArray[Any]:
-        """An output as the caller's own: the buffer will be written to again."""
-        found: NDArray[Any] = value.numpy()  # a copy, except on the CPU
-        return found.copy() if self._device == "cpu" else found
+    def _copy(self, value: ort.OrtValue) -> NDArray[Any]:
+        """A copy of an output for the caller, since the buffer will be overwritten."""
+        output: NDArray[Any] = value.numpy()  # a copy, except on the CPU
+        return output.copy() if self._device == "cpu" else output
 
 
 class Place:
@@ -82,18 +82,18 @@ class Place:
         self.value = _value(array, device)
 
     def send(self) -> None:
-        """Host to device; on the CPU they are the same memory."""
+        """Copy from host to device; on the CPU they are the same memory."""
         if self.device != "cpu":
             self.value.update_inplace(self.array)
 
     def fetch(self) -> NDArray[Any]:
-        """Device to host; on the CPU they are the same memory."""
+        """Copy from device to host; on the CPU they are the same memory."""
         if self.device != "cpu":
             np.copyto(self.array, self.value.numpy())
         return self.array
 
     def put(self, rows: "Place", first: int, axis: int) -> None:
-        """Write ``rows`` from place ``first`` of ``axis`` on, where they are: nothing else is moved."""
+        """Write ``rows`` at index ``first`` along ``axis``, on the device; nothing else is copied."""
         shape = self.array.shape
         count = rows.array.shape[axis]
         if self.device == "cpu":
@@ -110,7 +110,7 @@ class Place:
 
 
 class Bound:
-    """A session over places that its caller owns and may share among sessions. One thread at a time."""
+    """A session on places that the caller owns and may share among sessions. Not thread-safe."""
 
     def __init__(self, session: ort.InferenceSession, graph: Graph, places: Mapping[str, Place]) -> None:
         self._session, self._places = session, places  # kept alive: the session only knows addresses
@@ -122,7 +122,8 @@ class Bound:
             self._binding.bind_ortvalue_output(tensor.name, places[tensor.name].value)
 
     def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any], ...]:
-        """Run once on what lies in the places; no ``inputs`` are taken, and the outputs stay in theirs."""
+        """Run once on the contents of the places; ``inputs`` must be empty, and the outputs stay in their
+        places."""
         if inputs:
             raise ValueError(f"expected the inputs in their places, found {sorted(inputs)} beside them")
         self._session.run_with_iobinding(self._binding, self._run)

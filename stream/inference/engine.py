@@ -1,7 +1,7 @@
 """One graph on the requested provider, or an error. Only this and ``buffers.py`` import onnxruntime.
 
-ONNX Runtime falls back to the CPU without a word, so a session here is checked three times: the provider must
-be known, the session must report it first, and fallback is disabled for anything but the CPU.
+ONNX Runtime silently falls back to the CPU, so every session is checked three times: the provider must be
+known, the session must list it first, and fallback is disabled for all providers but the CPU.
 """
 
 import contextlib
@@ -20,21 +20,21 @@ from stream.bundle.manifest import Graph
 from stream.errors import BundleError, ProviderError
 from stream.inference import nvidia, tensorrt_cache
 from stream.inference.buffers import Binding, Bound, Place
-from stream.inference.tensors import compare, described
+from stream.inference.tensors import compare, graph_from_session
 
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
     "cuda": "CUDAExecutionProvider",
     "tensorrt": "TensorrtExecutionProvider",
 }
-# float32 sums as such: TF32 drops 13 bits of every factor. TensorRT has no option for it, see `_preload`.
+# Full float32: TF32 would drop 13 bits of every factor. TensorRT has no option for this, see `_preload`.
 CUDA_OPTIONS: Mapping[str, str] = {"use_tf32": "0", "arena_extend_strategy": "kSameAsRequested"}
 _OPTIONS: Mapping[str, Mapping[str, str]] = {
     "cpu": {},
     "cuda": CUDA_OPTIONS,
-    "tensorrt": {"trt_engine_cache_enable": "0"},  # nothing but the engine in the file itself
+    "tensorrt": {"trt_engine_cache_enable": "0"},  # use only the engine in the file itself
 }
-# Errors are raised, in one sentence; the library's own log would only repeat them.
+# Errors are raised as one sentence; the library's own log would only repeat them.
 ort.set_default_logger_severity(4)
 
 # y = Relu(x), float32 [4], opset 18.
@@ -46,12 +46,12 @@ _CAPTURE_RUNS = 2  # the first run allocates, the second is recorded
 
 
 class Engine:
-    """A loaded graph: keyword arrays in, tuple of arrays out, shapes as its manifest entry says.
+    """A loaded graph: keyword arrays in, tuple of arrays out, with the shapes of its manifest entry.
 
-    Without an entry (somebody else's file) the shapes are the file's, one picture at a time. On a GPU the
-    inputs and outputs have fixed places (one thread at a time), and on ``cuda`` a graph with an entry is
-    recorded and replayed where ONNX Runtime can; ``captured`` says so. On ``tensorrt`` the engine that
-    `undertone-export engines` built from the file runs, and nothing is built here.
+    Without an entry (a third-party file) the shapes are those of the file, with batch size 1. On a GPU the
+    inputs and outputs have fixed addresses (so it is not thread-safe), and on ``cuda`` a graph with an entry
+    is recorded and replayed as a CUDA graph if ONNX Runtime can; ``captured`` is then True. On ``tensorrt``
+    the engine that `undertone-export engines` built from the file is used; nothing is built here.
     """
 
     def __init__(
@@ -68,10 +68,15 @@ class Engine:
         self._open(file, graph, provider, threads, _OPTIONS[provider])
 
     def _open(
-        self, file: Path, graph: Graph | None, provider: str, threads: int, wish: Mapping[str, str]
+        self,
+        file: Path,
+        graph: Graph | None,
+        provider: str,
+        threads: int,
+        provider_options: Mapping[str, str],
     ) -> None:
-        self.session = _session(file, provider, threads, wish)
-        self.graph = graph or described(self.path, self.session)
+        self.session = _session(file, provider, threads, provider_options)
+        self.graph = graph or graph_from_session(self.path, self.session)
         if graph is not None:
             compare(self.path, graph.inputs, self.session.get_inputs(), "input")
             compare(self.path, graph.outputs, self.session.get_outputs(), "output")
@@ -91,18 +96,19 @@ class Engine:
         self.captured = True
 
     def __call__(self, **inputs: NDArray[Any]) -> tuple[NDArray[Any], ...]:
-        """Run once. Contiguous arrays are read in place; the interpreter lock is released meanwhile."""
+        """Run once. Contiguous arrays are read without a copy; the GIL is released while it runs."""
         if self._binding is not None:
             return self._binding(inputs)
         return tuple(self.session.run(self._outputs, inputs))
 
     def warm_up(self) -> None:
-        """Run on zeros, so that the first real call costs what every call costs."""
+        """Run on zeros, so that the first real call is as fast as later ones."""
         self(**{t.name: np.zeros(t.shape, t.dtype) for t in self.graph.inputs})
 
 
 class PlacedEngine(Engine):
-    """A graph that reads and writes places which its caller owns: called without inputs, it moves nothing."""
+    """An engine that reads and writes places its caller owns: it is called without inputs and copies
+    nothing."""
 
     def __init__(
         self,
@@ -120,16 +126,16 @@ class PlacedEngine(Engine):
         return Bound(self.session, self.graph, self._places)
 
     def warm_up(self) -> None:
-        """Run on what lies in the places."""
+        """Run on the current contents of the places."""
         self()
 
 
 class _NoCapture(Exception):
-    """This graph cannot be recorded."""
+    """This graph cannot be captured as a CUDA graph."""
 
 
 def try_provider(provider: str) -> None:
-    """Load a provider and run one operator on it, strictly. Raises ProviderError."""
+    """Load a provider and run one operator on it, without fallback. Raises ProviderError."""
     session = _session(_TINY, provider, 1)
     (found,) = session.run(["y"], {"x": np.array([-1, 0, 1, 2], np.float32)})
     if found.tolist() != [0, 0, 1, 2]:
@@ -137,13 +143,14 @@ def try_provider(provider: str) -> None:
 
 
 def cuda_runtime() -> str:
-    """Version of the CUDA that ONNX Runtime would use. Raises ProviderError when there is none."""
+    """Version of CUDA that ONNX Runtime would use. Raises ProviderError when there is none."""
     _preload()
     return nvidia.runtime()
 
 
 def machine() -> tensorrt_cache.Machine:
-    """What engines of this machine are bound to. Raises ProviderError without a GPU or TensorRT 10."""
+    """The versions that this machine's engines are tied to. Raises ProviderError without a GPU or TensorRT
+    10."""
     gpu = nvidia.gpu()
     cuda = cuda_runtime()
     return tensorrt_cache.Machine(
@@ -159,18 +166,18 @@ def machine() -> tensorrt_cache.Machine:
 def compile_engine(path: Path, out: Path, timing: Path, one: Sequence[str] = ()) -> None:
     """Build the TensorRT engine of an ONNX file into ``out``, reusing the timing cache ``timing``.
 
-    Open dimensions that ``one`` names are 1 in it. Raises ProviderError when TensorRT does not take the whole
-    graph.
+    Dynamic dimensions listed in ``one`` are fixed to 1. Raises ProviderError when TensorRT cannot take the
+    whole graph.
     """
-    wish = {
+    provider_options = {
         **tensorrt_cache.OPTIONS,
         "trt_dump_ep_context_model": "1",
         "trt_ep_context_file_path": str(out),
-        "trt_ep_context_embed_mode": "1",  # the engine inside the one file, not beside it
+        "trt_ep_context_embed_mode": "1",  # the engine inside the file, not beside it
         "trt_timing_cache_enable": "1",
         "trt_timing_cache_path": str(timing),
     }
-    _session(path, "tensorrt", 1, wish, one)
+    _session(path, "tensorrt", 1, provider_options, one)
     if not out.is_file():
         raise ProviderError(
             f"{path}: expected TensorRT to take the whole graph, found that it left an engine out; "
@@ -182,7 +189,7 @@ def _session(
     path: Path | bytes,
     provider: str,
     threads: int,
-    wish: Mapping[str, str] | None = None,
+    provider_options: Mapping[str, str] | None = None,
     one: Sequence[str] = (),
 ) -> ort.InferenceSession:
     options = ort.SessionOptions()
@@ -190,7 +197,7 @@ def _session(
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 4
-    # Spinning threads take the cores from the decoder: 150 against 95 decoded frames a second.
+    # Spinning threads take cores from the decoder: 95 decoded frames per second instead of 150.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     for dimension in one:
         options.add_free_dimension_override_by_name(dimension, 1)
@@ -202,7 +209,7 @@ def _session(
         session = ort.InferenceSession(
             path if isinstance(path, bytes) else str(path),
             options,
-            providers=[(name, dict(wish or {}))],
+            providers=[(name, dict(provider_options or {}))],
             enable_fallback=0,
         )
     except Exception as error:  # onnxruntime raises many pybind types without a common base
@@ -221,16 +228,15 @@ def _session(
 
 
 def _preload() -> None:
-    """Load the CUDA libraries that NVIDIA's wheels bring, if they are here; what is missing shows later."""
-    os.environ.setdefault(
-        "NVIDIA_TF32_OVERRIDE", "0"
-    )  # the only way to say it to TensorRT through ONNX Runtime
+    """Load the CUDA libraries of NVIDIA's wheels, if installed; missing ones are reported later."""
+    os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")  # the only way to tell TensorRT through ONNX Runtime
     with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does not find
         ort.preload_dlls(directory="")
 
 
 def provider_name(provider: str) -> str:
-    """ONNX Runtime's name of ``cpu``, ``cuda`` or ``tensorrt``; raises ProviderError for another."""
+    """ONNX Runtime's name for ``cpu``, ``cuda`` or ``tensorrt``. Raises ProviderError for any other
+    provider."""
     try:
         return PROVIDERS[provider]
     except KeyError:
@@ -248,7 +254,8 @@ def _not_loaded(provider: str, found: str) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    """What onnxruntime says, without its prefixes, or what it means where it speaks of its own options."""
+    """First line of onnxruntime's message without its prefixes, or its meaning where it only names
+    options."""
     text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", str(error).strip() or type(error).__name__)
     if "assigned to the default CPU EP" in text:
         return "no GPU, driver or libraries that it can use (only the CPU would run)"

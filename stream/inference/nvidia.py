@@ -1,6 +1,6 @@
-"""What NVIDIA's software on this machine is: its libraries are opened and asked, no package is believed.
+"""The GPU, driver, CUDA and TensorRT of this machine, as the libraries themselves report them.
 
-Library names carry the major versions that this ONNX Runtime was linked against.
+The library names contain the major versions that this ONNX Runtime was linked against.
 """
 
 import ctypes
@@ -31,16 +31,16 @@ def _load(name: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """The first GPU that may be used (``CUDA_VISIBLE_DEVICES`` counts) and its driver."""
+    """The first usable GPU (``CUDA_VISIBLE_DEVICES`` is respected) and its driver."""
 
     name: str
     sm: str  # compute capability, e.g. "9.0"
-    driver: str  # release, e.g. "580.65.06", as far as the system tells
-    cuda: str  # newest CUDA that the driver serves, e.g. "13.0"
+    driver: str  # release, e.g. "580.65.06", or "unknown"
+    cuda: str  # newest CUDA that the driver supports, e.g. "13.0"
 
 
 def gpu(load: Load = _load, release: Path = _RELEASE) -> Gpu:
-    """Raises ProviderError when there is no driver, or none of its GPUs answers."""
+    """The first usable GPU. Raises ProviderError when there is no driver or no GPU that it can use."""
     try:
         driver = load(DRIVER)
     except OSError:
@@ -72,7 +72,7 @@ def gpu(load: Load = _load, release: Path = _RELEASE) -> Gpu:
 
 
 def runtime(load: Load = _load) -> str:
-    """Version of the CUDA runtime that is loaded, e.g. "13.0". Raises ProviderError when there is none."""
+    """Version of the CUDA runtime that loads, e.g. "13.0". Raises ProviderError when there is none."""
     try:
         library = load(RUNTIME)
     except OSError:
@@ -88,7 +88,7 @@ def runtime(load: Load = _load) -> str:
 def tensorrt(load: Load = _load, installed: Callable[[], Mapping[str, str]] | None = None) -> str:
     """Version of the TensorRT that ONNX Runtime will use, e.g. "10.16.1"; loads it for the process.
 
-    Raises ProviderError when there is none, when it is of another major, or when it does not load.
+    Raises ProviderError when there is none, when its major version differs, or when it does not load.
     """
     found = {n: v for n, v in (installed or packages)().items() if n.startswith("tensorrt")}
     listed = ", ".join(f"{name} {version}" for name, version in sorted(found.items()))
@@ -117,9 +117,9 @@ def tensorrt(load: Load = _load, installed: Callable[[], Mapping[str, str]] | No
 
 
 def pin(address: int, size: int, load: Load = _load) -> bool:
-    """Lock ``size`` bytes of host memory in their pages, so that the GPU copies them directly.
+    """Pin ``size`` bytes of host memory, so that the GPU copies them directly.
 
-    False when that cannot be had: copies are slower then, and equal.
+    Returns False when that is not possible: copies are slower then, with the same result.
     """
     try:
         register = load(RUNTIME).cudaHostRegister
@@ -129,14 +129,14 @@ def pin(address: int, size: int, load: Load = _load) -> bool:
 
 
 def unpin(address: int, load: Load = _load) -> None:
-    """Give locked memory back, before it is freed."""
+    """Unpin memory before it is freed."""
     load(RUNTIME).cudaHostUnregister(ctypes.c_void_p(address))
 
 
 def copy(to: int, to_pitch: int, source: int, size: int, count: int, load: Load = _load) -> None:
-    """Copy ``count`` rows of ``size`` bytes that lie behind each other on the GPU to ones ``to_pitch`` apart.
+    """Copy ``count`` contiguous rows of ``size`` bytes on the GPU to rows ``to_pitch`` bytes apart.
 
-    Raises ProviderError when the GPU does not.
+    Raises ProviderError when the copy fails.
     """
     runtime = load(RUNTIME)
     code = runtime.cudaMemcpy2D(
@@ -148,15 +148,15 @@ def copy(to: int, to_pitch: int, source: int, size: int, count: int, load: Load 
         ctypes.c_size_t(count),
         ctypes.c_int(_ON_DEVICE),
     )
-    _done(code)
+    _check(code)
 
 
-def settle(load: Load = _load) -> None:
-    """Wait for all pending work on the GPU. Raises ProviderError when it failed."""
-    _done(load(RUNTIME).cudaDeviceSynchronize())
+def synchronize(load: Load = _load) -> None:
+    """Wait for all pending work on the GPU. Raises ProviderError when it fails."""
+    _check(load(RUNTIME).cudaDeviceSynchronize())
 
 
-def _done(code: int) -> None:
+def _check(code: int) -> None:
     if code:
         raise ProviderError(
             f"provider cuda or tensorrt: expected the GPU to copy its own memory, found CUDA error {code}; "
@@ -165,7 +165,7 @@ def _done(code: int) -> None:
 
 
 def packages() -> dict[str, str]:
-    """Installed distributions and their versions, names in lower case with hyphens."""
+    """Installed distributions and their versions; names are in lower case with hyphens."""
     return {
         str(d.metadata["Name"]).lower().replace("_", "-"): d.version
         for d in distributions()
@@ -174,7 +174,7 @@ def packages() -> dict[str, str]:
 
 
 def _wheel() -> list[str]:
-    """Where TensorRT's wheel keeps its libraries; finding it imports nothing."""
+    """Folders of the libraries in TensorRT's wheel, found without importing it."""
     spec = importlib.util.find_spec("tensorrt_libs")
     return [f"{place}/" for place in (spec.submodule_search_locations or ())] if spec else []
 

@@ -1,11 +1,11 @@
-"""TensorRT engines that were built on this machine: where they lie, and which of them may be loaded.
+"""The cache of TensorRT engines built on this machine, and the checks before one is loaded.
 
-NVIDIA equates an engine from elsewhere with foreign native code. So an engine is never part of a bundle. It
-lies in the user's cache, in a folder for its owner alone, under a key of everything that made it: the graph,
-TensorRT, CUDA, driver, GPU and options. What does not fit in every point is refused, never repaired.
+NVIDIA treats an engine from another source like untrusted native code, so an engine is never part of a
+bundle. It is stored in the user's cache, in a folder only its owner can access, under a key of everything it
+was built from: the graph, TensorRT, CUDA, driver, GPU and options. Any mismatch is refused, never repaired.
 
-The engine's file is an ONNX file of a single node that holds the engine itself (ONNX Runtime's EP context):
-one hash covers it, and no engine is built while a stream starts.
+An engine is stored as an ONNX file with a single node that contains it (ONNX Runtime's EP context): one hash
+covers it, and no engine is built while a stream starts.
 """
 
 import hashlib
@@ -28,12 +28,12 @@ from stream.files import sha256_of
 SCHEMA = 1
 ENGINE = "engine.onnx"
 RECORD = "record.json"
-# No precision flag: the graph's own types are the engine's. Words of ONNX Runtime's TensorRT provider.
+# Options of ONNX Runtime's TensorRT provider. No precision flag: the engine uses the graph's own types.
 OPTIONS: Mapping[str, str] = {"trt_builder_optimization_level": "3"}
 
 
 class Machine(Record, frozen=True, kw_only=True):
-    """What an engine is bound to, beside its graph."""
+    """The versions and hardware an engine is tied to, in addition to its graph."""
 
     tensorrt: str
     cuda: str
@@ -60,15 +60,15 @@ class Built(Record, frozen=True, kw_only=True):
 
 
 def key(onnx: str, machine: Machine, options: Mapping[str, str] = OPTIONS) -> str:
-    """Hex sha256 over everything that makes an engine; ``onnx`` is the `digest` of its graph."""
+    """Hex SHA-256 over everything an engine is built from; ``onnx`` is the `digest` of its graph."""
     parts = {"onnx": onnx, "machine": msgspec.to_builtins(machine), "options": dict(options)}
     return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
 
 
 def digest(graph: Path) -> str:
-    """Hex sha256 of an ONNX file and of the weights that it keeps in other files, if any.
+    """Hex SHA-256 of an ONNX file and of its external weights, if any.
 
-    Raises BundleError for a file that is no ONNX graph, or has its weights elsewhere than beside it.
+    Raises BundleError for a file that is not an ONNX graph, or whose weights are not beside it.
     """
     parts = {name: sha256_of(graph.parent / name) for name in external_data.check(graph, graph.parent)}
     whole = msgspec.json.encode({"": sha256_of(graph), **parts}, order="sorted")
@@ -76,14 +76,14 @@ def digest(graph: Path) -> str:
 
 
 def folder() -> Path:
-    """Where engines lie: ``engines`` in the user's cache."""
+    """Folder of all engines: ``engines`` in the user's cache."""
     return cache_dir() / "engines"
 
 
 def find(graph: Path, machine: Machine) -> Path:
     """The engine of an ONNX file on this machine.
 
-    Raises ProviderError when there is none, or when it is not certain that this user built it here from it.
+    Raises ProviderError when there is none, or unless this user verifiably built it here from this file.
     """
     onnx = digest(graph)
     place = folder() / key(onnx, machine)
@@ -106,11 +106,11 @@ def find(graph: Path, machine: Machine) -> Path:
 
 
 def put(graph: Path, machine: Machine, build: Callable[[Path], None]) -> Path:
-    """Have the engine of ``graph`` built and kept; returns its file.
+    """Build the engine of ``graph`` with ``build`` and store it; returns its file.
 
-    ``build`` writes it to the path it is given, in a folder that no other user reads. The folder takes its
-    place in one rename: of two builds at once the first wins, and the other is thrown away. One that is there
-    already and good is kept. Raises ProviderError when the cache may not be trusted.
+    ``build`` writes it to the path it receives, in a folder that no other user can read. The folder is moved
+    into the cache in one rename: of two simultaneous builds the first wins and the other is deleted. An
+    existing valid engine is reused. Raises ProviderError when the cache cannot be trusted.
     """
     onnx = digest(graph)
     home, name = own_folder(folder()), key(onnx, machine)
@@ -143,7 +143,7 @@ def put(graph: Path, machine: Machine, build: Callable[[Path], None]) -> Path:
 
 
 def own_folder(path: Path) -> Path:
-    """Make a folder for this user alone, or check that it is one. Raises ProviderError."""
+    """Create a folder that only this user can access, or check an existing one. Raises ProviderError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.mkdir(mode=0o700, exist_ok=True)
@@ -157,7 +157,7 @@ def own_folder(path: Path) -> Path:
 
 
 def check_own(path: Path) -> None:
-    """Raises ProviderError unless this user owns the file or folder and nobody else has any right to it."""
+    """Raises ProviderError unless this user owns the file or folder and nobody else has permissions on it."""
     try:
         info = path.lstat()
     except OSError as error:
@@ -178,5 +178,5 @@ def _foreign(path: Path, found: str) -> ProviderError:
 
 
 def _target(graph: Path) -> Path:
-    """What to build for: the bundle, where the graph belongs to one."""
+    """Argument for `undertone-export engines`: the bundle, if the graph belongs to one."""
     return graph.parent if (graph.parent / MANIFEST).is_file() else graph

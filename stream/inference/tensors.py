@@ -1,4 +1,4 @@
-"""A graph's tensors: what its entry says against what its file has, or what the file says alone."""
+"""A graph's inputs and outputs: compared with its manifest entry, or read from the file if it has none."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ _DTYPES = {"tensor(float)": "float32", "tensor(int64)": "int64", "tensor(bool)":
 
 
 def compare(path: Path, expected: tuple[Tensor, ...], found: list[Any], side: str) -> None:
-    """Raises BundleError where a session's inputs or outputs, as ``side`` says, differ from a manifest's."""
+    """Raises BundleError if a session's inputs or outputs (``side``) differ from those in the manifest."""
     want = {t.name: (tuple(t.shape), t.dtype) for t in expected}
     have = {node.name: (tuple(node.shape), _DTYPES.get(node.type, node.type)) for node in found}
     for name in sorted(want.keys() | have.keys()):
@@ -24,10 +24,11 @@ def compare(path: Path, expected: tuple[Tensor, ...], found: list[Any], side: st
             )
 
 
-def described(path: Path, session: Any) -> Graph:
-    """The tensors as the file has them; a first dimension left open is 1, outputs by a run on zeros.
+def graph_from_session(path: Path, session: Any) -> Graph:
+    """The graph's entry as read from the file. A dynamic first dimension is 1; a run on zeros gives the
+    output shapes.
 
-    Raises ModelError for inputs or outputs that are not float32, or inputs of open size.
+    Raises ModelError for inputs or outputs that are not float32, or inputs of dynamic size.
     """
     inputs = []
     for node in session.get_inputs():
@@ -44,7 +45,8 @@ def described(path: Path, session: Any) -> Graph:
     for name, value in zip(names, found, strict=True):
         if value.dtype != np.float32:
             raise ModelError(
-                f"{path}: expected float32 outputs, found {name} as {value.dtype}; export it with such."
+                f"{path}: expected float32 outputs, found {name} as {value.dtype}; "
+                "export it with float32 outputs."
             )
         outputs.append(Tensor(name=name, shape=value.shape, dtype="float32"))
     return Graph(file=path.name, inputs=tuple(inputs), outputs=tuple(outputs))

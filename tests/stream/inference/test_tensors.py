@@ -9,7 +9,7 @@ import pytest
 
 from stream.bundle.manifest import Tensor
 from stream.errors import BundleError, ModelError
-from stream.inference.tensors import compare, described
+from stream.inference.tensors import compare, graph_from_session
 
 FILE = Path("fusion.onnx")
 MASK = Tensor(name="mask", shape=(1, 8), dtype="bool")
@@ -68,7 +68,7 @@ class Session:
 @pytest.mark.parametrize("batch", [1, "N", None])
 def test_an_open_batch_is_one_and_outputs_are_measured(batch: Any) -> None:
     session = Session([node("x", [batch, 3, 4])], {"y": np.zeros((1, 7), np.float32)})
-    graph = described(FILE, session)
+    graph = graph_from_session(FILE, session)
     assert graph.file == "fusion.onnx"
     assert graph.inputs == (Tensor(name="x", shape=(1, 3, 4), dtype="float32"),)
     assert graph.outputs == (Tensor(name="y", shape=(1, 7), dtype="float32"),)
@@ -78,10 +78,10 @@ def test_an_open_batch_is_one_and_outputs_are_measured(batch: Any) -> None:
 @pytest.mark.parametrize("found", [node("x", [1, 3, "w"]), node("x", [1, 3], "tensor(uint8)")])
 def test_inputs_that_are_open_or_no_floats_are_refused(found: Any) -> None:
     with pytest.raises(ModelError, match="expected float32 inputs of fixed shape, found x as"):
-        described(FILE, Session([found], {}))
+        graph_from_session(FILE, Session([found], {}))
 
 
 def test_outputs_that_are_no_floats_are_refused() -> None:
     session = Session([node("x", [1, 3])], {"y": np.zeros(2, np.int64)})
     with pytest.raises(ModelError, match="expected float32 outputs, found y as int64"):
-        described(FILE, session)
+        graph_from_session(FILE, session)

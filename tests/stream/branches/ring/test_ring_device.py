@@ -57,7 +57,7 @@ class Gpu:
         monkeypatch.setattr(buffers, "_value", value)
         monkeypatch.setattr(ring_host, "PlacedEngine", OnGpu)
         monkeypatch.setattr(nvidia, "copy", partial(nvidia.copy, load=lambda name: self))
-        monkeypatch.setattr(nvidia, "settle", partial(nvidia.settle, load=lambda name: self))
+        monkeypatch.setattr(nvidia, "synchronize", partial(nvidia.synchronize, load=lambda name: self))
 
     def cudaMemcpy2D(
         self, to: Any, to_pitch: Any, source: Any, pitch: Any, width: Any, height: Any, kind: Any
@@ -82,7 +82,7 @@ def test_on_a_gpu_only_new_rows_move_and_the_numbers_are_the_same(
     host = RingHost(small.steps, lambda name: small.folder / name, provider="cuda")
     monkeypatch.undo()
     monkeypatch.setattr(nvidia, "copy", partial(nvidia.copy, load=lambda name: gpu))
-    monkeypatch.setattr(nvidia, "settle", partial(nvidia.settle, load=lambda name: gpu))
+    monkeypatch.setattr(nvidia, "synchronize", partial(nvidia.synchronize, load=lambda name: gpu))
     kept = None
     for first in range(0, 230, 23):
         block = slice(first, first + 23)

@@ -11,9 +11,10 @@ from training.gestures.simulator.scenes import Scene, World, act
 from training.simulator.behaviour import NOTICE
 from training.simulator.recordings import boxes, dropouts, shots, spells, tracker_noise
 
-LOST_HAND = 8.0  # spells a minute in which the tracker has no hand
-LOST_HAND_S = (0.1, 1.2)
-NEAR_FACE = 0.25  # chance that a hand over the face is not found in a tick
+LOST_HAND = 16.0  # spells a minute in which the tracker has no hand: hands are what trackers are worst at
+LOST_HAND_S = (0.2, 2.5)
+LOST_WRIST = 0.6  # of such spells in which the arm's wrist is not found either
+NEAR_FACE = 0.4  # chance that a hand over the face is not found in a tick
 FAST = 0.5  # face units a tick: a hand this fast is blurred and lost half the time
 
 
@@ -65,8 +66,10 @@ def _lose_hands(scene: Scene, valid: Mask, rng: np.random.Generator) -> None:
     """Spells without a hand, more where it covers the face or moves fast."""
     ticks = len(valid)
     nose = scene.points[:, INDEX["nose"]]
-    for span in (LEFT_HAND, RIGHT_HAND):
-        lost = spells(LOST_HAND, LOST_HAND_S, ticks, RATE, rng)
+    for span, wrist in ((LEFT_HAND, INDEX["left_wrist"]), (RIGHT_HAND, INDEX["right_wrist"])):
+        lost = spells(LOST_HAND * LOST_WRIST, LOST_HAND_S, ticks, RATE, rng)
+        valid[lost, wrist] = False
+        lost |= spells(LOST_HAND * (1 - LOST_WRIST), LOST_HAND_S, ticks, RATE, rng)
         centre = scene.points[:, span].mean(1)
         near = np.linalg.norm(centre - nose, axis=-1) < 1.6
         speed = np.linalg.norm(np.diff(centre, axis=0, prepend=centre[:1]), axis=-1)

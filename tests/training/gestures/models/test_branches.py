@@ -19,6 +19,14 @@ def test_the_size_of_the_coordinates_branch():
     assert net(torch.zeros(2, 6, 64, 68)).shape == (2, 256)
 
 
+def test_a_clip_of_nobody_gives_finite_logits():
+    branch = Branch(STCNN(36, (8, 8), (1, 2)), 8)
+    for training in (True, False):
+        said = branch.train(training)(torch.zeros(3, 6, 16, 36))
+        assert torch.isfinite(said.logits).all()
+        assert torch.isfinite(said.embedding).all()
+
+
 def test_space_and_time_share_no_kernel():
     """A change of one tick leaves other ticks alone in space, one of a point leaves others alone in time."""
     block = STCNN(5, (8,), (1,)).eval().blocks[0]

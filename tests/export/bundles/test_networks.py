@@ -12,7 +12,7 @@ from stream.branches.image import ImageEncoder
 from stream.bundle.load import load
 from stream.bundle.manifest import Window
 from stream.verify import golden
-from stream.verify.answers import ask
+from stream.verify.answers import compute_answers
 
 
 @pytest.mark.slow
@@ -29,7 +29,7 @@ def test_the_modules_answer_as_their_graphs_do(golden_bundle):
     runners = {name: ModuleRunner(getattr(networks, name), graph) for name, graph in graphs.items()}
     (clip,) = golden.load(bundle)
     encode = ImageEncoder(bundle, bundle.manifest.image)
-    said = ask(bundle, FullMode(bundle, runners=runners), encode, clip.inputs)
+    said = compute_answers(bundle, FullMode(bundle, runners=runners), encode, clip.inputs)
     for name, vectors in clip.answers.vectors.items():
         assert abs(said.vectors[name] - vectors).max() < 1e-5, name
     assert abs(said.wins - clip.answers.wins).max() < 1e-5

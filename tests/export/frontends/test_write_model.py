@@ -69,7 +69,7 @@ def test_all_three_files_belong_together(tmp_path, precision):
     assert found.golden.sha256 == sha256_of(tmp_path / golden_file(place))
     assert found.parity.cases == 3, "one that was given and the golden ones"
     assert found.tools["undertone"]
-    assert model_parity.check(model_parity.opened(place, "image")).passed
+    assert model_parity.check(model_parity.open_model(place, "image")).passed
 
 
 def test_files_beside_the_model_come_along(tmp_path):

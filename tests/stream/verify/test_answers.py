@@ -8,7 +8,7 @@ import pytest
 from stream.branches.calibration import calibrated
 from stream.branches.text import Pieces
 from stream.bundle.load import Bundle
-from stream.verify.answers import ask, fused
+from stream.verify.answers import compute_answers, fused
 from stream.verify.golden import Inputs
 
 E = 64  # of the demo bundle
@@ -62,7 +62,7 @@ def clip(bundle: Bundle, *, text: bool = True) -> Inputs:
 
 def test_answers_are_a_row_a_moment_and_texts_a_row_each(bundle: Bundle) -> None:
     networks = NetworksStandIn(bundle)
-    said = ask(bundle, networks, None, clip(bundle))  # type: ignore[arg-type]
+    said = compute_answers(bundle, networks, None, clip(bundle))  # type: ignore[arg-type]
     assert {name: v[:, 0].tolist() for name, v in said.vectors.items()} == {
         "keypoints": [4, 9],
         "image": [1, 2],
@@ -73,12 +73,12 @@ def test_answers_are_a_row_a_moment_and_texts_a_row_each(bundle: Bundle) -> None
 
 
 def test_logits_without_and_with_the_text_in_turn(bundle: Bundle) -> None:
-    said = ask(bundle, NetworksStandIn(bundle), None, clip(bundle))  # type: ignore[arg-type]
+    said = compute_answers(bundle, NetworksStandIn(bundle), None, clip(bundle))  # type: ignore[arg-type]
     np.testing.assert_allclose(said.logits, ((0.05, 0.12), (0.11, 0.41)), atol=1e-6)
 
 
 def test_wins_are_calibrated_by_what_was_there_and_for_how_long(bundle: Bundle) -> None:
-    said = ask(bundle, NetworksStandIn(bundle), None, clip(bundle))  # type: ignore[arg-type]
+    said = compute_answers(bundle, NetworksStandIn(bundle), None, clip(bundle))  # type: ignore[arg-type]
     calibration = bundle.manifest.modes["full"].calibration
     for moment, valid_s in ((0, 5 / 25), (1, 10 / 25)):
         for with_text, names in ((0, ("keypoints", "image")), (1, ("keypoints", "image", "text"))):
@@ -89,7 +89,7 @@ def test_wins_are_calibrated_by_what_was_there_and_for_how_long(bundle: Bundle) 
 
 
 def test_a_branch_that_says_nothing_is_absent_and_not_nought(bundle: Bundle) -> None:
-    said = ask(bundle, NetworksStandIn(bundle, silent=(4,)), None, clip(bundle, text=False))  # type: ignore[arg-type]
+    said = compute_answers(bundle, NetworksStandIn(bundle, silent=(4,)), None, clip(bundle, text=False))  # type: ignore[arg-type]
     assert np.isnan(said.vectors["keypoints"][0]).all()
     assert said.logits[0, 0] == pytest.approx(0.01), "the image alone"
     assert "text" not in said.vectors
@@ -97,7 +97,7 @@ def test_a_branch_that_says_nothing_is_absent_and_not_nought(bundle: Bundle) -> 
 
 
 def test_portraits_are_encoded_one_by_one(bundle: Bundle) -> None:
-    said = ask(
+    said = compute_answers(
         bundle,
         NetworksStandIn(bundle),  # type: ignore[arg-type]
         lambda portrait: portrait[0, 0].astype(np.float32),

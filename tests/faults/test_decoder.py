@@ -43,4 +43,5 @@ def test_a_stopped_decoder_is_replaced(
     os.kill(child_of(watch), signal.SIGSTOP)
     watch.wait_for("stale", 15.0)
     took = watch.wait_for("ok or degraded", 40.0)
+    watch.wait_for_reconnect(15.0)
     record("decoder stopped (SIGSTOP)", watch, outcome="replaced", recovery_s=round(took, 1))

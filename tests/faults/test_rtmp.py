@@ -25,6 +25,7 @@ def test_a_publisher_that_leaves_and_comes_back(
         with Publisher(server.url):
             took = watch.wait_for("ok or degraded", 40.0)
             assert watch.process.poll() is None
+        watch.wait_for_reconnect(15.0)
         record(
             "RTMP publisher away",
             watch,

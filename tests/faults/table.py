@@ -6,6 +6,7 @@
 """
 
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -34,7 +35,8 @@ def main() -> None:
         recovery, reconnects = row.get("recovery_s", "–"), row.get("reconnects")
         reconnects = "–" if reconnects is None else reconnects
         lines.append(f"| {row['fault']} | {row['outcome']} | {recovery} | {reconnects} | {states} |")
-    lines += ["", f"Commit `{commit}`, Python {platform.python_version()}, {platform.machine()}."]
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[2]:.1f}"
+    lines += ["", f"Commit `{commit}`, Python {platform.python_version()}, {machine}."]
     RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

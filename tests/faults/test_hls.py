@@ -70,7 +70,7 @@ def test_a_playlist_that_stands_still(
     wait_until(lambda: lag_s(watch) < before + 2.5, 15.0, "the lag of before")
     wait_until(lambda: watch.health["dropped"]["behind"] > 50, 5.0, "pictures passed over and counted")
     assert watch.health["reconnects"] == 0
-    outcome = f"stale, lag_s {before:.0f} → {behind:.0f} → {lag_s(watch):.0f}, then ok"
+    outcome = f"stale, lag_s {before:.0f} → {behind:.0f} → {lag_s(watch):.0f}, then fresh frames"
     what = "with" if dated else "without"
     record(f"HLS stands still, {what} date-times", watch, outcome=outcome, recovery_s=round(took, 1))
 

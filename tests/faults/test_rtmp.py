@@ -29,6 +29,6 @@ def test_a_publisher_that_leaves_and_comes_back(
         record(
             "RTMP publisher away",
             watch,
-            outcome=f"first message after {first:.1f} s; waits, stale, then ok",
+            outcome=f"first message after {first:.1f} s; waits, stale, then fresh frames",
             recovery_s=round(took, 1),
         )

@@ -43,7 +43,7 @@ def test_a_camera_that_stalls(camera: RtspServer, watching: Watching, record: Re
     watch.wait_for("stale", 15.0)
     camera.tell("go")
     took = watch.wait_for("ok or degraded", 30.0)
-    record("RTSP stalls", watch, outcome="stale, then ok", recovery_s=round(took, 1))
+    record("RTSP stalls", watch, outcome="stale, then fresh frames", recovery_s=round(took, 1))
 
 
 def test_a_camera_that_has_udp_only(tmp_path: Path, watching: Watching, record: Record) -> None:

@@ -1,8 +1,8 @@
-"""Cuts: does this picture continue the last one?
+"""Cut detection: does this picture continue the previous one?
 
-Two thumbnails are compared in two ways. Structure: the correlation of their brightness, which a camera flash
-or a change of exposure leaves alone. Colour: the overlap of their colour histograms, which motion leaves
-alone. A cut changes structure beyond doubt, or structure a good deal and colours too.
+Two thumbnails are compared in two ways. Structure: the correlation of their brightness, which is robust to a
+camera flash or a change of exposure. Colour: the overlap of their colour histograms, which is robust to
+motion. A cut is a large change of structure, or a moderate one together with a change of colours.
 """
 
 import time
@@ -14,16 +14,16 @@ from stream.geometry import shrink, thin
 from stream.records import Floats, Image
 
 _SIZE = (32, 18)
-_THINNED = (128, 72)  # averaging these pixels is enough, and saves reading all of them
+_THINNED = (128, 72)  # averaging these pixels is enough and avoids reading all of them
 _LOW = 0.35  # correlation below: another picture
 _MIDDLE = 0.75  # correlation below, with other colours: another picture
 _COLOURS = 0.45  # share of pixels that changed colour bin
 _LUMA = np.array((0.299, 0.587, 0.114), np.float32)
-_FLAT = 2.0  # standard deviation of brightness under which there is no structure (black, white, a card)
+_FLAT = 2.0  # standard deviation of brightness below which there is no structure (black, white, a title card)
 
 
 class CutDetector:
-    """Push pictures in order; True if a picture does not continue the one before."""
+    """Push pictures in order; returns True if a picture does not continue the previous one."""
 
     def __init__(self) -> None:
         self.warp_ms = 0.0  # of the last push: making the thumbnail
@@ -35,9 +35,9 @@ class CutDetector:
         self._luma = self._colours = None
 
     def push(self, image: Image) -> bool:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         small = shrink(thin(image, _THINNED), _SIZE)
-        self.warp_ms = 1e3 * (time.perf_counter() - begun)
+        self.warp_ms = 1e3 * (time.perf_counter() - started)
         luma = small.reshape(-1, 3) @ _LUMA
         luma -= luma.mean()
         bins = small >> 6

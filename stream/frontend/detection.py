@@ -1,4 +1,4 @@
-"""What every person detector gives, and the part that the front end relies on."""
+"""The result of a person detector, and the interface the front end relies on."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,20 +9,20 @@ from stream.records import Image
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """One person found."""
+    """One detected person."""
 
     score: float  # 0..1
-    box: Box  # around the person as far as the frame goes, pixels
+    box: Box  # around the person, clipped to the frame, pixels
     region: Region  # where the pose network starts
 
 
 class Detector(Protocol):
-    """Finds people in a part of a frame."""
+    """Finds people in part of a frame."""
 
     ms: float  # of the last search
 
     def search(self, image: Image, view: Region) -> list[Detection]:
-        """Everyone found in one upright view of the frame, best score first."""
+        """All people found in one upright view of the frame, best score first."""
 
     def levels(self, width: int, height: int) -> list[list[Region]]:
-        """Views beside the whole frame that are worth a search, in levels from coarse to fine."""
+        """Views to search in addition to the whole frame, in levels from coarse to fine."""

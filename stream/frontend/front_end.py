@@ -30,11 +30,11 @@ class Keypoints(Protocol):
     def reset(self) -> None: ...
 
     def leave_hands(self, left: bool) -> None:
-        """Do without the hands, or with them again; nothing where they cost nothing of their own."""
+        """Switch the hands off or on again; no effect if they have no network of their own."""
 
     @property
     def region(self) -> Region | None:
-        """Where the next frame will be searched; None when there is no track."""
+        """Region to search in the next frame; None when there is no track."""
 
     @property
     def landmarks(self) -> Landmarks | None:
@@ -51,15 +51,15 @@ class Keypoints(Protocol):
 class Sighting:
     """What the front end found in one frame."""
 
-    portrait: Portrait | None  # None, with the pose: nobody is visible
+    portrait: Portrait | None  # None, like the pose, when nobody is visible
     pose: Pose | None
-    landmarks: Landmarks | None  # what the portrait and the pose were made of
+    landmarks: Landmarks | None  # source of the portrait and the pose
     scene: int  # see `stream.frontend.scenes`
     timings_ms: dict[str, float]  # ``detector``, each network by name, ``warp``, ``other``, ``total``
 
 
 class FrontEnd:
-    """Detector, subject and keypoints in sequence; one stream, one thread.
+    """Detector, subject and keypoints in sequence, for one stream; not thread-safe.
 
     ``aligner`` turns a detector's box into the region that the keypoint networks start from, where the
     detector itself does not give one.
@@ -94,7 +94,7 @@ class FrontEnd:
         return Sighting(portrait, pose, landmarks, scene, timings)
 
     def _aligned(self, image: Image, region: Region | None) -> tuple[Region | None, float]:
-        """Where the keypoints start, in the form that they take, and the milliseconds that took."""
+        """Start region for the keypoint networks, in the form they need, and the milliseconds it took."""
         if region is None or self._aligner is None:
             return region, 0.0
         square = region.scaled(1.0)
@@ -103,7 +103,7 @@ class FrontEnd:
         return (same.region if same else square), self._aligner.ms
 
     def leave_hands(self, left: bool) -> None:
-        """Do without the hands, or with them again; from any thread, from the next frame on."""
+        """Switch the hands off or on again from the next frame on; thread-safe."""
         self._keypoints.leave_hands(left)
 
     def reset(self) -> None:

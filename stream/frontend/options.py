@@ -1,4 +1,4 @@
-"""The options of the front end, apart from its networks, for a command line that loads nothing yet."""
+"""The options of the front end, in a module of their own so that the command line loads no networks."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,14 +11,14 @@ from stream.errors import UsageError
 class FrontEndOptions:
     """Which networks the front end runs.
 
-    Raises UsageError for an unknown name, and for a model file without its name or the reverse.
+    Raises UsageError for an unknown name, and for a model file without its name or vice versa.
     """
 
     detector: str = "pose"  # or yolo
     keypoints: str = "holistic"  # or wholebody
     detector_model: Path | None = None  # ONNX file with its card
     keypoints_model: Path | None = None  # ONNX file
-    image: Path | None = None  # image encoder in place of the bundle's: ONNX file
+    image: Path | None = None  # image encoder instead of the bundle's: ONNX file
     encoding: ImageOptions = field(default_factory=ImageOptions)  # of an image encoder without a card
 
     def __post_init__(self) -> None:

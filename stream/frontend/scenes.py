@@ -1,7 +1,7 @@
-"""Where one scene ends and the next begins: decided here, once, and read by window, text and ring mode.
+"""Scene boundaries, decided only here and used by the window, the text and ring mode.
 
-A scene ends at a discontinuity of the source (its media clock or picture jumped), and where the portrait
-belongs to another shot or another person than the one before it.
+A scene ends at a discontinuity of the source (its media clock or picture jumped), and when the portrait
+belongs to another shot or another person than the previous one.
 """
 
 from dataclasses import replace
@@ -19,8 +19,8 @@ class Scenes:
     def push(self, portrait: Portrait | None, *, discontinuity: bool) -> tuple[Portrait | None, int]:
         """The portrait with the cut that counts, and the scene of this frame.
 
-        A source that jumps while nobody is visible begins a new scene at once; the cut that the subject then
-        reports for the first portrait after it is the same one and does not count again.
+        A source that jumps while nobody is visible starts a new scene at once; the cut that the subject then
+        reports with the first portrait is the same one and is not counted again.
         """
         if portrait is not None and self._counted:
             portrait = replace(portrait, cut=discontinuity)
@@ -30,6 +30,6 @@ class Scenes:
         return portrait, self.number
 
     def reset(self) -> None:
-        """Another stream follows: it starts in a scene of its own."""
+        """Prepare for another stream, which starts in a new scene."""
         self.number += 1
         self._counted = False

@@ -1,7 +1,8 @@
-"""Who is watched: find the interviewee, keep to that person, notice cuts and absence.
+"""The subject: finds the interviewee, follows that person, and detects cuts and absence.
 
 A frame goes look → keypoints → settle: `look` decides whether and where to (re)start the keypoints, `settle`
-turns their points into the portrait box. No identity is computed: a person is kept by place and time only.
+turns their points into the portrait box. No identity is computed: a person is followed by position and time
+only.
 """
 
 from collections.abc import Iterator
@@ -14,13 +15,13 @@ from stream.frontend.detection import Detection, Detector
 from stream.geometry import Box, Region, clip, letterbox, overlap
 from stream.records import Floats, Frame, Portrait
 
-LOOK_EVERY = 2  # frames between looks while nobody is there; each is one view of the frame
-REMEMBER = 50  # frames for which a lost person is looked for where they were
-SAME = 0.3  # boxes that overlap so much are one person
+LOOK_EVERY = 2  # frames between looks while nobody is visible; each look searches one view of the frame
+REMEMBER = 50  # frames for which a lost person is searched at the last position
+SAME = 0.3  # boxes that overlap at least this much are one person
 
 _BAND = 0.04  # share of the box by which the person may move before the box follows
-_GAIN = 0.15  # share of the rest that the box follows in one frame
-_LEAST = 8.0  # pixels; a smaller box shows nobody
+_GAIN = 0.15  # share of the remaining distance that the box moves in one frame
+_LEAST = 8.0  # pixels; a smaller box is ignored
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,30 +31,30 @@ class Start:
     region: Region | None  # (re)start the keypoints here; None: follow the track, if there is one
     cut: bool  # the track, if any, belongs to another shot and must be dropped
     detector_ms: float
-    warp_ms: float  # making the thumbnail that cuts are seen on
+    warp_ms: float  # making the thumbnail for the cut detection
 
 
 class Subject:
-    """Keeps to one person from frame to frame."""
+    """Follows one person from frame to frame."""
 
     def __init__(self, detector: Detector) -> None:
         self._detector = detector
         self._cuts = CutDetector()
-        self._detector_ms = 0.0  # in the frame at hand
+        self._detector_ms = 0.0  # in the current frame
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything: the next frame starts a stream."""
+        """Reset all state: the next frame starts a new stream."""
         self._cuts.reset()
-        self._last: Box | None = None  # the steadied box, kept while the person may come back
+        self._last: Box | None = None  # the stabilised box, kept while the person may come back
         self._score = 0.0
-        self._cut = False  # owed to the next portrait
+        self._cut = False  # to be reported with the next portrait
         self._missing = 0  # frames without a portrait
         self._first = True
         self._search: Iterator[Region] | None = None
 
     def look(self, frame: Frame, *, tracked: bool) -> Start:
-        """Decide where the keypoints start in this frame; runs the detector only when it must."""
+        """Decide where the keypoints start in this frame; runs the detector only when necessary."""
         self._detector_ms = 0.0
         first, self._first = self._first, False
         cut = (self._cuts.push(frame.image) or frame.discontinuity) and not first
@@ -66,7 +67,7 @@ class Subject:
         return Start(found.region if found else None, cut, self._detector_ms, self._cuts.warp_ms)
 
     def settle(self, body: Floats | None, frame: Frame) -> Portrait | None:
-        """The portrait of this frame from the 33 body points [33, 2] (None: nobody seen)."""
+        """The portrait of this frame from the 33 body points [33, 2] (None: nobody visible)."""
         height, width = frame.image.shape[:2]
         target = clip(torso(body), width, height) if body is not None else None
         if target is None or min(target[2] - target[0], target[3] - target[1]) < _LEAST:
@@ -83,7 +84,8 @@ class Subject:
         return Portrait(box, self._score, cut)
 
     def _find(self, frame: Frame, *, thorough: bool, at_once: bool) -> Detection | None:
-        """One person, or None. ``at_once``: the whole frame and its tiles now; else one view a look."""
+        """One person, or None. ``at_once``: search the whole frame and its tiles now, not one view per
+        look."""
         height, width = frame.image.shape[:2]
         if self._missing > REMEMBER:
             self._last = None
@@ -100,7 +102,7 @@ class Subject:
         return chosen
 
     def _next_view(self, width: int, height: int) -> Region:
-        """Where they were, the whole frame, one tile; then again with the next tile."""
+        """The last position, the whole frame, one tile; then again with the next tile."""
         if self._search is None:
             self._search = _round(width, height, self._last, self._detector.levels(width, height))
         return next(self._search)
@@ -112,7 +114,7 @@ class Subject:
 
 
 def choose(found: list[Detection], width: int, height: int, last: Box | None = None) -> Detection | None:
-    """The person to watch: who stands where the last one stood, else the largest and most central."""
+    """The person to watch: the one at the last position, otherwise the largest and most central."""
     if last is not None:
         same = [person for person in found if overlap(person.box, last) >= SAME]
         found = same or found
@@ -126,10 +128,10 @@ def choose(found: list[Detection], width: int, height: int, last: Box | None = N
 
 
 def torso(body: Floats) -> Box:
-    """Head to hips and elbows, frame pixels, from 33 body points [33, 2]; may reach out of the frame.
+    """Box from head to hips and elbows, frame pixels, from 33 body points [33, 2]; may exceed the frame.
 
-    Taken from where the network places the points, seen or not: visibility flickers, places do not. The head
-    is built on the line from the mouth to the eyes, which turning the head leaves alone.
+    Uses the position of every point, visible or not: visibility flickers, positions do not. The head is built
+    on the line from the mouth to the eyes, which does not change when the head turns.
     """
     eyes = (body[2] + body[5]) / 2
     up = eyes - (body[9] + body[10]) / 2
@@ -165,7 +167,7 @@ def _follow(last: Box, target: Box) -> Box:
 
 
 def _round(width: int, height: int, last: Box | None, levels: list[list[Region]]) -> Iterator[Region]:
-    """Views of the frame in the order of looking, without end."""
+    """Endless sequence of views of the frame in search order."""
     whole = letterbox(width, height)
     tiles = [tile for level in levels for tile in level]
     places = [whole]

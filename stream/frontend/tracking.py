@@ -1,10 +1,10 @@
 """Following a face or a hand from frame to frame.
 
-MediaPipe finds a fresh region for each part in every frame and keeps the last frame's if the two agree
-(``roi_tracking_calculator.cc``). Finding costs a network call, so here it is done when it may change
-something: as soon as the rough region that the pose gives for the part moves more than following allows, and
-every `CHECK_EVERY` frames in any case. A part that is not there is looked for every `SEARCH_EVERY` frames. A
-first frame always searches from scratch, so a single picture goes through MediaPipe's own chain.
+MediaPipe computes a new region for each part in every frame and keeps the last frame's if the two agree
+(``roi_tracking_calculator.cc``). A new region costs a network call, so here it is computed only when it may
+matter: as soon as the rough region from the pose has moved more than tracking allows, and every `CHECK_EVERY`
+frames in any case. A missing part is searched every `SEARCH_EVERY` frames. A first frame always searches from
+scratch, so a single picture goes through MediaPipe's own chain.
 """
 
 import math
@@ -18,12 +18,12 @@ from stream.records import Floats
 
 CHECK_EVERY = 8
 SEARCH_EVERY = 6
-PATIENCE = 3  # frames for which a part that was just lost is looked for in every one
+PATIENCE = 3  # number of frames in which a part that was just lost is searched every time
 
 
 @dataclass(frozen=True, slots=True)
 class Tracking:
-    """How far a region may move between frames before following is given up for the fresh one."""
+    """How far a region may move between frames before it is replaced by a new one."""
 
     degrees: float
     translation: float  # share of the fresh region's side
@@ -31,7 +31,7 @@ class Tracking:
     margin: float  # grows (or, negative, shrinks) the fresh region that must hold the last points
 
     def near(self, last: Region, fresh: Region) -> bool:
-        """Has the region moved so little that the last one still does?"""
+        """Whether the region has moved so little that the last one can still be used."""
         c, s = math.cos(fresh.rotation), math.sin(fresh.rotation)
         turned = abs(math.remainder(last.rotation - fresh.rotation, 2 * math.pi))
         dx, dy = last.cx - fresh.cx, last.cy - fresh.cy
@@ -44,7 +44,7 @@ class Tracking:
         )
 
     def holds(self, last_points: Floats, last: Region, fresh: Region) -> bool:
-        """… and are the last points [N, 2] well inside of the fresh region?"""
+        """Whether the last points [N, 2] are well inside the new region."""
         if not self.near(last, fresh):
             return False
         c, s = math.cos(fresh.rotation), math.sin(fresh.rotation)
@@ -55,7 +55,7 @@ class Tracking:
 
 
 class Follower:
-    """Decides, once a frame, whether a part is searched for, from scratch or where it was."""
+    """Decides, once per frame, whether a part is searched, and if so from scratch or at its last position."""
 
     def __init__(self, tracking: Tracking, region_of: Callable[[Floats], Region], phase: int = 0) -> None:
         self._tracking = tracking
@@ -70,9 +70,9 @@ class Follower:
         self._frames = self._missing = 0
 
     def region(self, rough: Region, find: Callable[[], Region | None]) -> Region | None:
-        """Where to look in this frame, None if nowhere; ``find`` gives a fresh region and costs a call.
+        """Search region in this frame, or None; ``find`` returns a new region and costs a network call.
 
-        Followed by `found` if the part was seen there.
+        Call `found` afterwards if the part was found there.
         """
         self._frames += 1
         last, self._points = self._points, None
@@ -89,11 +89,11 @@ class Follower:
         return followed if fresh is not None and self._tracking.holds(last, followed, fresh) else fresh
 
     def found(self, points: Floats) -> None:
-        """The part was seen here in this frame."""
+        """Report that the part was found here in this frame."""
         self._points = points
 
     def lost(self) -> None:
-        """Instead of `region`: the part cannot be in this frame."""
+        """Call this instead of `region` when the part cannot be in this frame."""
         self._frames += 1
         self._points = self._rough = None
 

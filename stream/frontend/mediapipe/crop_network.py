@@ -1,4 +1,4 @@
-"""A network with the crop it looks at, and what both cost."""
+"""A network with the crop it runs on, and the time both take."""
 
 import time
 
@@ -10,7 +10,7 @@ from stream.records import Floats, Image
 
 
 class Meter:
-    """Milliseconds since the last `clear`, networks and warps apart."""
+    """Milliseconds since the last `clear`, separately for networks and warps."""
 
     def __init__(self) -> None:
         self.networks: dict[str, float] = {}
@@ -30,7 +30,7 @@ class Meter:
 
 
 class View:
-    """Calls a network on a region of a picture and takes its points back to the frame."""
+    """Runs a network on a region of a picture and maps its points back to the frame."""
 
     def __init__(
         self,
@@ -48,14 +48,14 @@ class View:
         self._matrix: Matrix = np.zeros((2, 3))
 
     def __call__(self, image: Image | Halves, region: Region, *, mirrored: bool = False) -> list[Floats]:
-        """The network's outputs for the region: views, good until its next call (drop them before)."""
-        begun = time.perf_counter()
+        """The network's outputs for the region: views that must be dropped before the next call."""
+        started = time.perf_counter()
         self._matrix = affine(region, self._sample.size, mirrored=mirrored)
         if isinstance(image, Halves):
             crop = self._sample.quick(*image.fitting(self._matrix))
         else:
             crop = self._sample(image, self._matrix)
-        warp_ms = 1e3 * (time.perf_counter() - begun)
+        warp_ms = 1e3 * (time.perf_counter() - started)
         outputs = self._network(crop, self._low, self._high)
         self._meter.add(self._network, warp_ms)
         return outputs

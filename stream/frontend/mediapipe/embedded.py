@@ -1,4 +1,4 @@
-"""The front end on the embedded networks, as far as no other models take their place."""
+"""The front end with the embedded networks, except those replaced by other models."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from stream.frontend.front_end import FrontEnd, Keypoints
 from stream.frontend.mediapipe.holistic import Holistic
 from stream.frontend.mediapipe.person_detector import PoseDetector
 
-# Whose points these are, unless other keypoints are given.
+# The extractor recorded for these points, unless other keypoints are given.
 EXTRACTOR = Extractor(name=model_cache.HOLISTIC.requirement, sha256=model_cache.HOLISTIC.sha256)
 
 
@@ -20,10 +20,10 @@ def from_folder(
     detector: Detector | None = None,
     keypoints: Keypoints | None = None,
 ) -> FrontEnd:
-    """``folder`` holds the embedded networks; a detector or keypoints that are given replace theirs.
+    """``folder`` contains the embedded networks; ``detector`` and ``keypoints`` replace them if given.
 
-    Holistic starts in a region that the embedded detector lays out; inside another detector's box, the
-    embedded one looks for it.
+    Holistic starts from a region found by the embedded detector. With another detector, the embedded one
+    looks for that region inside the other's box.
     """
     embedded = folder / "pose_detection.tflite"
     aligner = PoseDetector(embedded, threads) if detector and keypoints is None else None
@@ -35,9 +35,9 @@ def from_folder(
 def from_cache(
     threads: int = 2, *, detector: Detector | None = None, keypoints: Keypoints | None = None
 ) -> FrontEnd:
-    """The same on the pulled models, as far as they are needed.
+    """The same with the models in the cache, as far as they are needed.
 
-    Raises ModelError, with the command that pulls them, if they are needed and missing.
+    Raises ModelError, naming the command that downloads them, if they are needed and missing.
     """
     needed = detector is None or keypoints is None
     folder = model_cache.locate(model_cache.HOLISTIC.name) if needed else Path()

@@ -33,7 +33,7 @@ _EYE_GROWTH = 2.3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Face:
-    """What the face networks say of one frame, pixels of the frame."""
+    """Output of the face networks for one frame, in frame pixels."""
 
     points: Floats  # float32 [468, 2], MediaPipe's order
     right_iris: Floats  # float32 [5, 2], centre first; the subject's right
@@ -98,10 +98,10 @@ class FaceStage:
 
 
 def from_pose(body: Floats) -> Region:
-    """Where to look for the face: around the 11 face points of the pose, upright by its eyes."""
+    """Search region for the face: around the 11 face points of the pose, upright by its eyes."""
     return around(body[:11], turn(body[5], body[2], 0.0)).scaled(3.0)
 
 
 def from_face(points: Floats) -> Region:
-    """Where the face was: around its points, upright by the outer corners of the eyes."""
+    """Region of the tracked face: around its points, upright by the outer corners of the eyes."""
     return around(points, turn(points[33], points[263], 0.0)).scaled(1.5)

@@ -29,7 +29,7 @@ _TRACKING = Tracking(degrees=40, translation=0.2, scale=0.4, margin=-0.1)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hand:
-    """What the hand network says of one frame."""
+    """Output of the hand network for one frame."""
 
     points: Floats  # float32 [21, 2], pixels of the frame
     presence: float  # 0..1
@@ -66,7 +66,7 @@ class HandStage:
     ) -> Hand | None:
         """``body``: float32 [33, 2], frame pixels; ``visibility``: float32 [33].
 
-        ``frame``: width and height; given, a hand whose middle lies outside of them is not looked for.
+        ``frame``: width and height. If given, a hand whose centre lies outside the frame is not searched.
         """
         wrist, pinky, index = body[self._rows]
         rough = hand_from_pose(wrist, pinky, index).scaled(2.7, shift_y=-0.1)
@@ -91,5 +91,5 @@ class HandStage:
 
 
 def from_hand(points: Floats) -> Region:
-    """Where the hand was."""
+    """Region of the tracked hand."""
     return hand_from_hand(points).scaled(2.0, shift_y=-0.1)

@@ -1,10 +1,11 @@
 """Holistic: pose, face, irises and hands of one person, on LiteRT.
 
-The networks and their chain are MediaPipe Holistic's (0.10.21, model complexity 1, no face refinement), on a
-first frame to the pixel; the irises come from the stand-alone iris network. From frame to frame two things
-differ. Points are not smoothed: what we look for lasts less than half a second, and a filter strong enough to
-calm a point would flatten it. Instead their noise is not made in the first place: the pose region rests while
-the person does (`next_region`), and crops are averaged where they shrink (`Halves`).
+The networks and their order are those of MediaPipe Holistic (0.10.21, model complexity 1, no face
+refinement), identical to the pixel on a first frame; the irises come from the stand-alone iris network.
+Tracking differs: points are not smoothed: the movements of interest last less than half a second, and a
+filter strong enough to calm a point would flatten them. Instead noise is avoided at its source: the pose
+region stays fixed while the person sits still (`next_region`), and crops are averaged when they are scaled
+down (`Halves`).
 """
 
 import time
@@ -22,7 +23,7 @@ from stream.records import Image, Pose
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Landmarks:
-    """The groups as MediaPipe gives them, before the mapping to 137 points."""
+    """MediaPipe's groups of points, before the mapping to 137 points."""
 
     body: Body
     face: Face | None
@@ -33,7 +34,7 @@ class Landmarks:
 class Holistic:
     """Tracks one person from frame to frame; a region restarts it.
 
-    One thread at a time. ``static`` forgets everything between pictures: each of them needs a region.
+    Not thread-safe. With ``static`` nothing is tracked between pictures: each of them needs a region.
     """
 
     def __init__(self, folder: Path, threads: int = 2, *, static: bool = False) -> None:
@@ -47,26 +48,26 @@ class Holistic:
         self._without_hands = False
         self._region: Region | None = None
         self._total_ms = 0.0
-        self.landmarks: Landmarks | None = None  # of the last frame, None if nobody was there
+        self.landmarks: Landmarks | None = None  # of the last frame, None if nobody was visible
 
     @property
     def region(self) -> Region | None:
-        """Where the next frame will be searched; None when there is no track."""
+        """Region to search in the next frame; None when there is no track."""
         return self._region
 
     @property
     def network_ms(self) -> float:
-        """Of the last push: inside the networks, copying their input included."""
+        """Milliseconds of the last push spent in the networks, including copying their input."""
         return self._meter.network_ms
 
     @property
     def warp_ms(self) -> float:
-        """Of the last push: cutting regions out of the frame."""
+        """Milliseconds of the last push spent cutting regions out of the frame."""
         return self._meter.warp_ms
 
     @property
     def timings_ms(self) -> dict[str, float]:
-        """Of the last push: each network by name, ``warp``, and ``other`` for everything between."""
+        """Of the last push: each network by name, ``warp``, and ``other`` for the rest."""
         other = self._total_ms - self._meter.network_ms - self._meter.warp_ms
         return {**self._meter.networks, "warp": self._meter.warp_ms, "other": other}
 
@@ -78,15 +79,15 @@ class Holistic:
         self._right.reset()
 
     def leave_hands(self, left: bool) -> None:
-        """Do without the hands, or with them again; from any thread, from the next frame on."""
+        """Switch the hands off or on again from the next frame on; thread-safe."""
         self._without_hands = left
 
     def push(self, image: Image, region: Region | None = None) -> Pose | None:
-        """137 points of the person in the region (given: start there; None: follow the last frame's).
+        """137 points of the person in ``region``; None follows the region of the last frame.
 
-        None if there is no track or nobody is seen any more; then a region is needed to start again.
+        Returns None if there is no track or nobody is visible any more; then a region is needed to restart.
         """
-        begun = time.perf_counter()
+        started = time.perf_counter()
         self._meter.clear()
         picture: Image | Halves = image
         if region is not None or self._static:
@@ -96,7 +97,7 @@ class Holistic:
             picture = Halves(image)
         height, width = image.shape[:2]
         pose = self._look(picture, self._region, width, height) if self._region is not None else None
-        self._total_ms = 1e3 * (time.perf_counter() - begun)
+        self._total_ms = 1e3 * (time.perf_counter() - started)
         return pose
 
     def _look(self, image: Image | Halves, region: Region, width: int, height: int) -> Pose | None:

@@ -1,4 +1,4 @@
-"""The only importer of LiteRT, and of the flatbuffers its files are: one network, loaded and called."""
+"""One LiteRT network, loaded and called. Only this module imports LiteRT and flatbuffers."""
 
 import os
 import time
@@ -23,7 +23,7 @@ Shape = tuple[int, ...]
 
 @contextmanager
 def _silent_stderr() -> Iterator[None]:
-    """LiteRT announces its CPU delegate on the process's stderr and has no switch for that."""
+    """Silences stderr while LiteRT loads: it prints its CPU delegate there and cannot be told not to."""
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
@@ -37,12 +37,12 @@ def _silent_stderr() -> Iterator[None]:
 class Network:
     """A ``.tflite`` file with one image input float32 [1, S, S, 3] and float32 outputs.
 
-    ``outputs`` are the shapes of the file's outputs in order; None marks one that nobody reads. What only
-    feeds unread outputs is cut out of the graph before it is loaded: the pose network loses its segmentation
-    and with it a third of its time, the rest computes the same bits.
+    ``outputs`` are the shapes of the file's outputs in order; None marks an unused one. Operators that only
+    feed unused outputs are removed before the graph is loaded: the pose network loses its segmentation and
+    thereby a third of its time; the other outputs stay bit-identical.
 
-    Not safe for two threads at once; ``invoke`` itself releases the GIL. Raises ModelError if the file is
-    missing, is no such network, or its shapes are not the expected ones.
+    Not thread-safe; ``invoke`` releases the GIL. Raises ModelError if the file is missing or not such a
+    network, or if its shapes differ from the expected ones.
     """
 
     def __init__(self, path: Path, *, size: int, outputs: tuple[Shape | None, ...], threads: int) -> None:
@@ -56,7 +56,7 @@ class Network:
             inputs = self._interpreter.get_input_details()
             found = self._interpreter.get_output_details()
         except (ValueError, RuntimeError, TypeError, IndexError, AttributeError) as error:
-            # The flatbuffers reader checks nothing: a damaged file shows as whatever its bytes lead to.
+            # The flatbuffers reader checks nothing: a damaged file can raise any exception.
             raise ModelError(f"{path} does not load in LiteRT ({error}); pull the models again") from error
         details = (*inputs, *found)
         shapes = [tuple(int(n) for n in detail["shape"]) for detail in details]
@@ -74,10 +74,10 @@ class Network:
     def __call__(self, crop: Image, low: float = 0.0, high: float = 1.0) -> list[Floats]:
         """Run on a uint8 crop [S, S, 3] whose 0..255 is stretched to low..high.
 
-        Returns the outputs that are read, without the batch axis: views of the network's own memory, to be
-        dropped before the next call (LiteRT refuses to run while one is held).
+        Returns the used outputs without the batch axis: views of the network's own memory, which must be
+        dropped before the next call (LiteRT refuses to run while one exists).
         """
-        begun = time.perf_counter()
+        started = time.perf_counter()
         view = self._input()[0]
         np.multiply(crop, np.float32((high - low) / 255.0), out=view)
         if low:
@@ -85,12 +85,13 @@ class Network:
         del view
         self._interpreter.invoke()
         result = [output()[0] for output in self._outputs]
-        self.ms = 1e3 * (time.perf_counter() - begun)
+        self.ms = 1e3 * (time.perf_counter() - started)
         return result
 
 
 def trimmed(content: bytes, read: list[bool]) -> bytes:
-    """The model without the operators that only lead to unread outputs. Raises ValueError if it is none."""
+    """The model without the operators that only feed unused outputs. Raises ValueError if it is not a
+    model."""
     if content[4:8] != _FILE_IDENTIFIER:
         raise ValueError("not a TensorFlow Lite model")
     if all(read):
@@ -106,7 +107,7 @@ def trimmed(content: bytes, read: list[bool]) -> bytes:
             operators.append(operator)
             needed.update(operator.inputs)
     graph.operators, graph.outputs = operators[::-1], np.array(outputs, np.int32)
-    model.signatureDefs = None  # they name the outputs that are gone
+    model.signatureDefs = None  # they name the removed outputs
     builder = flatbuffers.Builder(len(content))
     builder.Finish(model.Pack(builder), _FILE_IDENTIFIER)
     return bytes(builder.Output())

@@ -19,12 +19,12 @@ from stream.records import Floats, Image
 _SIZE = 224
 _MIDDLES = ssd.anchors(_SIZE, ((8, 2), (16, 2), (32, 6)))
 _GROWTH = 1.25  # of the circle around the person, for the pose network
-_SAME = 0.5  # two tiles that found one person overlap at least so much
-_TILE_ASPECT = 1.25  # a frame wider or higher than this is worth a search in tiles
+_SAME = 0.5  # boxes from two tiles that overlap at least this much are one person
+_TILE_ASPECT = 1.25  # a frame wider or higher than this is also searched in tiles
 
 
 class PoseDetector:
-    """Finds people; stateless. One network call a view: the frame, and `tiles` of it when asked."""
+    """Finds people; stateless. One network call per view: the frame and, if requested, its tiles."""
 
     def __init__(self, path: Path, threads: int = 2) -> None:
         self._network = Network(path, size=_SIZE, outputs=((1, 2254, 12), (1, 2254, 1)), threads=threads)
@@ -32,10 +32,10 @@ class PoseDetector:
         self.ms = 0.0  # of the last call
 
     def __call__(self, image: Image, *, tiles: bool = True) -> list[Detection]:
-        """Everyone found, best score first; tiles are searched only if the whole frame shows nobody.
+        """All people found, best score first; tiles are searched only if none is found in the whole frame.
 
-        The detector sees people who fill a good part of its square. In a wide frame a person may not:
-        overlapping squares of the frame's height, then of half of it, are searched in turn.
+        The detector finds people who fill a good part of its square, which a person in a wide frame may not.
+        So overlapping squares of the frame's height, then of half of it, are searched in turn.
         """
         height, width = image.shape[:2]
         found = self.search(image, letterbox(width, height))
@@ -48,11 +48,11 @@ class PoseDetector:
         return []
 
     def levels(self, width: int, height: int) -> list[list[Region]]:
-        """Where to search when the whole frame shows nobody: see `views`."""
+        """Views to search when nobody is found in the whole frame: see `views`."""
         return views(width, height)
 
     def search(self, image: Image, view: Region) -> list[Detection]:
-        """Everyone found in one square view of the frame, best score first."""
+        """All people found in one square view of the frame, best score first."""
         pixels = self._sample(image, affine(view, self._sample.size))
         raw, logits = self._network(pixels, -1.0, 1.0)
         points, scores = ssd.decode(raw, logits, _MIDDLES, _SIZE)

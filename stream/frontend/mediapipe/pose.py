@@ -1,4 +1,4 @@
-"""33 body points and where to look for them next.
+"""33 body points and the region to search for them in the next frame.
 
 Constants from the expanded graph of MediaPipe Holistic 0.10.21 (PoseLandmarkByRoiCpu,
 TensorsToPoseLandmarksAndSegmentation, PoseLandmarksToRoi); refinement from
@@ -32,7 +32,7 @@ _HOLD = Tracking(degrees=4, translation=0.04, scale=0.06, margin=0)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Body:
-    """What the pose network says of one frame."""
+    """Output of the pose network for one frame."""
 
     points: Floats  # float32 [33, 2], pixels of the frame, MediaPipe's order; also outside of the frame
     visibility: Floats  # float32 [33], 0..1
@@ -70,20 +70,21 @@ def region_from(guides: Floats) -> Region:
 
 
 def next_region(region: Region, guides: Floats) -> Region:
-    """The next frame's region: this frame's, until the person has moved out of a small band.
+    """The next frame's region: unchanged until the person has moved out of a small band.
 
-    The network feels the least change of its crop, and the crop follows from its own output: followed freely
-    (or smoothed, as MediaPipe does) the points of a person who sits still never come to rest.
+    The network reacts to the smallest change of its crop, and the crop depends on the network's output. If
+    the region always followed (or was smoothed, as in MediaPipe), the points of a person who sits still would
+    never come to rest.
     """
     wanted = region_from(guides)
     return region if _HOLD.near(region, wanted) else wanted
 
 
 def refine(cells: Floats, heat: Floats) -> Floats:
-    """Points [N, 2] in heat-map cells, moved to the weighted middle of the 9×9 cells around them.
+    """Points [N, 2] in heat-map cells, moved to the weighted centre of the 9×9 cells around them.
 
-    A point is moved if the heat there [64, 64, ≥N] (logits) is confident enough, and left alone if its cell
-    lies outside of the map. Cells beyond the edge count for nothing.
+    A point is moved if the heat map [64, 64, ≥N] (logits) is confident enough there, and left unchanged if
+    its cell lies outside the map. Cells beyond the edge are ignored.
     """
     cell = cells.astype(np.int32)  # towards zero, as the source casts
     columns = cell[:, 0, None] + _KERNEL
@@ -94,7 +95,7 @@ def refine(cells: Floats, heat: Floats) -> Floats:
         rows.clip(0, _CELLS - 1)[:, :, None], columns.clip(0, _CELLS - 1)[:, None, :], _CHANNEL[: len(cells)]
     ]
     weights = (inside_y[:, :, None] & inside_x[:, None, :]) / (1.0 + np.exp(-logits))
-    # Products in place of sums over short axes, which NumPy is slow at.
+    # Matrix products instead of sums over short axes, which are slow in NumPy.
     over_rows, over_columns = weights @ _ONES, _ONES @ weights
     total = over_columns @ _ONES
     sure = weights.reshape(len(cells), -1).max(axis=1) >= _CONFIDENT

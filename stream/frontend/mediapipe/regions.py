@@ -1,4 +1,4 @@
-"""Where to look next: regions from points, as MediaPipe's graphs compute them.
+"""Search regions from points, as MediaPipe's graphs compute them.
 
 Angles and sizes are in frame pixels. Sources, all in google-ai-edge/mediapipe:
 ``alignment_points_to_rects_calculator.cc``, ``detections_to_rects_calculator.cc``,
@@ -14,7 +14,7 @@ from stream.records import Floats
 
 
 def turn(start: Floats, end: Floats, target_degrees: float) -> float:
-    """How far to turn, radians in −π..π, so that start → end points at the target (90° is up)."""
+    """Rotation, radians in −π..π, after which start → end points at the target (90° is up)."""
     (x0, y0), (x1, y1) = start.tolist(), end.tolist()
     angle = math.radians(target_degrees) - math.atan2(y0 - y1, x1 - x0)
     return angle - 2 * math.pi * math.floor((angle + math.pi) / (2 * math.pi))
@@ -28,7 +28,8 @@ def aligned(centre: Floats, scale: Floats, target_degrees: float) -> Region:
 
 
 def around(points: Floats, rotation: float = 0.0) -> Region:
-    """The upright box around points [N, 2] given a rotation (the box itself is not turned: as the source)."""
+    """The upright box around points [N, 2] given a rotation (the box itself is not rotated, as in the
+    source)."""
     (x0, y0), (x1, y1) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
     return Region((x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0, rotation)
 

@@ -65,6 +65,6 @@ def to_pose(
 
 
 def inside(points: Floats, width: int, height: int) -> Mask:
-    """Which of the points [N, 2] lie in the frame."""
+    """Mask of the points [N, 2] that lie inside the frame."""
     limit = np.array((width, height), np.float32)
     return np.asarray(np.all((points >= 0) & (points < limit), axis=1))

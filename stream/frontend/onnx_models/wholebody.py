@@ -23,13 +23,12 @@ from stream.inference.engine import Engine
 from stream.records import Floats, Image, Pose
 
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)  # of RGB in 0..255
-GROWTH = (
-    1.25 * 1.25
-)  # of the box around the points: they end before the person does, and then the crop's room
-_FOLLOWED = slice(0, 91)  # body, feet, face: hands fly off first
-_HEAD = (0, 1, 2, 3, 4, 5, 6)  # nose, eyes, ears, shoulders: without them nobody is there
+# Growth of the box around the points, which is smaller than the person; then the crop's margin.
+GROWTH = 1.25 * 1.25
+_FOLLOWED = slice(0, 91)  # body, feet, face; hands are the least reliable
+_HEAD = (0, 1, 2, 3, 4, 5, 6)  # nose, eyes, ears, shoulders: without them nobody is visible
 _HOLD = Tracking(degrees=4, translation=0.04, scale=0.06, margin=0)
-_LEAST = 8.0  # pixels; a smaller person is nobody
+_LEAST = 8.0  # pixels; a smaller person is ignored
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +40,7 @@ class Body:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Landmarks:
-    """What the network says of one frame, before the mapping to 137 points."""
+    """Output of the network for one frame, before the mapping to 137 points."""
 
     body: Body
     points: Floats  # float32 [133, 2], pixels of the frame
@@ -49,9 +48,9 @@ class Landmarks:
 
 
 class WholeBody:
-    """Tracks one person from frame to frame; a region restarts it. One thread at a time.
+    """Tracks one person from frame to frame; a region restarts it. Not thread-safe.
 
-    Raises ModelError for a file with other inputs and outputs, or one that its card does not know, and
+    Raises ModelError for a file with other inputs and outputs or one that does not match its card, and
     BundleError for one that does not load.
     """
 
@@ -68,17 +67,17 @@ class WholeBody:
         self._mean = np.array(MEAN, np.float32)
         self._scale = 1 / np.array(STD, np.float32)
         self._region: Region | None = None
-        self.landmarks: Landmarks | None = None  # of the last frame, None if nobody was there
+        self.landmarks: Landmarks | None = None  # of the last frame, None if nobody was visible
         self.network_ms = self.warp_ms = self._total_ms = 0.0  # of the last push
 
     @property
     def region(self) -> Region | None:
-        """Where the next frame will be searched; None when there is no track."""
+        """Region to search in the next frame; None when there is no track."""
         return self._region
 
     @property
     def timings_ms(self) -> dict[str, float]:
-        """Of the last push: the network, ``warp``, and ``other`` for everything between."""
+        """Of the last push: the network, ``warp``, and ``other`` for the rest."""
         other = self._total_ms - self.network_ms - self.warp_ms
         return {"wholebody": self.network_ms, "warp": self.warp_ms, "other": other}
 
@@ -87,14 +86,14 @@ class WholeBody:
         self._region = self.landmarks = None
 
     def leave_hands(self, left: bool) -> None:
-        """One network gives them with the rest: nothing is saved."""
+        """No effect: one network computes all points at once."""
 
     def push(self, image: Image, region: Region | None = None) -> Pose | None:
-        """137 points of the person in the region (given: start there; None: follow the last frame's).
+        """137 points of the person in ``region``; None follows the region of the last frame.
 
-        None if there is no track or nobody is seen any more; then a region is needed to start again.
+        Returns None if there is no track or nobody is visible any more; then a region is needed to restart.
         """
-        begun = time.perf_counter()
+        started = time.perf_counter()
         self.network_ms = self.warp_ms = 0.0
         pose = None
         picture: Image | Halves = Halves(image)
@@ -107,24 +106,24 @@ class WholeBody:
             seen = self._region is not None
             self.landmarks = Landmarks(body_of(points, scores), points, scores) if seen else None
             pose = coco133.to_pose(points, scores, image.shape[1], image.shape[0]) if seen else None
-        self._total_ms = 1e3 * (time.perf_counter() - begun)
+        self._total_ms = 1e3 * (time.perf_counter() - started)
         return pose
 
     def _points(self, image: Image | Halves, region: Region) -> tuple[Floats, Floats]:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         matrix = affine(region, self.size)
         crop = self._sample.quick(*(image.fitting(matrix) if isinstance(image, Halves) else (image, matrix)))
         pixels = np.ascontiguousarray(((crop - self._mean) * self._scale).transpose(2, 0, 1)[None])
         warped = time.perf_counter()
         x, y = self._engine(**{self._input: pixels})[:2]
         points, scores = simcc.decode(x[0], y[0])
-        self.warp_ms = 1e3 * (warped - begun)
+        self.warp_ms = 1e3 * (warped - started)
         self.network_ms = 1e3 * (time.perf_counter() - warped)
         return apply(matrix, points), scores
 
 
 def extractor_of(path: Path) -> Extractor:
-    """Whose points these are: the file's name and hash. Raises ModelError when there is no file."""
+    """The extractor recorded for these points: the file's name and hash. Raises ModelError without a file."""
     if not path.is_file():
         raise ModelError(f"{path}: expected an RTMW or DWPose file in ONNX, found none; give its place.")
     return Extractor(name=path.stem, sha256=sha256_of(path))
@@ -147,7 +146,7 @@ def size_of(engine: Engine) -> tuple[int, int]:
 
 
 def fitted(region: Region, size: tuple[int, int]) -> Region:
-    """The upright region of the aspect of ``size`` (width, height) around a region."""
+    """The upright region around a region, with the aspect ratio of ``size`` (width, height)."""
     x0, y0, x1, y1 = region.box
     aspect = size[0] / size[1]
     width, height = max(x1 - x0, (y1 - y0) * aspect), max(y1 - y0, (x1 - x0) / aspect)
@@ -157,7 +156,7 @@ def fitted(region: Region, size: tuple[int, int]) -> Region:
 def following(last: Region, points: Floats, scores: Floats, size: tuple[int, int]) -> Region | None:
     """The next frame's region: around the visible points, or this frame's while the person hardly moves.
 
-    None if nobody is there any more.
+    None if nobody is visible any more.
     """
     visible = points[_FOLLOWED][scores[_FOLLOWED] > coco133.VISIBLE]
     if scores[list(_HEAD)].mean() <= coco133.VISIBLE or not len(visible):
@@ -171,9 +170,9 @@ def following(last: Region, points: Floats, scores: Floats, size: tuple[int, int
 
 
 def body_of(points: Floats, scores: Floats) -> Body:
-    """What the portrait is built from. An elbow or hip that is not visible is put below its shoulder.
+    """The points that the portrait is built from. An invisible elbow or hip is placed below its shoulder.
 
-    Where SimCC places a point that it does not see says nothing.
+    SimCC's position of an invisible point is meaningless.
     """
     body = np.zeros((33, 2), np.float32)
     body[2], body[5] = points[coco133.LEFT_EYE], points[coco133.RIGHT_EYE]

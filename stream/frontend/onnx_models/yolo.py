@@ -1,7 +1,7 @@
-"""People in a frame, by a YOLO detector that was exported to ONNX; what ultralytics does around it is here.
+"""People in a frame, by a YOLO detector exported to ONNX, with ultralytics' pre- and postprocessing.
 
-Source: ultralytics 8.4 (``LetterBox``, ``non_max_suppression``, ``scale_boxes``), which is not imported: it
-is under another licence and has no place beside a stream.
+Source: ultralytics 8.4 (``LetterBox``, ``non_max_suppression``, ``scale_boxes``), which is not imported
+because of its licence.
 """
 
 import time
@@ -20,14 +20,14 @@ from stream.records import Floats, Image
 
 CONFIDENCE = 0.25
 SUPPRESSION = 0.7  # boxes that overlap more are one person
-MOST = 300  # people
+MOST = 300  # people per frame
 GROWTH = 1.25  # of the box, for the keypoints
 _GREY = (114, 114, 114)
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How a picture was put into the network's input: scaled, in the middle, grey around it."""
+    """How a picture was fitted into the network's input: scaled and centred on grey."""
 
     width: int  # of the picture, pixels
     height: int
@@ -52,7 +52,7 @@ class Fit:
 
 
 def letterboxed(image: Image, size: tuple[int, int]) -> tuple[Image, Fit]:
-    """The picture in the middle of ``size`` (width, height), aspect kept, grey around it."""
+    """The picture centred in ``size`` (width, height) on grey, with its aspect ratio kept."""
     fit = Fit.of(image.shape[1], image.shape[0], size)
     if fit.scaled != (fit.width, fit.height):
         image = np.asarray(cv2.resize(image, fit.scaled, interpolation=cv2.INTER_LINEAR), np.uint8)
@@ -66,8 +66,8 @@ def decode(
 ) -> tuple[Floats, Floats]:
     """A network's output → people, best first: boxes [M, 4], corners in pixels of the input, and scores [M].
 
-    ``raw`` is [4 + classes, N]: middle, width and height, then a score a class. Who is something else with
-    more confidence than person is nobody.
+    ``raw`` is [4 + classes, N]: centre, width and height, then a score per class. Boxes whose best class is
+    not "person" are dropped.
     """
     scores = raw[4:].max(axis=0)
     there = np.flatnonzero(scores > confidence)
@@ -85,7 +85,7 @@ def decode(
 
 
 class YoloDetector:
-    """Finds people; stateless. Raises ModelError unless the file and its card are of a detector."""
+    """Finds people; stateless. Raises ModelError unless the file and its card describe a detector."""
 
     def __init__(self, path: Path, *, provider: str = "cpu", threads: int = 2) -> None:
         card = card_of(path, "detector")
@@ -95,12 +95,12 @@ class YoloDetector:
         self.ms = 0.0  # of the last search
 
     def levels(self, width: int, height: int) -> list[list[Region]]:
-        """None beside the whole frame: people of any size are found in it."""
+        """No further views: people of any size are found in the whole frame."""
         return []
 
     def search(self, image: Image, view: Region) -> list[Detection]:
-        """Everyone found in the part of the frame that an upright view holds, best score first."""
-        begun = time.perf_counter()
+        """All people found in an upright view of the frame, best score first."""
+        started = time.perf_counter()
         left, top = max(0, round(view.box[0])), max(0, round(view.box[1]))
         part = image[top : max(top + 1, round(view.box[3])), left : max(left + 1, round(view.box[2]))]
         framed, fit = letterboxed(part, self.size)
@@ -113,12 +113,12 @@ class YoloDetector:
             Detection(float(score), (box := _box(corners)), grown(box))
             for corners, score in zip(found, scores, strict=True)
         ]
-        self.ms = 1e3 * (time.perf_counter() - begun)
+        self.ms = 1e3 * (time.perf_counter() - started)
         return people
 
 
 def grown(box: Box) -> Region:
-    """The region for the keypoints: the box with some room."""
+    """The region for the keypoints: the box with a margin."""
     x0, y0, x1, y1 = box
     return Region((x0 + x1) / 2, (y0 + y1) / 2, GROWTH * (x1 - x0), GROWTH * (y1 - y0))
 

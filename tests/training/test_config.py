@@ -60,7 +60,7 @@ def test_values_out_of_range_get_one_sentence(text, said):
     assert said in str(error.value)
 
 
-def test_all_errors_are_said_at_once(tmp_path):
+def test_all_errors_are_reported_at_once(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(
         'name = "mine"\nsize = 3\n[pretrain]\nsteps = -5\nepochs = 3\n[finetune]\nseconds = [4, "long"]\n'

@@ -132,7 +132,7 @@ def test_a_drift_of_one_text_alone_fails(golden_bundle, monkeypatch):
     assert [d.graph for d in bundle_parity.check(bundle).graphs if not d.passed] == ["text"]
 
 
-def test_each_moment_is_told_a_text_in_turn(golden_bundle):
+def test_moments_use_the_texts_in_turn(golden_bundle):
     bundle = load(golden_bundle)
     (clip,) = golden.load(bundle)
     answers, temporal = clip.answers, FullMode(bundle)

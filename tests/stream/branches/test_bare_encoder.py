@@ -74,7 +74,7 @@ def test_what_does_not_describe_it(bare, bundle, changes, sentence) -> None:
         assert "\n" not in str(raised.value)
 
 
-def test_neither_card_nor_options_is_said_before_anything_runs(bare) -> None:
+def test_neither_card_nor_options_is_reported_before_anything_runs(bare) -> None:
     with pytest.raises(ModelError, match=r"found neither; give one of these\.$"):
         Choice(image=bare).prove("cpu", lambda line: None)
 

@@ -78,7 +78,7 @@ def test_graphs_are_given_the_whole_window_under_the_names_of_their_inputs(
 
 
 @pytest.mark.parametrize("present", [(), ("keypoints",), ("image", "text"), ("keypoints", "image", "text")])
-def test_an_absent_branch_is_said_to_be_absent(mode: FullMode, graphs: Any, present: tuple[str, ...]) -> None:
+def test_an_absent_branch_is_marked_absent(mode: FullMode, graphs: Any, present: tuple[str, ...]) -> None:
     vectors = {name: np.full((1, E), 5, np.float32) for name in present}
     assert mode.fuse(vectors) == 0.25
     (asked,) = graphs["fusion"].asked

@@ -97,7 +97,7 @@ def test_a_silent_server_is_a_timeout(scheme: str, silent: int) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["http", "rtsp", "rtmp"])
-def test_a_refused_connection_is_said_at_once(scheme: str, refusing: int) -> None:
+def test_a_refused_connection_is_reported_at_once(scheme: str, refusing: int) -> None:
     error, took = open_until(f"{scheme}://admin:hunter2@127.0.0.1:{refusing}/live/x?token=hunter2", 8.0)
     assert "refused the connection" in str(error)
     assert took < 5.0

@@ -142,7 +142,7 @@ def test_lossless_a_slow_reader_gets_everything(pipe: Pipe, monkeypatch: pytest.
     assert outlet.dropped == 0
 
 
-def test_a_reader_that_has_gone_is_told_once(pipe: Pipe) -> None:
+def test_a_closed_pipe_is_reported_once(pipe: Pipe) -> None:
     gone = list[bool]()
     outlet = Outlet(pipe.stream, places=8, on_closed=lambda: gone.append(True))
     outlet.start()

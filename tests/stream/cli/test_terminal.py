@@ -33,7 +33,7 @@ def test_the_line_says_whether_there_is_text_and_how_old() -> None:
     assert line(without).endswith("text –")
 
 
-def test_a_labellers_trouble_is_told_once_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_labeller_failure_is_reported_once_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     view = LineView(as_json=True)
     detail = {"provider": "gemini", "from": "working", "to": "failing", "reason": "no answer"}
     view.tell(Event(run="r", time=MESSAGE.time, pts=1.0, event="describing", detail=detail))

@@ -191,7 +191,7 @@ def test_every_name_that_the_prompt_teaches_stays():
     assert guarded(f"AU{names[0]}") == f"AU{names[0]}"
 
 
-def test_a_person_who_goes_down_is_told_from_the_corners_of_a_mouth():
+def test_a_person_going_down_is_distinguished_from_mouth_corners():
     assert guarded("Her lips tightened and she went down") == "Her lips tightened and she …"
     assert guarded("His smile shows that Nadal went down", NAMES) == "His smile shows that …"
     assert guarded("He smiles. Went down fighting") == "He smiles. …"

@@ -149,7 +149,7 @@ def test_figures_add_up_and_an_answer_heals() -> None:
     assert status.state in ("idle", "sending", "waiting")
 
 
-def test_trouble_is_told_in_one_line_without_secrets() -> None:
+def test_a_failure_is_reported_in_one_line_without_secrets() -> None:
     labeller = Labeller(ValueError("https://u:hunter2@x/?key=AIza\nand more" + "x" * 999))
     asker, _ = asking(labeller, every_s=0.05, retry_s=60.0)
     labeller.script *= 50

@@ -79,7 +79,7 @@ def test_bytes_are_bounded(minute: LastMinute, monkeypatch: pytest.MonkeyPatch) 
     assert [pts for pts, _ in film.pictures] == [5.0, 6.0, 7.0]
 
 
-def test_another_scene_begins_anew_whatever_its_clock_says(minute: LastMinute) -> None:
+def test_another_scene_starts_over_whatever_its_clock(minute: LastMinute) -> None:
     for pts in (50.0, 51.0):
         show(minute, pts)
     show(minute, 2.0, scene=1)

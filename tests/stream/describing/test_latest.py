@@ -33,7 +33,7 @@ def test_each_is_taken_once() -> None:
     assert newest.take() is again
 
 
-def test_what_was_said_may_be_taken_back() -> None:
+def test_a_description_may_be_withdrawn() -> None:
     newest = LatestDescription()
     newest.put(Description("", 70.0, 0))
     newest.put(SAID[0])

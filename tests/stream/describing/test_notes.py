@@ -112,7 +112,7 @@ def test_a_rotated_file_is_read_to_its_end_first(path: Path) -> None:
 
 
 @pytest.mark.parametrize("again", ["b", "bb bb bb", "bbbb bbbb bbbb bbbb bbbb", ""])
-def test_a_file_written_anew_is_read_from_its_beginning(path: Path, again: str) -> None:
+def test_a_rewritten_file_is_read_from_its_beginning(path: Path, again: str) -> None:
     file = Followed(path)
     path.write_text("aa aa aa\n")
     lines = Lines()

@@ -203,7 +203,7 @@ def test_a_lost_person_is_looked_for_in_the_very_nextframe_of() -> None:
     assert subject.look(frame_of(image, 2), tracked=False).region is not None
 
 
-def test_a_person_whom_only_a_tile_shows_is_found_in_time() -> None:
+def test_a_person_visible_only_in_a_tile_is_found_in_time() -> None:
     far = _person((500, 200, 540, 260))
     detector = Detector(far, only=lambda view: view.width < 250)
     subject, image = Subject(detector), shot(0)

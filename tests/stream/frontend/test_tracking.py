@@ -44,7 +44,7 @@ def test_points_that_left_the_fresh_region_end_the_following() -> None:
     assert not TRACKING.holds(POINTS + 15, HERE, HERE)
 
 
-def test_the_first_frame_looks_anew_and_the_next_ones_follow() -> None:
+def test_the_first_frame_searches_and_the_next_ones_track() -> None:
     follower, find = _follower(), Finder()
     places = []
     for _ in range(2 * CHECK_EVERY):
@@ -83,7 +83,7 @@ def test_a_part_that_left_the_frame_is_not_followed_back_to_where_it_was() -> No
     assert find.calls == 2
 
 
-def test_reset_looks_anew() -> None:
+def test_reset_searches_again() -> None:
     follower, find = _follower(), Finder()
     follower.region(HERE, find)
     follower.found(POINTS)

@@ -259,7 +259,7 @@ def test_the_fast_lane_only_leaves_a_reference() -> None:
     minute.close()
 
 
-def test_a_labeller_that_is_down_is_told_once_and_heals() -> None:
+def test_a_labeller_that_is_down_is_reported_once_and_recovers() -> None:
     go = threading.Event()
     text = asking(Labeller(go, down=True))
     feed, thinker = Feed(10_000, 0.005), Thinker()

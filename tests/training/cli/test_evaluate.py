@@ -120,7 +120,7 @@ def divided_anew(folder, **changes):
     (folder / INDEX).write_bytes(msgspec.json.encode(changed))
 
 
-def test_evaluate_refuses_people_whom_the_run_may_have_met(
+def test_evaluate_refuses_people_the_run_may_have_seen(
     quick_run, corpus_folder, tmp_path, monkeypatch, capsys
 ):
     other = shutil.copytree(corpus_folder, tmp_path / "other", ignore=shutil.ignore_patterns("inputs"))
@@ -137,7 +137,7 @@ def test_evaluate_refuses_people_whom_the_run_may_have_met(
         assert not (tmp_path / "r").exists()
 
 
-def test_evaluate_reads_another_corpus_when_told_that_it_is_one(quick_run, corpus_folder, tmp_path):
+def test_evaluate_reads_another_corpus_with_the_option_for_it(quick_run, corpus_folder, tmp_path):
     other = shutil.copytree(corpus_folder, tmp_path / "other", ignore=shutil.ignore_patterns("inputs"))
     divided_anew(other, name="elsewhere")
     command = ("evaluate", quick_run, "--corpus", other, "--out", tmp_path / "r", "--curve", "")

@@ -82,7 +82,7 @@ def test_why_there_is_no_answer(tmp_path):
     assert {row["failed"] for row in cells(path)} == {""}
 
 
-def test_what_was_said_is_read(sheet):
+def test_judgements_are_read(sheet):
     rows = audit.read(sheet)
     assert {id: row.win for id, row in rows.items()} == {"0001": 0.7, "0002": 0.2, "0003": None, "0004": 0.5}
     assert not any(row.corrected for row in rows.values())

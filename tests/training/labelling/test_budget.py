@@ -51,7 +51,7 @@ def test_the_limit_of_requests_stops_everybody():
         pytest.fail("begun after the end")
 
 
-def test_a_video_is_begun_only_with_its_tokens_left():
+def test_a_video_is_started_only_with_enough_tokens_left():
     budget = Budget(max_tokens=1000)
     with budget.reserved(600):
         budget.spent(500, 100)

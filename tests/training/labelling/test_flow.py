@@ -57,7 +57,7 @@ def recipe(quick_recipe):
     )
 
 
-def test_it_is_right_as_often_as_it_was_told_to_be(folder):
+def test_it_is_right_as_often_as_configured(folder):
     run("labels", folder / "said", "--truth", folder / "corpus")
     found = json.loads((folder / "said" / "agreement.json").read_text())
     assert found["simulated"]

@@ -40,7 +40,7 @@ def test_another_model_than_the_one_asked_is_told(server, label, out):
     assert "warning: gemini-3.8-flash was asked, gemini-9 answered 4 times" in label("--seed", 1).output
 
 
-def test_the_cost_is_told_where_prices_are(server, label):
+def test_the_cost_is_reported_where_prices_are_known(server, label):
     assert ", cost 1.20" in label("--price-in", 100, "--price-out", 1000).output
     result = label("--price-in", 1)
     assert "expected --price-in and --price-out together" in str(result.exception)

@@ -91,7 +91,7 @@ def test_what_no_video_passes_is_not_tried_on_all(server, label, films):
     assert label("--retry-failed").exit_code == 0
 
 
-def test_a_denial_is_told_once(server, label, capfd):
+def test_a_denial_is_reported_once(server, label, capfd):
     server.faults["generate"].extend([Fault(403, "The caller does not have permission")] * 4)
     result = label("--workers", 4)
     assert isinstance(result.exception, DescriptionDenied)

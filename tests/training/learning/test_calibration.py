@@ -198,7 +198,7 @@ def test_logits_that_never_change_are_no_evidence():
     assert fit(np.full(40, 2.5), np.repeat([0.0, 1.0], 20), cap=3.0) == (0.0, 0.0)
 
 
-def test_many_unseen_people_are_told_honest_numbers():
+def test_confidences_for_many_unseen_people_are_honest():
     """ECE ≤ 0.03 from 10 s on and nowhere worse than the prior; the logits grow with the seconds seen."""
     rng, knots = np.random.default_rng(4), (2.0, 5.0, 10.0, 20.0, 40.0)
     settings = Calibrating(cap=60.0, cap_from_s=5.0)

@@ -180,7 +180,7 @@ def assemble_like(rows):
     return SimpleNamespace(course=torch.ones(1, rows), moments=torch.zeros(1, rows), weight=torch.ones(1))
 
 
-def test_moments_of_people_whom_nobody_knows_are_not_asked_for(recipe):
+def test_moments_of_people_without_labels_are_not_used(recipe):
     batch, rows = assemble_like(40), 40  # all zeros
     seen, said = torch.ones(1, rows, dtype=torch.bool), torch.zeros(1, rows)
     some, others = torch.zeros(1, rows), torch.full((1, rows), 3.0)

@@ -106,7 +106,7 @@ def test_the_loss_falls(trained, stage):
     assert np.mean(found[-2:]) < 0.9 * np.mean(found[:2])
 
 
-def test_unseen_people_are_told_apart(trained, tokenizer):
+def test_unseen_people_are_classified(trained, tokenizer):
     model, unseen = trained[0].model, prepared(tokenizer, 24, 900)
     cuts = random_cuts(
         unseen, Stage(seconds=(8.0, 8.0), partial=0.0), RECIPE.window, 64, np.random.default_rng(0)

@@ -68,7 +68,7 @@ def test_nobody_did_anything_and_nothing_was_imagined():
     assert "Evidence: nothing of note." in quiet
 
 
-def test_what_is_told_is_the_exact_likelihood():
+def test_the_returned_likelihood_is_exact():
     """A likelihood ratio's mean is 1 where the other side is true, whatever it is the ratio of."""
     for seconds in (5.0, 15.0):
         lost = [description_llr(t, STANDARD, seconds) for t in texts(STANDARD, LOSS, seconds, 3000)]

@@ -49,7 +49,7 @@ def people():
     return [Person(n, rng) for n in range(600)]
 
 
-def test_an_honest_judge_is_told_from_one_who_is_always_sure(people, tmp_path):
+def test_an_honest_judge_differs_from_one_who_is_always_sure(people, tmp_path):
     judges = {"full": Judge(), "ring": Judge(certain=0.99)}
     rows = live_like.measure(judges, people, tmp_path, resamples=200)
     assert [(r.mode, r.valid_s, r.people, r.statements) for r in rows] == [

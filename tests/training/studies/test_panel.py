@@ -122,7 +122,7 @@ def test_judges_who_read_differently_do_not_judge_together(first):
         Panel([first, with_window(first, 50)])
 
 
-def test_moments_are_what_was_said_so_far(first, people):
+def test_moments_use_only_the_past(first, people):
     said = Panel([first]).moments(people, (1.0, 4.0, 6.0, 9.0))
     assert sorted({p.seconds for p in said}) == [1.0, 4.0, 6.0]  # they last 6 s
     assert len(said) == 3 * len(people)

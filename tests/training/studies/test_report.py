@@ -84,7 +84,7 @@ def test_the_quantile_threshold_is_transductive_and_calls_its_share_wins(panel, 
     assert float(row["transductive_accuracy"]) == pytest.approx(np.mean(called == label))
 
 
-def test_what_is_said_of_people_met_in_training_stands_in_its_own_column(panel, people, tmp_path):
+def test_people_seen_in_training_have_their_own_column(panel, people, tmp_path):
     figures = report.evaluate(panel, people, about(transductive=True), tmp_path)
     row = rows_of(tmp_path / "table.csv")["fused"]
     assert row["accuracy"] == ""

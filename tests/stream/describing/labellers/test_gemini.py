@@ -397,7 +397,7 @@ def test_what_an_earlier_run_uploaded_is_used(gemini_server, open_gemini, clip):
     assert (noted, gemini_server.files) == ({}, {})
 
 
-def test_what_is_noted_and_gone_is_uploaded_anew(gemini_server, open_gemini, clip):
+def test_a_noted_file_that_is_gone_is_uploaded_again(gemini_server, open_gemini, clip):
     noted = {SHA: "files/undertone-gone"}
     open_gemini(uploads=noted).describe(clip, PROMPT, LOOK)
     assert [a.kind for a in gemini_server.asked][:3] == ["get", "start", "upload"]
@@ -436,7 +436,7 @@ def test_an_answer_is_kept_before_its_file_is_deleted(gemini_server, open_gemini
     assert kept == [(reply, 1, 0)]
 
 
-def test_the_meter_is_told_of_every_request_and_may_stop_it(gemini_server, open_gemini, clip):
+def test_the_meter_sees_every_request_and_may_stop_it(gemini_server, open_gemini, clip):
     class Counting(Meter):
         def __init__(self, most):
             self.most, self.requests, self.tokens = most, 0, []

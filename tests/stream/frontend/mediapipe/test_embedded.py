@@ -60,6 +60,6 @@ def test_without_the_pulled_networks_the_error_says_how_to_pull_them(
     assert names(parts[0]) == ["yolo", "wholebody", "-"], "two others need none of them"
 
 
-def test_bundles_are_told_whose_points_these_are() -> None:
+def test_bundles_get_the_extractor_of_the_points() -> None:
     assert embedded.EXTRACTOR.sha256 == model_cache.HOLISTIC.sha256
     assert embedded.EXTRACTOR.name == model_cache.HOLISTIC.requirement

@@ -93,7 +93,7 @@ def test_each_hand_has_its_own_wrist() -> None:
     assert HandStage(networks, RIGHT)(IMAGE, body(), visibility) is not None
 
 
-def test_a_followed_hand_is_not_corrected_anew_until_it_was_reset() -> None:
+def test_a_tracked_hand_is_not_corrected_again_until_reset() -> None:
     networks: Any = Networks()
     stage = HandStage(networks, LEFT)
     for _ in range(3):

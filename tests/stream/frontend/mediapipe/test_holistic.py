@@ -60,7 +60,7 @@ def test_a_lost_person_is_none_until_a_region_starts_again(
     assert holistic.push(astronaut, start) is not None
 
 
-def test_a_region_starts_anew_whatever_came_before(
+def test_a_region_restarts_tracking_whatever_came_before(
     holistic_files: Path, astronaut: np.ndarray, start: Region
 ) -> None:
     holistic = Holistic(holistic_files)

@@ -67,7 +67,7 @@ def test_another_network_under_the_name_is_a_model_error(holistic_files: Path) -
 
 
 @pytest.mark.parametrize("content", [b"", b"TFL3", b"\0\0\0\0TFL2" + bytes(99)])
-def test_what_is_no_model_is_told_by_its_first_bytes(content: bytes) -> None:
+def test_a_file_that_is_no_model_is_recognized_by_its_first_bytes(content: bytes) -> None:
     with pytest.raises(ValueError, match="not a TensorFlow Lite model"):
         litert.trimmed(content, [True])
 

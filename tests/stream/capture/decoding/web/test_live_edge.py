@@ -85,9 +85,7 @@ def test_another_clock_begins_at_its_segment() -> None:
 @pytest.mark.parametrize(
     ("max_lag_s", "passed_over"), [(None, range(12, 17)), (9.0, range(12, 17)), (4.0, range(12, 18))]
 )
-def test_too_far_behind_means_on_to_where_it_would_have_begun(
-    max_lag_s: float | None, passed_over: range
-) -> None:
+def test_too_far_behind_skips_to_the_default_start(max_lag_s: float | None, passed_over: range) -> None:
     """Twenty seconds are listed, the target duration is 2 s; limits of 10, 9 and 4 s."""
     edge, listed = LiveEdge(max_lag_s=max_lag_s), listing(10, 10)
     edge.listed(listed, now=100.0)

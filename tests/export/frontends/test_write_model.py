@@ -1,4 +1,4 @@
-"""Graph, card and golden answers: written together or not at all, and held against the network."""
+"""Graph, card and golden outputs: written together or not at all, and held against the network."""
 
 import msgspec
 import numpy as np

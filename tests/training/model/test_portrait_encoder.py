@@ -7,6 +7,7 @@ from safetensors.torch import save_file
 from transformers import BertConfig, BertModel, Dinov2Config, Dinov2Model
 
 from stream.branches.image import normalised
+from stream.bundle.manifest import Graph, ImageInput, Tensor
 from stream.errors import ModelError
 from stream.files import sha256_of
 from training.model import image_encoder, portrait_encoder
@@ -33,7 +34,9 @@ def test_published_weights_give_the_cls_token(published):
     images = np.random.default_rng(0).integers(0, 255, (19, 56, 56, 3), np.uint8)
     found = encoder(images)
     assert found.shape == (19, 16)
-    spec = type("Spec", (), {"mean": encoder.mean, "std": encoder.std})
+    portrait = Tensor(name="portrait", shape=(1, 3, 56, 56), dtype="float32")
+    graph = Graph(file="encoder.onnx", inputs=(portrait,), outputs=())
+    spec = ImageInput(encoder=graph, size=56, mean=encoder.mean, std=encoder.std, dim=16)
     with torch.inference_mode():
         served = [small()(torch.from_numpy(normalised(i, spec))).last_hidden_state[0, 0] for i in images]
     np.testing.assert_allclose(found, torch.stack(served).numpy(), atol=1e-5)

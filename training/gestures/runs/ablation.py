@@ -25,7 +25,7 @@ from training.gestures.runs.rounds import Setting, first, fused, second
 from training.learning.log import Log
 
 Change = Callable[[GestureRecipe], GestureRecipe]
-FULL = "all branches, fitted weights"
+FULL = "all branches"
 CMPL = "+ pseudo-labels of the other branches"
 
 
@@ -100,11 +100,12 @@ def loss_rows(recipe: GestureRecipe) -> list[Variant]:
 
 
 def fusion_rows(recipe: GestureRecipe) -> list[Variant]:
-    """Temperature off, equal weights."""
+    """Weights fitted on validation subjects or equal, with and without temperature."""
     return [
         Variant("equal weights", _fusing(weights="equal")),
-        Variant("− temperature", _fusing(temperature=False)),
+        Variant("fitted weights", _fusing(weights="fitted")),
         Variant("equal weights, − temperature", _fusing(weights="equal", temperature=False)),
+        Variant("fitted weights, − temperature", _fusing(weights="fitted", temperature=False)),
     ]
 
 

@@ -96,9 +96,10 @@ def test_votes_are_fitted_on_validation_subjects_alone(recipe, ground, done):
         name: replace(t, logits=np.where(_validation(ground, t.logits), t.logits, 0.0).astype(np.float32))
         for name, t in start.trained.items()
     }
-    other = fuse(changed, ground, recipe.fusing)
+    fitted = msgspec.structs.replace(recipe.fusing, weights="fitted")
+    other = fuse(changed, ground, fitted)
     assert other.temperatures == start.fusion.temperatures
-    assert other.weights == start.fusion.weights
+    assert other.weights == fuse(start.trained, ground, fitted).weights
     assert sum(other.weights.values()) == pytest.approx(1)
     plain = fuse(changed, ground, msgspec.structs.replace(recipe.fusing, temperature=False, weights="equal"))
     assert set(plain.temperatures.values()) == {1.0}

@@ -123,7 +123,8 @@ def test_a_study_shares_branches_and_says_every_sign(recipe, ground, tmp_path, m
     table = ablation.ablate("fusion", two, lambda _: ground, (0, 1), tmp_path)
     assert calls == ["coordinates", "joints"] * 2  # once a seed, whatever the votes
     names = [row.name for row in table.rows]
-    others = ["equal weights", "− temperature", "equal weights, − temperature"]
+    ways = ["equal weights", "fitted weights"]
+    others = [*ways, *(f"{way}, − temperature" for way in ways)]
     assert names == [ablation.FULL, *others, "always illustrative"]
     assert table.rows[1].note.startswith("macro-F1 ")
     assert "2 seeds" in (tmp_path / "fusion.md").read_text()

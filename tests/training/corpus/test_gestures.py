@@ -8,7 +8,6 @@ import pytest
 from stream.bundle.manifest import Extractor
 from stream.errors import UsageError
 from training.corpus import gestures
-from training.corpus.check import report, table
 from training.corpus.store import About, Store, Writer
 from training.simulator.behaviour import PROFILES
 from training.simulator.recordings import simulate
@@ -98,42 +97,3 @@ def test_rows_that_are_no_gestures(tmp_path, wrong):
         stored(tmp_path / "c", rows((3, 1, 2), wrong))
     with pytest.raises(UsageError, match=r"expected gestures as int32 \[N, 4\], found int64 \[1, 4\]"):
         stored(tmp_path / "d", rows((3, 1, 2)).astype(np.int64))
-
-
-def test_check_counts_them(tmp_path):
-    store = stored(
-        tmp_path / "c", rows((3, 0, 24), (3, 10, 34), (31, 50, 50), (-1, 60, 69)), rows((7, 90, 104)), None
-    )
-    found = report(store).gestures
-    assert found is not None
-    assert (found.recordings, found.gestures, found.hidden, found.outside) == (2, 5, 1, 1)
-    assert found.classes == {3: 2, 7: 1, 31: 1}
-    assert found.ratio == 2
-    assert found.illustrative == 0.25
-    assert found.durations[3].median == 1.0
-    assert found.durations[31].median == 0.04
-    assert found.covered == pytest.approx((35 + 1 + 10 + 10) / 200)
-    assert found.overlap == pytest.approx(15 / 56)
-    assert found.unseen == 0
-    text = table(report(store))
-    assert "gestures: 5 in 2 recordings, 1 of a hidden class" in text
-    assert "always illustrative: 25.0% top-1" in text
-    assert "1 end after their video" in text
-    assert " 3 touching or scratching head" in text
-
-
-def test_check_sees_gestures_of_nobody(tmp_path):
-    writer = Writer(tmp_path, ABOUT)
-    recording = simulate(PROFILES["standard"], 0, 4.0, 0)
-    valid = np.ones_like(recording.valid)
-    valid[10:20] = False
-    writer.add("r", replace(recording, valid=valid, present=valid.any(1), gestures=rows((3, 0, 19))))
-    found = report(writer.finish({})).gestures
-    assert found is not None
-    assert found.unseen == 0.5
-
-
-def test_a_corpus_without_gestures_says_nothing(tmp_path):
-    store = stored(tmp_path / "c", None)
-    assert report(store).gestures is None
-    assert "gestures" not in table(report(store))

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from training.corpus.store import Store
@@ -14,11 +15,13 @@ from training.gestures.recipe import (
     GestureRecipe,
     Maps,
     People,
+    PseudoLabels,
     Reporting,
     Rgb,
     Splitting,
 )
 from training.gestures.runs.materials import Materials, from_corpus
+from training.gestures.runs.run import run
 from training.gestures.simulator import as_corpus
 from training.gestures.simulator.catalogue import chosen
 from training.gestures.simulator.scenes import World
@@ -77,3 +80,19 @@ def quick_gestures(world) -> GestureRecipe:
 def ground(quick_gestures, gesture_store, tmp_path_factory) -> Materials:
     """The made-up people divided; pictures are drawn once, beside the test."""
     return from_corpus(quick_gestures, gesture_store, tmp_path_factory.mktemp("work"))
+
+
+@pytest.fixture(scope="session")
+def run_recipe(quick_gestures) -> GestureRecipe:
+    """Pseudo-labels of whatever the other branches agree on."""
+    pseudo = PseudoLabels(threshold=0.0, floor=0.0, stop=0.0)
+    return msgspec.structs.replace(quick_gestures, pseudo=pseudo)
+
+
+@pytest.fixture(scope="session")
+def finished_run(run_recipe, ground, tmp_path_factory) -> tuple[Path, list[str]]:
+    """A run of all branches and both rounds, and what it said."""
+    out = tmp_path_factory.mktemp("run") / "one"
+    lines: list[str] = []
+    run(run_recipe, ground, out, "inductive", lines.append)
+    return out, lines

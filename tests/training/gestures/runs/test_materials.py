@@ -3,33 +3,11 @@
 from dataclasses import replace
 
 import msgspec
-import numpy as np
 import pytest
-import torch
 
 from stream.errors import UsageError
 from training.gestures.runs import materials
 from training.gestures.runs.materials import from_corpus
-
-SHAPES = {
-    "coordinates": (2, 6, 8, 36),
-    "joints": (2, 24, 4, 12, 12),
-    "limbs": (2, 24, 4, 12, 12),
-    "swin3d": (2, 3, 4, 16, 16),
-    "r2plus1d": (2, 3, 4, 16, 16),
-}
-
-
-@pytest.mark.parametrize("name", SHAPES)
-def test_inputs_of_every_branch(quick_gestures, ground, name):
-    read, places = ground.reader(name, quick_gestures), np.array([0, 5])
-    plain = read(places)
-    assert tuple(plain.shape) == SHAPES[name]
-    assert torch.equal(plain, read(places))
-    varied = read(places, np.random.default_rng(0))
-    assert varied.shape == plain.shape
-    assert not torch.equal(varied, plain)
-    assert torch.equal(varied, read(places, np.random.default_rng(0)))
 
 
 def test_parts_hold_every_clip_once(ground):

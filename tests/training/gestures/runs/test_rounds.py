@@ -8,7 +8,6 @@ import pytest
 
 from stream.errors import UsageError
 from training.gestures.recipe import PseudoLabels
-from training.gestures.runs import branches
 from training.gestures.runs.rounds import Round, alone, first, fuse, fused, pool_of, second, setting_of
 
 pytestmark = pytest.mark.slow
@@ -81,13 +80,6 @@ def test_the_stop_rule(recipe, ground, done, tmp_path):
     assert not list(tmp_path.iterdir())
     off = msgspec.structs.replace(recipe, pseudo=PseudoLabels(teachers="none"))
     assert second(off, ground, start, "inductive", tmp_path).round is None
-
-
-def test_a_branch_that_is_there_is_not_trained_again(recipe, ground, done, monkeypatch):
-    start, out = done
-    monkeypatch.setattr(branches, "train", lambda *_: pytest.fail("trained again"))
-    again = first(recipe, ground, out)
-    assert again.fusion.temperatures == start.fusion.temperatures
 
 
 def test_votes_are_fitted_on_validation_subjects_alone(recipe, ground, done):

@@ -21,7 +21,7 @@ def test_the_table_of_a_run(finished_run, tmp_path):
     assert (tmp_path / "table.csv").read_text().count("\n") == 14
     with pytest.raises(UsageError, match="expected a run of gesture branches, found none"):
         recipe_of(tmp_path)
-    with pytest.raises(UsageError, match="expected a finished_run run"):
+    with pytest.raises(UsageError, match="expected a finished run"):
         about_of(tmp_path)
 
 

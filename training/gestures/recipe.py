@@ -86,7 +86,7 @@ class Fusing(Section, frozen=True, kw_only=True):
     """How branches vote."""
 
     temperature: bool = True  # σ(z/T) with T fitted on validation subjects
-    weights: Literal["equal", "fitted"] = "equal"  # fitted on few validation subjects, they follow these
+    weights: Literal["equal", "fitted"] = "equal"
 
 
 class PseudoLabels(Section, frozen=True, kw_only=True):

@@ -88,4 +88,4 @@ def test_from_people_to_a_submission(tmp_path):
     found = run(
         "ablate", "fusion", "--out", tmp_path / "study", "--recipe", tmp_path / "recipe.toml", "--seeds", "0"
     )
-    assert "fusion: test, 1 seeds" in found.stdout
+    assert "fusion: test, 1 seed" in found.stdout

@@ -234,7 +234,7 @@ def _report(
             figures, beside = empty, figures
         rows.append(tables.Row(name=v.name, figures=figures, transductive=beside, note=note))
     test = found[main][FULL][0]
-    title = f"{name}: {recipe.name}, {len(grounds)} seeds"
+    title = f"{name}: {recipe.name}, {len(grounds)} {'seed' if len(grounds) == 1 else 'seeds'}"
     table = tables.table(title, rows, test, groups, simulated=grounds[0].simulated, resamples=resamples)
     tables.write(out, name, table)
     return table

@@ -25,7 +25,7 @@ from training.gestures.recipe import BranchName, GestureRecipe
 from training.gestures.runs.materials import Materials
 from training.learning.log import Log
 
-WEIGHTS, LOGITS, BRANCHES = "weights.safetensors", "logits.safetensors", "branches"
+WEIGHTS, LOGITS, BRANCHES = "weights.safetensors", "logits.safetensors", "trained"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -68,5 +68,5 @@ def test_features_are_cut_by_slot():
 
 def test_nobody_knows_the_evidence_of_real_people():
     real = replace(simulate(STANDARD, 0, 2.0, 0), llr=None, subject="somebody")
-    with pytest.raises(UsageError, match=r"somebody: expected a made-up person whose events are known"):
+    with pytest.raises(UsageError, match=r"somebody: expected a simulated person whose events are known"):
         real.evidence(0, 10)

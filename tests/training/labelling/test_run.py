@@ -56,7 +56,7 @@ def test_videos_that_all_failed_are_no_success(server, label, out):
         assert isinstance(result.exception, DescriptionError)
         assert re.search(
             r"expected an answer for one video at least, found none for all 4; see .*audit\.csv for the "
-            r"reasons, and run the same command with --retry-failed to ask again\.$",
+            r"reasons, and run the same command with --retry-failed to retry\.$",
             str(result.exception),
         )
         assert "4 videos: 0 answered, 4 failed" in result.output
@@ -139,7 +139,7 @@ def test_a_service_that_is_down_is_not_asked_for_ever(server, label, out):
 def test_a_budget_of_requests_stops_cleanly_and_the_next_run_goes_on(server, label, out):
     result = label("--max-requests", 3)
     assert result.exit_code == 3
-    assert "stopped at the budget of 3 requests; run it with a larger one to go on" in result.output
+    assert "stopped at the budget of 3 requests; run it with a larger one to continue" in result.output
     assert [line["win"] for line in lines(out).values()] == [0.7, 0.7, 0.7, None]
     assert server.files == {}
     assert label().exit_code == 0
@@ -220,5 +220,5 @@ def test_a_full_disk_is_one_sentence_and_nothing_is_asked_twice(server, label, o
 
 def test_only_one_run_at_a_time(server, label, out):
     with exclusive(out):
-        assert "expected nobody else at work here" in str(label().exception)
+        assert "expected a folder that no other run uses" in str(label().exception)
     assert label().exit_code == 0

@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the training extra is not installed")
 
 from stream.branches.image import normalised as served  # noqa: E402
-from stream.bundle.manifest import Graph, ImageInput  # noqa: E402
+from stream.bundle.manifest import Graph, ImageInput, Tensor  # noqa: E402
 from stream.errors import UsageError  # noqa: E402
 from training.model import image_encoder as encoder  # noqa: E402
 from training.simulator.crops import SIZE, TARGETS, Crops, crops_of  # noqa: E402
@@ -24,7 +24,8 @@ def crops() -> Crops:
 
 def test_pictures_are_prepared_as_served(crops):
     ours = encoder.normalised(crops.images[:2]).numpy()
-    graph = Graph(file="x", inputs=(), outputs=())
+    portrait = Tensor(name="portrait", shape=(1, 3, SIZE, SIZE), dtype="float32")
+    graph = Graph(file="x", inputs=(portrait,), outputs=())
     spec = ImageInput(encoder=graph, size=SIZE, mean=encoder.MEAN, std=encoder.STD, dim=encoder.DIM)
     np.testing.assert_allclose(ours[1], served(crops.images[1], spec)[0], atol=1e-5)
 

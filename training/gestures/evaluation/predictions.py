@@ -55,8 +55,8 @@ def read(path: Path) -> ClipPredictions:
             )
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise UsageError(
-            f"{path}: expected predictions of clips, found none ({error}); run `undertone-training gestures "
-            "train` first."
+            f"{path}: expected predictions of clips, found none ({error}); run "
+            "`undertone-training gestures train` first."
         ) from error
     return found
 

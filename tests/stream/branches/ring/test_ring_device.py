@@ -95,7 +95,7 @@ def test_on_a_gpu_only_new_rows_move_and_the_numbers_are_the_same(
     one = [v[:1] for v in values]
     host.push(one, mask[:, :1])
     host.read()
-    caches = sum(place.array.nbytes for place in host._kept.values())
+    caches = sum(place.array.nbytes for place in host._caches.values())
     assert gpu.inside == 2 * 3 * 3 * 16 * 4  # keys and values, layers, streams, width, bytes
     assert gpu.up + gpu.down < caches / 5
     assert gpu.settled > 0

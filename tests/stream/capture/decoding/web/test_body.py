@@ -49,6 +49,7 @@ class FetcherStandIn:
 
 
 def body(response: Any, fetcher: Any = None, **options: Any) -> Body:
+    options = {"deadline": lambda: None, **options}
     return Body(fetcher or FetcherStandIn(), "http://camera/live", response, **options)
 
 
@@ -152,10 +153,11 @@ def test_a_body_that_breaks_off_is_no_end(broken: str) -> None:
 
 
 def test_a_deadline_ends_a_body_that_drips() -> None:
-    found = body(ResponseStandIn(DATA), deadline=time.monotonic() - 1)
+    until: list[float | None] = [time.monotonic() - 1]
+    found = body(ResponseStandIn(DATA), deadline=lambda: until[0])
     with pytest.raises(TimeoutError, match="too slow"):
         found.read(9)
-    found.deadline = None
+    until[0] = None  # opened: from here on each wait has its own limit
     assert found.read(9) == DATA[:9]
 
 

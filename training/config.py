@@ -9,7 +9,7 @@ import msgspec
 
 from stream.bundle.manifest import Window
 from stream.errors import UsageError
-from training.recipe_text import assigned, merged, problems, without
+from training.recipe_text import assigned, merged, problems, toml_lines, without
 from training.simulator.behaviour import PROFILES
 
 RECIPES = Path(__file__).with_name("recipes")
@@ -295,12 +295,12 @@ def load(source: str | Path, changes: Iterable[str] = ()) -> Recipe:
     UsageError for an unknown one, with those that there are, and for all that is wrong with it at once.
     """
     raw = _tables(source)
-    return _recipe(merged(raw, assigned(changes)), str(_path(source)))
+    return _as(Recipe, merged(raw, assigned(changes)), str(_path(source)))
 
 
 def changed(recipe: Recipe, changes: Iterable[str]) -> Recipe:
     """A recipe with ``changes`` as ``section.key=value``. UsageError as ``load``."""
-    return _recipe(merged(msgspec.to_builtins(recipe), assigned(changes)), recipe.name)
+    return _as(Recipe, merged(msgspec.to_builtins(recipe), assigned(changes)), recipe.name)
 
 
 def parse(text: str, where: str = "recipe") -> Recipe:
@@ -351,10 +351,6 @@ def _decoded(text: str, where: str) -> dict[str, Any]:
     return raw
 
 
-def _recipe(raw: dict[str, Any], where: str) -> Recipe:
-    return _as(Recipe, raw, where)
-
-
 def _as(kind: type[Kind], raw: dict[str, Any], where: str) -> Kind:
     """UsageError with every unknown key, every value that is none and all that does not fit together."""
     wrong = dict(problems(raw, kind))
@@ -387,17 +383,4 @@ def to_toml(recipe: Section, without_defaults: Collection[str] = ()) -> str:
     for section, _, key in (path.partition(".") for path in without_defaults):
         if getattr(getattr(recipe, section), key) == getattr(type(getattr(recipe, section))(), key):
             del table[section][key]
-    return "\n".join(_lines(table, "")) + "\n"
-
-
-def _lines(table: dict[str, Any], prefix: str) -> list[str]:
-    lines = [f"{k} = {_value(v)}" for k, v in table.items() if not isinstance(v, dict)]
-    for key, value in table.items():
-        if isinstance(value, dict):
-            lines += ["", f"[{prefix}{key}]", *_lines(value, f"{prefix}{key}.")]
-    return lines
-
-
-def _value(value: Any) -> str:
-    # TOML's strings, numbers and arrays of these have the same syntax as JSON's.
-    return msgspec.json.encode(value).decode()
+    return "\n".join(toml_lines(table)) + "\n"

@@ -79,3 +79,17 @@ def without(raw: Mapping[str, Any], paths: Iterable[str]) -> Table:
         else:
             found.pop(key, None)
     return found
+
+
+def toml_lines(table: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Tables as lines of TOML: plain keys first, then each section under its full name."""
+    lines = [f"{key} = {_toml(value)}" for key, value in table.items() if not isinstance(value, dict)]
+    for key, value in table.items():
+        if isinstance(value, dict):
+            lines += ["", f"[{prefix}{key}]", *toml_lines(value, f"{prefix}{key}.")]
+    return lines
+
+
+def _toml(value: Any) -> str:
+    # TOML's strings, numbers and arrays of these have the same syntax as JSON's.
+    return msgspec.json.encode(value).decode()

@@ -98,7 +98,7 @@ def add(bundle: Bundle, sources: Iterable[str], out: Path, *, threads: int = 2) 
 
 
 def observe(bundle: Bundle, source: str, *, threads: int = 2) -> ObservedClip:
-    """Run the front end over a whole video. Raises SourceError if nobody is seen."""
+    """Run the front end over a whole video. Raises SourceError if no person is found."""
     manifest = bundle.manifest
     window, image = manifest.window, manifest.image
     grid, front_end = Grid(window.rate), embedded.from_cache(threads)

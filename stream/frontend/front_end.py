@@ -51,7 +51,7 @@ class Keypoints(Protocol):
 class Sighting:
     """What the front end found in one frame."""
 
-    portrait: Portrait | None  # None, like the pose, when nobody is visible
+    portrait: Portrait | None  # None, like the pose, when no person is visible
     pose: Pose | None
     landmarks: Landmarks | None  # source of the portrait and the pose
     scene: int  # see `stream.frontend.scenes`

@@ -19,7 +19,7 @@ class Scenes:
     def push(self, portrait: Portrait | None, *, discontinuity: bool) -> tuple[Portrait | None, int]:
         """The portrait with the cut that counts, and the scene of this frame.
 
-        A source that jumps while nobody is visible starts a new scene at once; the cut that the subject then
+        A source that jumps while no person is seen starts a new scene at once; the cut that the subject then
         reports with the first portrait is the same one and is not counted again.
         """
         if portrait is not None and self._counted:

@@ -15,7 +15,7 @@ from stream.frontend.detection import Detection, Detector
 from stream.geometry import Box, Region, clip, letterbox, overlap
 from stream.records import Floats, Frame, Portrait
 
-LOOK_EVERY = 2  # frames between looks while nobody is visible; each look searches one view of the frame
+LOOK_EVERY = 2  # frames between looks while no person is visible; each look searches one view of the frame
 REMEMBER = 50  # frames for which a lost person is searched at the last position
 SAME = 0.3  # boxes that overlap at least this much are one person
 

@@ -85,7 +85,7 @@ class Holistic:
     def push(self, image: Image, region: Region | None = None) -> Pose | None:
         """137 points of the person in ``region``; None follows the region of the last frame.
 
-        Returns None if there is no track or nobody is visible any more; then a region is needed to restart.
+        Returns None without a track or once the person is out of view; then a region is needed to restart.
         """
         started = time.perf_counter()
         self._meter.clear()

@@ -48,7 +48,7 @@ class PoseDetector:
         return []
 
     def levels(self, width: int, height: int) -> list[list[Region]]:
-        """Views to search when nobody is found in the whole frame: see `views`."""
+        """Views to search when no person is found in the whole frame: see `views`."""
         return views(width, height)
 
     def search(self, image: Image, view: Region) -> list[Detection]:

@@ -26,7 +26,7 @@ MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)  # of RGB in 0..2
 # Growth of the box around the points, which is smaller than the person; then the crop's margin.
 GROWTH = 1.25 * 1.25
 _FOLLOWED = slice(0, 91)  # body, feet, face; hands are the least reliable
-_HEAD = (0, 1, 2, 3, 4, 5, 6)  # nose, eyes, ears, shoulders: without them nobody is visible
+_HEAD = (0, 1, 2, 3, 4, 5, 6)  # nose, eyes, ears, shoulders: without them no person is visible
 _HOLD = Tracking(degrees=4, translation=0.04, scale=0.06, margin=0)
 _LEAST = 8.0  # pixels; a smaller person is ignored
 
@@ -91,7 +91,7 @@ class WholeBody:
     def push(self, image: Image, region: Region | None = None) -> Pose | None:
         """137 points of the person in ``region``; None follows the region of the last frame.
 
-        Returns None if there is no track or nobody is visible any more; then a region is needed to restart.
+        Returns None without a track or once the person is out of view; then a region is needed to restart.
         """
         started = time.perf_counter()
         self.network_ms = self.warp_ms = 0.0
@@ -156,7 +156,7 @@ def fitted(region: Region, size: tuple[int, int]) -> Region:
 def following(last: Region, points: Floats, scores: Floats, size: tuple[int, int]) -> Region | None:
     """The next frame's region: around the visible points, or this frame's while the person hardly moves.
 
-    None if nobody is visible any more.
+    None if the person is no longer visible.
     """
     visible = points[_FOLLOWED][scores[_FOLLOWED] > coco133.VISIBLE]
     if scores[list(_HEAD)].mean() <= coco133.VISIBLE or not len(visible):

@@ -1,14 +1,12 @@
 """What the ring's network takes over from the full mode's, and what its upper layers begin with."""
 
-import dataclasses
-
 import pytest
 import torch
 from msgspec import structs
+from ring_course import ring_materials, ring_recipe
 
 from export.modules.ring import rotary_phases
-from training.config import Ring, Stage, Temporal
-from training.data.materials import from_simulator
+from training.config import Temporal
 from training.data.sampling import Cut, assemble
 from training.learning.checkpoint import build, build_ring
 from training.model.ring import FAR
@@ -16,38 +14,14 @@ from training.model.ring import FAR
 pytestmark = pytest.mark.slow
 
 
-COURSE = Stage(steps=8, batch=4, warmup=2, seconds=(2.0, 4.0))
-
-
 @pytest.fixture(scope="module")
 def recipe(tiny_recipe):
-    model = structs.replace(tiny_recipe.model, local=3)
-    return structs.replace(
-        tiny_recipe,
-        model=model,
-        data=structs.replace(tiny_recipe.data, mixed=0.25),
-        ring=Ring(layers=2, readout=5, course=COURSE, together=COURSE, distil=0.5),
-    )
+    return ring_recipe(tiny_recipe)
 
 
 @pytest.fixture(scope="module")
 def materials(recipe):
-    """Image features that nobody encoded, so that the image ring learns, too."""
-    found = from_simulator(recipe)
-    generator = torch.Generator().manual_seed(0)
-
-    def shown(source):
-        slots = len(source.feature_mask)
-        features = torch.randn(slots, recipe.model.image_features, generator=generator).half()
-        there = torch.rand(slots, generator=generator) < 0.9
-        return dataclasses.replace(source, features=features, feature_mask=there)
-
-    pools = dataclasses.replace(
-        found.pools,
-        labelled=[shown(s) for s in found.pools.labelled],
-        held_out=[shown(s) for s in found.pools.held_out],
-    )
-    return dataclasses.replace(found, pools=pools)
+    return ring_materials(recipe)
 
 
 def test_what_is_taken_over_computes_what_it_did(recipe, materials):
